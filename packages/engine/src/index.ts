@@ -1,0 +1,2 @@
+/** The door of the package. */
+export type * from './ports.ts'

@@ -1,0 +1,180 @@
+/**
+ * The ports between "who may do what" and "how octets move". A server or a client is written against these and never
+ * against `node:net`; an engine implements them. Expected failures are values; nothing here throws for a network reason.
+ */
+import type { Endpoint, Failure, IpAddress } from '@socksmith/protocol'
+
+/** Where one end of a stream is: an IP endpoint, or a Unix socket (whose client end has no path). */
+export type Place =
+  | { readonly kind: 'ip'; readonly endpoint: Endpoint }
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** Why a stream is over. `reset`: the other end sent RST. `idle`: our idle limit. `ended`: both directions finished. */
+export type CloseCause = 'ended' | 'reset' | 'error' | 'idle' | 'destroyed'
+
+/** Who hears what happens on a connection while it is read by a person's own code (a handshake, an HTTP exchange). */
+export interface ConnectionReader {
+  /** Octets arrived. They are the engine's: keep a copy, not the array. */
+  onOctets(octets: Uint8Array): void
+  /** The other end sent FIN. Writing is still possible. */
+  onEnd(): void
+  /** The connection is gone; nothing follows. Called once, also after our own `destroy`. */
+  onClose(cause: CloseCause): void
+}
+
+/** One stream, TCP or Unix or TLS, held half-open: FIN of one direction does not end the other. */
+export interface Connection {
+  readonly local: Place
+  readonly remote: Place
+  /** Names the peer proved by a TLS client certificate; absent without one. */
+  readonly certificateName?: string
+  /** Octets accepted by `write` and not yet taken by the kernel. */
+  readonly unsentOctets: number
+  /** Starts delivery to `reader`, or hands it over to another one. Nothing is read before the first call. */
+  read(reader: ConnectionReader): void
+  /** Stops delivery; the kernel's window then stops the sender. */
+  pause(): void
+  resume(): void
+  /** Sends octets in order; never blocks. The array belongs to the engine from now on. */
+  write(octets: Uint8Array): void
+  /** Calls back once everything written so far is with the kernel, or the connection is gone. */
+  onceSent(callback: () => void): void
+  /** Sends FIN after everything written. */
+  end(): void
+  /** Closes both directions now, with FIN where the kernel can. */
+  destroy(): void
+  /** Closes both directions with RST. */
+  reset(): void
+}
+
+export interface ListenOptions {
+  readonly place: Place
+  /** Length of the kernel's queue of connections not yet accepted. */
+  readonly backlog: number
+  /** For TCP: also take IPv4 on an IPv6 wildcard. Default false. */
+  readonly dualStack?: boolean
+  /** For a Unix socket: its file mode, for example 0o600. */
+  readonly mode?: number
+}
+
+/** What a listener tells. */
+export interface ListenHandler {
+  onConnection(connection: Connection): void
+  /** Accepting failed (out of descriptors, mostly). The listener goes on by itself after a pause. */
+  onAcceptFailure(failure: Failure): void
+}
+
+export interface Listener {
+  /** With the real port when 0 was asked. */
+  readonly place: Place
+  /** Stops accepting; waiting connections stay in the kernel's queue. */
+  pause(): void
+  resume(): void
+  /** Stops accepting and frees the port. Connections that were accepted live on. */
+  close(): Promise<void>
+}
+
+export interface DialOptions {
+  /** The address to leave by. */
+  readonly localAddress?: IpAddress
+  /** Milliseconds until the attempt fails with `timed_out`. */
+  readonly timeoutMs: number
+}
+
+/** One attempt to reach one address. */
+export interface Dialing {
+  readonly result: Promise<Connection | Failure>
+  /** Gives the attempt up; `result` then becomes a failure, or its connection is destroyed. */
+  cancel(): void
+}
+
+/** Sender and receiver of datagrams on one socket. */
+export interface DatagramSocket {
+  readonly local: Endpoint
+  /** Sends one datagram, or drops it as UDP may. The octets are copied before the call returns. */
+  send(octets: Uint8Array, to: Endpoint): void
+  close(): void
+}
+
+/** What a datagram socket tells. */
+export interface DatagramHandler {
+  /** The octets are the engine's: keep a copy, not the array. */
+  onDatagram(octets: Uint8Array, from: Endpoint): void
+  /** An error on the socket, such as an ICMP answer. The socket goes on. */
+  onFailure(failure: Failure): void
+}
+
+/** How a relay ended: counts are octets carried in each direction. */
+export interface RelayEnd {
+  readonly cause: CloseCause
+  /** The side that made the end: `client` and `target` by FIN of both, RST or error; `us` by limit or by `close`. */
+  readonly by: 'client' | 'target' | 'us'
+  readonly clientToTarget: number
+  readonly targetToClient: number
+}
+
+export interface RelayOptions {
+  readonly client: Connection
+  readonly target: Connection
+  /** Octets behind the handshake; they go to the target before anything else. */
+  readonly toTarget: Uint8Array
+  /** Octets that the target sent before the relay started; they go to the client first. */
+  readonly toClient: Uint8Array
+  /** Milliseconds without an octet in either direction until the relay ends; 0 is never. */
+  readonly idleMs: number
+  /** Milliseconds without an octet, once one direction has ended; 0 is never. */
+  readonly halfOpenIdleMs: number
+  onEnd(end: RelayEnd): void
+}
+
+/** A running relay. */
+export interface Relay {
+  readonly clientToTarget: number
+  readonly targetToClient: number
+  /** Ends both connections now. */
+  close(): void
+}
+
+/** A timer that can be given up. */
+export interface Timer {
+  cancel(): void
+}
+
+/** Time, so that tests can own it. */
+export interface Clock {
+  /** Milliseconds that never go backwards, from an arbitrary start. */
+  monotonicMs(): number
+  /** Milliseconds since 1970, for records. */
+  wallMs(): number
+  /** Calls back once. A waiting timer does not keep the process alive. */
+  after(ms: number, callback: () => void): Timer
+}
+
+/** The server's side of TLS. */
+export interface SecureOptions {
+  /** PEM. */
+  readonly certificate: string
+  /** PEM. */
+  readonly key: string
+  /** PEM of the authorities whose client certificates are believed; absent: no client certificate is asked for. */
+  readonly clientAuthorities?: string
+  /** A client without a certificate of those authorities is refused. */
+  readonly clientCertificateRequired?: boolean
+  /** Milliseconds for the TLS handshake. */
+  readonly timeoutMs: number
+}
+
+/** Everything that a server or a client asks of the world below. */
+export interface Engine {
+  readonly name: 'node' | 'linux' | 'simulated'
+  readonly clock: Clock
+  listen(options: ListenOptions, handler: ListenHandler): Promise<Listener | Failure>
+  dial(to: Place, options: DialOptions): Dialing
+  openDatagrams(local: Endpoint, handler: DatagramHandler): Promise<DatagramSocket | Failure>
+  /**
+   * Speaks TLS, as its server, on an accepted connection; `early` are octets of it that were read already.
+   * The answer is a connection of plain octets, or why there is none (the connection is then gone).
+   */
+  secure(connection: Connection, early: Uint8Array, options: SecureOptions): Promise<Connection | Failure>
+  relay(options: RelayOptions): Relay
+}
