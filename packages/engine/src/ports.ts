@@ -171,6 +171,8 @@ export interface Engine {
   listen(options: ListenOptions, handler: ListenHandler): Promise<Listener | Failure>
   dial(to: Place, options: DialOptions): Dialing
   openDatagrams(local: Endpoint, handler: DatagramHandler): Promise<DatagramSocket | Failure>
+  /** The local address by which the kernel would reach `destination`: the interface that faces it. */
+  facing(destination: IpAddress): Promise<IpAddress | Failure>
   /**
    * Speaks TLS, as its server, on an accepted connection; `early` are octets of it that were read already.
    * The answer is a connection of plain octets, or why there is none (the connection is then gone).

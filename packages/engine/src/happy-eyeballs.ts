@@ -1,0 +1,120 @@
+/**
+ * Reaches a host by whichever of its addresses answers first (RFC 8305). Knows addresses only; names are resolved and
+ * judged before.
+ */
+import { failure, mostTelling } from '@socksmith/protocol'
+import type { Endpoint, Failure, IpAddress } from '@socksmith/protocol'
+import type { Connection, Dialing, DialOptions, Engine, Timer } from './ports.ts'
+
+/** RFC 8305 section 5: the recommended Connection Attempt Delay. */
+export const ATTEMPT_DELAY_MS = 250
+
+export interface DialAnyOptions {
+  /** Milliseconds for all attempts together. */
+  readonly timeoutMs: number
+  /** Milliseconds until the next address is tried beside one that has not answered. */
+  readonly attemptDelayMs?: number
+  /** The address to leave by for a destination; `undefined` is the system's choice. */
+  localAddressFor?(destination: IpAddress): IpAddress | undefined
+}
+
+/**
+ * Tries the endpoints in the order of RFC 8305 section 4, each started {@link ATTEMPT_DELAY_MS} after the one before or
+ * as soon as that one failed. The first connection wins and the others are given up. When all fail, the result is the
+ * failure that tells most.
+ */
+export function dialAny(
+  engine: Pick<Engine, 'clock' | 'dial'>,
+  endpoints: readonly Endpoint[],
+  options: DialAnyOptions,
+): Dialing {
+  return new Race(engine, interleaved(endpoints), options)
+}
+
+/** RFC 8305 section 4: families take turns, IPv6 first; within a family the resolver's order stays. */
+export function interleaved(endpoints: readonly Endpoint[]): Endpoint[] {
+  const first = endpoints.filter(endpoint => endpoint.address.type === 'ipv6')
+  const second = endpoints.filter(endpoint => endpoint.address.type === 'ipv4')
+  const turns = Array.from({ length: Math.max(first.length, second.length) }, (_, i) => [first[i], second[i]])
+  return turns.flat().filter(endpoint => endpoint !== undefined)
+}
+
+class Race implements Dialing {
+  readonly result: Promise<Connection | Failure>
+  readonly #engine: Pick<Engine, 'clock' | 'dial'>
+  readonly #waiting: Endpoint[]
+  readonly #options: DialAnyOptions
+  readonly #resolve: (result: Connection | Failure) => void
+  readonly #deadlineMs: number
+  readonly #deadline: Timer
+  readonly #running = new Set<Dialing>()
+  readonly #failures: Failure[] = []
+  #winner: Dialing | undefined
+  #next: Timer | undefined
+  #isOver = false
+
+  constructor(engine: Pick<Engine, 'clock' | 'dial'>, endpoints: Endpoint[], options: DialAnyOptions) {
+    const { promise, resolve } = Promise.withResolvers<Connection | Failure>()
+    this.result = promise
+    this.#resolve = resolve
+    this.#engine = engine
+    this.#waiting = endpoints
+    this.#options = options
+    this.#deadlineMs = engine.clock.monotonicMs() + options.timeoutMs
+    this.#deadline = engine.clock.after(options.timeoutMs, () => {
+      this.#finish(mostTelling([...this.#failures, failure('timed_out', 'target')]))
+    })
+    this.#startNext()
+  }
+
+  cancel(): void {
+    this.#winner?.cancel()
+    this.#finish(failure('aborted', 'us', 'the attempt was given up'))
+  }
+
+  #startNext(): void {
+    this.#next?.cancel()
+    this.#next = undefined
+    const endpoint = this.#waiting.shift()
+    if (endpoint === undefined) {
+      if (this.#running.size === 0) this.#finish(mostTelling(this.#failures))
+      return
+    }
+    const dialing = this.#engine.dial({ kind: 'ip', endpoint }, this.#optionsFor(endpoint.address))
+    this.#running.add(dialing)
+    if (this.#waiting.length > 0) {
+      const delayMs = this.#options.attemptDelayMs ?? ATTEMPT_DELAY_MS
+      this.#next = this.#engine.clock.after(delayMs, () => this.#startNext())
+    }
+    void dialing.result.then(result => this.#onResult(dialing, result))
+  }
+
+  #optionsFor(address: IpAddress): DialOptions {
+    const timeoutMs = this.#deadlineMs - this.#engine.clock.monotonicMs()
+    const localAddress = this.#options.localAddressFor?.(address)
+    return localAddress === undefined ? { timeoutMs } : { timeoutMs, localAddress }
+  }
+
+  #onResult(dialing: Dialing, result: Connection | Failure): void {
+    this.#running.delete(dialing)
+    if (this.#isOver) {
+      // Connected in the same turn as the winner, or as the end: nobody would ever close it.
+      if (!('code' in result)) result.destroy()
+    } else if ('code' in result) {
+      this.#failures.push(result)
+      this.#startNext()
+    } else {
+      this.#winner = dialing
+      this.#finish(result)
+    }
+  }
+
+  #finish(result: Connection | Failure): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#deadline.cancel()
+    this.#next?.cancel()
+    for (const dialing of this.#running) dialing.cancel()
+    this.#resolve(result)
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * A connection on a socket of `node:net` or `node:tls`. Holds back everything until it has a reader, and tells that
+ * reader each thing once. Knows no relay and no listener.
+ */
+import type { Socket } from 'node:net'
+import { NO_OCTETS } from '@socksmith/protocol'
+import type { CloseCause, Connection, ConnectionReader, Place } from '../ports.ts'
+import { errnoOf } from './system-failure.ts'
+
+/** A peer that vanished without FIN is found out after this time and a few probes. */
+const KEEP_ALIVE_MS = 60_000
+
+/** How every stream socket of this engine is made. */
+export const STREAM_OPTIONS: {
+  readonly allowHalfOpen: true
+  readonly noDelay: true
+  readonly keepAlive: true
+  readonly keepAliveInitialDelay: number
+} = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
+
+/** What is known about a socket that the socket does not tell. */
+export interface ConnectionTraits {
+  readonly local: Place
+  readonly remote: Place
+  readonly certificateName?: string
+  /** The TCP socket below a TLS one. */
+  readonly carrier?: Socket
+}
+
+/** The port's connection; the socket must be paused, and is owned from now on. */
+export class NodeConnection implements Connection {
+  readonly local: Place
+  readonly remote: Place
+  readonly certificateName?: string
+  readonly #socket: Socket
+  readonly #carrier: Socket
+  #reader: ConnectionReader | undefined
+  #hasEnded = false
+  #isClosed = false
+  #cause: CloseCause | undefined
+
+  constructor(socket: Socket, traits: ConnectionTraits) {
+    this.local = traits.local
+    this.remote = traits.remote
+    if (traits.certificateName !== undefined) this.certificateName = traits.certificateName
+    this.#socket = socket
+    this.#carrier = traits.carrier ?? socket
+    socket.on('error', this.#onError)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onClose)
+  }
+
+  get unsentOctets(): number {
+    return this.#socket.writableLength
+  }
+
+  read(reader: ConnectionReader): void {
+    if (this.#reader === undefined) this.#socket.on('data', this.#onData)
+    this.#reader = reader
+    this.#socket.resume()
+    // What the last reader was told already is told to this one too; not from inside this call, so that it is ready.
+    if (this.#hasEnded) queueMicrotask(() => this.#reader === reader && !this.#socket.destroyed && reader.onEnd())
+    if (this.#isClosed) queueMicrotask(() => this.#reader === reader && reader.onClose(this.#cause ?? 'ended'))
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  write(octets: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(octets)
+  }
+
+  onceSent(callback: () => void): void {
+    const socket = this.#socket
+    if (socket.destroyed || socket.writableLength === 0) queueMicrotask(callback)
+    else if (socket.writable) socket.write(NO_OCTETS, () => callback())
+    else onceAny(socket, ['finish', 'close'], callback)
+  }
+
+  end(): void {
+    if (this.#socket.writable) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#cause ??= 'destroyed'
+    this.#socket.destroy()
+  }
+
+  reset(): void {
+    const socket = this.#socket
+    if (socket.destroyed) return
+    this.#cause ??= 'destroyed'
+    // A Unix socket has no RST.
+    if (this.local.kind === 'unix') socket.destroy()
+    // libuv refuses a reset while FIN is on its way; it has left after this turn of the loop.
+    else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
+      onceAny(socket, ['finish', 'close'], () => this.#resetNow())
+    } else this.#resetNow()
+  }
+
+  /** Gives the socket back, paused and without listeners, to be wrapped by TLS. This connection is then spent. */
+  release(): Socket {
+    const socket = this.#socket
+    socket.pause()
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
+    this.#reader = undefined
+    return socket
+  }
+
+  #resetNow(): void {
+    if (!this.#carrier.destroyed) this.#carrier.resetAndDestroy()
+  }
+
+  readonly #onData = (octets: Uint8Array): void => {
+    // The stream hands out what it holds even after it was destroyed.
+    if (!this.#socket.destroyed) this.#reader?.onOctets(octets)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#hasEnded = true
+    this.#reader?.onEnd()
+  }
+
+  readonly #onError = (error: Error): void => {
+    // Linux says EPIPE instead of ECONNRESET when RST comes after FIN.
+    const errno = errnoOf(error)
+    this.#cause ??= errno === 'ECONNRESET' || errno === 'EPIPE' ? 'reset' : 'error'
+  }
+
+  readonly #onClose = (): void => {
+    this.#isClosed = true
+    this.#cause ??= 'ended'
+    this.#reader?.onClose(this.#cause)
+  }
+}
+
+function onceAny(socket: Socket, events: readonly string[], callback: () => void): void {
+  const once = (): void => {
+    for (const event of events) socket.off(event, once)
+    callback()
+  }
+  for (const event of events) socket.on(event, once)
+}

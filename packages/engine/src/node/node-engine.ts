@@ -1,0 +1,26 @@
+/** The portable engine: Node's own sockets behind the ports. Runs everywhere, and is the reference for the others. */
+import { IdleWheel } from '../idle-wheel.ts'
+import type { Clock, Engine } from '../ports.ts'
+import { openDatagrams } from './node-datagrams.ts'
+import { dial } from './node-dialer.ts'
+import { facing } from './node-facing.ts'
+import { listen } from './node-listener.ts'
+import { startRelay } from './node-relay.ts'
+import { NodeSecurity } from './node-secure.ts'
+import { systemClock } from './system-clock.ts'
+
+/** Makes a portable engine; tests hand in their own clock. */
+export function createNodeEngine(clock: Clock = systemClock): Engine {
+  const wheel = new IdleWheel(clock)
+  const security = new NodeSecurity(clock)
+  return {
+    name: 'node',
+    clock,
+    listen: (options, handler) => listen(clock, options, handler),
+    dial: (to, options) => dial(clock, to, options),
+    openDatagrams,
+    facing,
+    secure: (connection, early, options) => security.secure(connection, early, options),
+    relay: options => startRelay(options, clock, wheel),
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * A listener with `node:net`. Node cannot leave a connection in the kernel's queue: what comes during a pause is
+ * accepted, held unread up to the length of the backlog, and handed out later; for the client it is the same.
+ * Out of descriptors likewise: a newcomer that would take one of the reserve is closed, and libuv does the same with its
+ * own spare descriptor when there is none left at all. Neither spins, and no client waits for nothing.
+ */
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import type { ListenOptions as NodeListenOptions, Server, Socket } from 'node:net'
+import type { Failure } from '@socksmith/protocol'
+import type { Clock, Listener, ListenHandler, ListenOptions, Place } from '../ports.ts'
+import { ACCEPT_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
+import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
+import { hostOf, NAMELESS_UNIX, placeOf } from './place.ts'
+import { errnoOf, systemFailure } from './system-failure.ts'
+
+/** Milliseconds between two reports of the same trouble: a full server must not fill its log too. */
+export const ACCEPT_FAILURE_EVERY_MS = 10_000
+
+/** Listens, or says why not. */
+export async function listen(
+  clock: Clock,
+  options: ListenOptions,
+  handler: ListenHandler,
+): Promise<Listener | Failure> {
+  const first = await open(options)
+  if (first.ok) return new NodeListener(clock, first.server, options, handler)
+  const retry = options.place.kind === 'unix' && errnoOf(first.error) === 'EADDRINUSE'
+  if (!retry || !(await removeDeadSocket(options.place.path))) return systemFailure(first.error, 'us')
+  const second = await open(options)
+  return second.ok ? new NodeListener(clock, second.server, options, handler) : systemFailure(second.error, 'us')
+}
+
+class NodeListener implements Listener {
+  readonly place: Place
+  readonly #clock: Clock
+  readonly #server: Server
+  readonly #handler: ListenHandler
+  readonly #heldMax: number
+  #held: NodeConnection[] = []
+  #isPaused = false
+  #lastReportMs = -Infinity
+
+  constructor(clock: Clock, server: Server, options: ListenOptions, handler: ListenHandler) {
+    this.#clock = clock
+    this.#server = server
+    this.#handler = handler
+    this.#heldMax = options.backlog
+    this.place = placeOfServer(server) ?? options.place
+    server.on('connection', this.#onSocket)
+    server.on('error', error => this.#report(systemFailure(error, 'us')))
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    // The handler may pause again at any of them.
+    for (let next; !this.#isPaused && (next = this.#held.shift()); ) this.#handler.onConnection(next)
+  }
+
+  close(): Promise<void> {
+    // Node calls back only when the last connection is gone too; the port is free at once.
+    this.#server.close()
+    for (const connection of this.#held.splice(0)) connection.reset()
+    return Promise.resolve()
+  }
+
+  readonly #onSocket = (socket: Socket): void => {
+    if (leavesTooFew(socket, ACCEPT_RESERVE)) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return this.#report(OUT_OF_DESCRIPTORS)
+    }
+    const connection = this.#connectionOf(socket)
+    if (connection === undefined) return
+    if (!this.#isPaused) this.#handler.onConnection(connection)
+    else if (this.#held.length < this.#heldMax) this.#held.push(connection)
+    else connection.reset()
+  }
+
+  /** The connection of an accepted socket, unless it was reset before it was accepted: then it has no address any more. */
+  #connectionOf(socket: Socket): NodeConnection | undefined {
+    if (this.place.kind === 'unix') return new NodeConnection(socket, { local: this.place, remote: NAMELESS_UNIX })
+    const local = placeOf(socket.localAddress, socket.localPort)
+    const remote = placeOf(socket.remoteAddress, socket.remotePort)
+    if (local && remote) return new NodeConnection(socket, { local, remote })
+    socket.on('error', () => {})
+    socket.destroy()
+    return undefined
+  }
+
+  #report(why: Failure): void {
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs - this.#lastReportMs < ACCEPT_FAILURE_EVERY_MS) return
+    this.#lastReportMs = nowMs
+    this.#handler.onAcceptFailure(why)
+  }
+}
+
+type Opened = { readonly ok: true; readonly server: Server } | { readonly ok: false; readonly error: unknown }
+
+function open(options: ListenOptions): Promise<Opened> {
+  const { promise, resolve } = Promise.withResolvers<Opened>()
+  const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true })
+  const onError = (error: unknown): void => resolve({ ok: false, error })
+  server.once('error', onError)
+  server.once('listening', () => {
+    server.off('error', onError)
+    resolve({ ok: true, server })
+  })
+  server.listen(nodeOptions(options))
+  const { place, mode } = options
+  // Node has bound already, or failed. Until here the umask decides, which by default lets nobody but us write.
+  if (server.listening && place.kind === 'unix' && mode !== undefined) chmodSync(place.path, mode)
+  return promise
+}
+
+function nodeOptions({ place, backlog, dualStack }: ListenOptions): NodeListenOptions {
+  // `exclusive`: a program that forks with node:cluster gets what it asked for, not a socket of its parent.
+  if (place.kind === 'unix') return { path: place.path, backlog, exclusive: true }
+  const { address, port } = place.endpoint
+  return { host: hostOf(address), port, backlog, exclusive: true, ipv6Only: address.type === 'ipv6' && !dualStack }
+}
+
+function placeOfServer(server: Server): Place | undefined {
+  const address = server.address()
+  return address === null || typeof address === 'string' ? undefined : placeOf(address.address, address.port)
+}
+
+/** Removes the file of a Unix socket behind which nobody listens. True when it is gone. */
+async function removeDeadSocket(path: string): Promise<boolean> {
+  if (!(await isDead(path))) return false
+  try {
+    if (!lstatSync(path).isSocket()) return false
+    unlinkSync(path)
+    return true
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT'
+  }
+}
+
+function isDead(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const probe = connect(path)
+  probe.once('connect', () => resolve(false))
+  probe.once('error', error => resolve(errnoOf(error) === 'ECONNREFUSED' || errnoOf(error) === 'ENOENT'))
+  return promise.finally(() => probe.destroy())
+}

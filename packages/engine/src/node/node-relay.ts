@@ -1,0 +1,162 @@
+/**
+ * Joins two connections of this engine: octets, FIN and RST of each go to the other. Written against the connection's
+ * port, so that TCP, Unix and TLS are the same; relies on this engine handing out octets that it does not use again.
+ */
+import { IdleWheel } from '../idle-wheel.ts'
+import type { Idling } from '../idle-wheel.ts'
+import type { CloseCause, Clock, Connection, ConnectionReader, Relay, RelayEnd, RelayOptions } from '../ports.ts'
+
+/** One direction stops reading when more than this waits to be sent: as much as one read can bring. */
+const PAUSE_ABOVE_OCTETS = 64 * 1024
+/**
+ * What one direction may hold for a reader that stalled: the 64 KiB that do not pause it, the read that does, and what
+ * Node reads ahead (its own mark of 64 KiB, passed by one read at most).
+ */
+export const RELAY_BUFFER_OCTETS_MAX: number = 4 * PAUSE_ABOVE_OCTETS
+
+type Side = 'client' | 'target'
+
+/** Starts to carry. */
+export function startRelay(options: RelayOptions, clock: Clock, wheel: IdleWheel): Relay {
+  return new NodeRelay(options, clock, wheel)
+}
+
+class NodeRelay implements Relay, Idling {
+  readonly #options: RelayOptions
+  readonly #clock: Clock
+  readonly #wheel: IdleWheel
+  readonly #up: Direction
+  readonly #down: Direction
+  #activeAtMs: number
+  #end: { readonly cause: CloseCause; readonly by: RelayEnd['by'] } | undefined
+  #firstFin: Side | undefined
+  #openSides = 2
+
+  constructor(options: RelayOptions, clock: Clock, wheel: IdleWheel) {
+    this.#options = options
+    this.#clock = clock
+    this.#wheel = wheel
+    this.#activeAtMs = clock.monotonicMs()
+    this.#up = new Direction(this, 'client', options.client, options.target)
+    this.#down = new Direction(this, 'target', options.target, options.client)
+    this.#up.start(options.toTarget)
+    this.#down.start(options.toClient)
+    wheel.watch(this)
+  }
+
+  get clientToTarget(): number {
+    return this.#up.carriedOctets
+  }
+
+  get targetToClient(): number {
+    return this.#down.carriedOctets
+  }
+
+  close(): void {
+    this.#endBoth('destroyed')
+  }
+
+  idleAtMs(): number {
+    const { idleMs, halfOpenIdleMs } = this.#options
+    const limitMs = this.#firstFin === undefined ? idleMs : halfOpenIdleMs
+    return limitMs === 0 ? Infinity : this.#activeAtMs + limitMs
+  }
+
+  onIdle(): void {
+    this.#endBoth('idle')
+  }
+
+  onActivity(): void {
+    this.#activeAtMs = this.#clock.monotonicMs()
+  }
+
+  onFin(side: Side): void {
+    this.onActivity()
+    this.#firstFin ??= side
+    // The limit of a half-open relay may be the shorter one.
+    this.#wheel.watch(this)
+  }
+
+  onClose(side: Side, cause: CloseCause): void {
+    const other = side === 'client' ? this.#options.target : this.#options.client
+    if (cause === 'reset' || cause === 'error') {
+      this.#end ??= { cause, by: side }
+      other.reset()
+    } else if (cause !== 'ended') {
+      this.#end ??= { cause, by: 'us' }
+      other.destroy()
+    }
+    this.#openSides--
+    if (this.#openSides === 0) this.#finish()
+  }
+
+  #endBoth(cause: CloseCause): void {
+    this.#end ??= { cause, by: 'us' }
+    dropHonestly(this.#options.client)
+    dropHonestly(this.#options.target)
+  }
+
+  #finish(): void {
+    this.#wheel.forget(this)
+    const { cause, by } = this.#end ?? { cause: 'ended', by: this.#firstFin ?? 'us' }
+    this.#options.onEnd({ cause, by, clientToTarget: this.clientToTarget, targetToClient: this.targetToClient })
+  }
+}
+
+/** What comes from one side, on its way to the other. */
+class Direction implements ConnectionReader {
+  carriedOctets = 0
+  readonly #relay: NodeRelay
+  readonly #side: Side
+  readonly #from: Connection
+  readonly #to: Connection
+  #isWaiting = false
+
+  constructor(relay: NodeRelay, side: Side, from: Connection, to: Connection) {
+    this.#relay = relay
+    this.#side = side
+    this.#from = from
+    this.#to = to
+  }
+
+  /** Sends what was read before the relay, and then what comes. */
+  start(early: Uint8Array): void {
+    this.carriedOctets = early.length
+    if (early.length > 0) this.#to.write(early)
+    this.#from.read(this)
+    this.#waitWhenFull()
+  }
+
+  onOctets(octets: Uint8Array): void {
+    this.carriedOctets += octets.length
+    this.#relay.onActivity()
+    this.#to.write(octets)
+    this.#waitWhenFull()
+  }
+
+  onEnd(): void {
+    this.#to.end()
+    this.#relay.onFin(this.#side)
+  }
+
+  onClose(cause: CloseCause): void {
+    this.#relay.onClose(this.#side, cause)
+  }
+
+  #waitWhenFull(): void {
+    if (this.#isWaiting || this.#to.unsentOctets <= PAUSE_ABOVE_OCTETS) return
+    this.#isWaiting = true
+    this.#from.pause()
+    this.#to.onceSent(() => {
+      this.#isWaiting = false
+      this.#relay.onActivity()
+      this.#from.resume()
+    })
+  }
+}
+
+/** Ends a connection; with RST when octets for it are lost by that, so that its peer does not take a part for the whole. */
+function dropHonestly(connection: Connection): void {
+  if (connection.unsentOctets > 0) connection.reset()
+  else connection.destroy()
+}

@@ -1,0 +1,142 @@
+/**
+ * Names to addresses, with a cache and limits around whatever look-up is handed in. Answers each question once for all
+ * who ask at the same time. Knows no operating system and judges no address.
+ */
+import { domainToASCII } from 'node:url'
+import { checkNameText, failure, parseIp } from '@socksmith/protocol'
+import type { Failure, IpAddress } from '@socksmith/protocol'
+import type { Clock } from './ports.ts'
+
+/** The addresses of a name, at least one; or why there is none. */
+export type Resolution = readonly IpAddress[] | Failure
+
+/** Asks once. The name is in ASCII (IDNA) form and is no address. Must settle some day; late is the caller's affair. */
+export type Lookup = (name: string) => Promise<Resolution>
+
+export interface Resolver {
+  /** The addresses of `name`, which may be an address itself, or in Unicode. */
+  resolve(name: string): Promise<Resolution>
+}
+
+export interface CachingResolverOptions {
+  readonly lookup: Lookup
+  readonly clock: Clock
+  /** Milliseconds that addresses are kept. */
+  readonly positiveTtlMs: number
+  /** Milliseconds that a failure is kept; short, because the cause may have gone. */
+  readonly negativeTtlMs: number
+  /** Names that are kept; the one asked for longest ago goes first. */
+  readonly entriesMax: number
+  /** Look-ups at the same time; the others wait. */
+  readonly concurrentMax: number
+  /** Milliseconds that one who asks waits, the queue included, until `timed_out`. */
+  readonly timeoutMs: number
+}
+
+/** Look-ups that wait for their turn. More means that names come faster than answers: `too_busy` says so at once. */
+export const LOOKUPS_WAITING_MAX = 1024
+/** Addresses of one name that are kept. Nobody waits for more than a few of them to fail. */
+export const ADDRESSES_MAX = 32
+
+/** Makes a resolver with a bounded cache. */
+export function createCachingResolver(options: CachingResolverOptions): Resolver {
+  return new CachingResolver(options)
+}
+
+interface Kept {
+  readonly resolution: Resolution
+  readonly untilMs: number
+}
+
+class CachingResolver implements Resolver {
+  readonly #options: CachingResolverOptions
+  /** In the order of the last question. */
+  readonly #kept = new Map<string, Kept>()
+  readonly #asked = new Map<string, Promise<Resolution>>()
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  constructor(options: CachingResolverOptions) {
+    this.#options = options
+  }
+
+  async resolve(name: string): Promise<Resolution> {
+    const literal = parseIp(name)
+    if (literal) return [literal]
+    const ascii = asciiName(name)
+    if (ascii === undefined) return failure('name_not_found', 'client', 'not a host name')
+    return this.#fromCache(ascii) ?? this.#inTime(this.#shared(ascii))
+  }
+
+  #fromCache(name: string): Resolution | undefined {
+    const kept = this.#kept.get(name)
+    if (kept === undefined) return undefined
+    this.#kept.delete(name)
+    if (kept.untilMs <= this.#options.clock.monotonicMs()) return undefined
+    this.#kept.set(name, kept)
+    return kept.resolution
+  }
+
+  #shared(name: string): Promise<Resolution> {
+    const asked = this.#asked.get(name)
+    if (asked) return asked
+    if (this.#waiting.length >= LOOKUPS_WAITING_MAX) {
+      return Promise.resolve(failure('too_busy', 'us', 'too many names are being resolved'))
+    }
+    const asking = this.#ask(name).finally(() => this.#asked.delete(name))
+    this.#asked.set(name, asking)
+    return asking
+  }
+
+  async #ask(name: string): Promise<Resolution> {
+    const { lookup, concurrentMax } = this.#options
+    if (this.#running < concurrentMax) this.#running++
+    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+    try {
+      const resolution = plain(await lookup(name))
+      this.#keep(name, resolution)
+      return resolution
+    } finally {
+      // The turn goes to the next in the queue. It was kept until the end, not until the time-out: a look-up that
+      // nobody waits for any more still occupies what the limit protects.
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#running--
+    }
+  }
+
+  #keep(name: string, resolution: Resolution): void {
+    const { clock, positiveTtlMs, negativeTtlMs, entriesMax } = this.#options
+    const ttlMs = 'code' in resolution ? negativeTtlMs : positiveTtlMs
+    if (ttlMs <= 0) return
+    this.#kept.delete(name)
+    this.#kept.set(name, { resolution, untilMs: clock.monotonicMs() + ttlMs })
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= entriesMax) break
+      this.#kept.delete(oldest)
+    }
+  }
+
+  #inTime(resolution: Promise<Resolution>): Promise<Resolution> {
+    const { clock, timeoutMs } = this.#options
+    const late = Promise.withResolvers<Resolution>()
+    const timer = clock.after(timeoutMs, () => late.resolve(failure('timed_out', 'target', 'no answer to the name')))
+    return Promise.race([resolution, late.promise]).finally(() => timer.cancel())
+  }
+}
+
+/**
+ * The name in the form that goes on the wire (RFC 5891), lower case; `undefined` for what is no host name. The URL
+ * standard and getaddrinfo both read `127.1` or `0x7f000001` as an address: such a text is neither name nor address here.
+ */
+function asciiName(name: string): string | undefined {
+  if (!checkNameText(name).ok) return undefined
+  const ascii = domainToASCII(name)
+  return ascii === '' || parseIp(ascii) || !checkNameText(ascii).ok ? undefined : ascii
+}
+
+function plain(resolution: Resolution): Resolution {
+  if ('code' in resolution) return resolution
+  if (resolution.length === 0) return failure('name_not_found', 'target', 'the name has no address')
+  return resolution.slice(0, ADDRESSES_MAX)
+}

@@ -1,0 +1,68 @@
+/** ATYP, ADDR and PORT as SOCKS5 writes them (RFC 1928 section 5): in requests, replies and UDP headers. Does not judge names. */
+import { type Address, type Destination } from '../address.ts'
+import { type Decoded, NEED_MORE, malformed, whole } from '../decoded.ts'
+import type { Blame } from '../failure.ts'
+import { concat, octetAt, uint16, uint16At } from '../octets.ts'
+import { latin1Octets, latin1Text, utf8Octets, utf8Text } from '../text.ts'
+
+export const ATYP_IPV4 = 0x01
+export const ATYP_DOMAIN = 0x03
+export const ATYP_IPV6 = 0x04
+
+/** Reads ATYP ADDR PORT at `at`; `consumed` counts from `at`. `blame` is who sent it. */
+export function decodeSocks5Address(octets: Uint8Array, at: number, blame: Blame): Decoded<Destination> {
+  if (octets.length <= at) return NEED_MORE
+  switch (octetAt(octets, at)) {
+    case ATYP_IPV4:
+      return withPort(octets, at, at + 1, 4, address => ({ type: 'ipv4', octets: address }))
+    case ATYP_IPV6:
+      return withPort(octets, at, at + 1, 16, address => ({ type: 'ipv6', octets: address }))
+    case ATYP_DOMAIN:
+      if (octets.length <= at + 1) return NEED_MORE
+      return withPort(octets, at, at + 2, octetAt(octets, at + 1), name => ({ type: 'domain', name: nameText(name) }))
+    default:
+      return malformed('bad_atyp', blame, `address type ${octetAt(octets, at)}`)
+  }
+}
+
+/** Octets of ATYP ADDR PORT. A name of more than 255 octets cannot be framed: the caller has refused it before. */
+export function encodeSocks5Address(destination: Destination): Uint8Array {
+  const { address, port } = destination
+  const portOctets = Uint8Array.from(uint16(port))
+  switch (address.type) {
+    case 'ipv4':
+      return concat([Uint8Array.of(ATYP_IPV4), address.octets, portOctets])
+    case 'ipv6':
+      return concat([Uint8Array.of(ATYP_IPV6), address.octets, portOctets])
+    case 'domain': {
+      const name = nameOctets(address.name)
+      return concat([Uint8Array.of(ATYP_DOMAIN, name.length), name, portOctets])
+    }
+  }
+}
+
+// A name that is not UTF-8 keeps its octets as characters behind this mark, so that it can be encoded back and is
+// refused by the rules for names: no valid name starts with NUL.
+const NOT_UTF8 = '\u0000\u0000'
+
+function nameText(octets: Uint8Array): string {
+  return utf8Text(octets) ?? NOT_UTF8 + latin1Text(octets)
+}
+
+/** The octets that stand on the wire for a decoded name. */
+export function nameOctets(name: string): Uint8Array {
+  return name.startsWith(NOT_UTF8) ? latin1Octets(name.slice(NOT_UTF8.length)) : utf8Octets(name)
+}
+
+function withPort(
+  octets: Uint8Array,
+  at: number,
+  start: number,
+  length: number,
+  make: (address: Uint8Array) => Address,
+): Decoded<Destination> {
+  const end = start + length + 2
+  if (octets.length < end) return NEED_MORE
+  const address = make(octets.slice(start, start + length))
+  return whole({ address, port: uint16At(octets, end - 2) }, end - at)
+}

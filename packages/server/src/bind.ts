@@ -1,0 +1,142 @@
+/** BIND (RFC 1928 section 6, SOCKS4 section BIND): listen where the peer can reach us, two replies, then relay. */
+import type { Connection, Listener, Relay, Timer } from '@socksmith/engine'
+import {
+  type Endpoint,
+  type Failure,
+  type HandshakeRequest,
+  type IpAddress,
+  failure,
+  formatAddress,
+  isUnspecified,
+  plainAddress,
+  sameAddress,
+  unmapped,
+} from '@socksmith/protocol'
+import { advertised } from './advertise.ts'
+import { startRelay } from './connect.ts'
+import { outgoingAddress } from './context.ts'
+import { openInRange } from './port-range.ts'
+import type { Session } from './session.ts'
+import { allowedEndpoints } from './target.ts'
+
+/** One peer is expected; a few strangers may queue in front of it. */
+const BIND_BACKLOG = 8
+/** Strangers turned away before the BIND is given up: a scan must not be served for two minutes. */
+const STRANGERS_MAX = 100
+
+export function serveBind(session: Session, request: HandshakeRequest): void {
+  const work = new BindWork(session, request)
+  session.attach(work)
+  void work.run()
+}
+
+class BindWork {
+  readonly #session: Session
+  readonly #request: HandshakeRequest
+  #peers: readonly IpAddress[] = []
+  #listener: Listener | undefined
+  #timer: Timer | undefined
+  #relay: Relay | undefined
+  #strangers = 0
+  #isOver = false
+
+  constructor(session: Session, request: HandshakeRequest) {
+    this.#session = session
+    this.#request = request
+  }
+
+  // The client left while nobody had connected: nobody is waited for any more.
+  onClientEnd(): void {
+    if (this.#relay === undefined) this.#session.connection.destroy()
+  }
+
+  abandon(): void {
+    this.#stopListening()
+    this.#relay?.close()
+  }
+
+  async run(): Promise<void> {
+    const session = this.#session
+    const peers = await this.#expectedPeers()
+    if (this.#isOver) return
+    if ('code' in peers) return session.refuse(peers)
+    this.#peers = peers.map(peer => peer.address)
+    const listener = await this.#listen(peers[0])
+    if ('code' in listener) return session.refuse(listener)
+    if (this.#isOver) return void listener.close()
+    this.#listener = listener
+    const { bindMs } = session.context.limits
+    this.#timer = session.context.engine.clock.after(bindMs, () =>
+      this.#fail(failure('timed_out', 'target', 'no peer came')),
+    )
+    if (listener.place.kind === 'ip') session.grant(advertised(session.origin.listener, listener.place.endpoint))
+  }
+
+  // An unspecified DST.ADDR means any peer; the handshake let it through only if the option allows that.
+  async #expectedPeers(): Promise<readonly Endpoint[] | Failure> {
+    const { context, origin } = this.#session
+    const { destination } = this.#request
+    if (!isUnspecified(plainAddress(destination.address))) return allowedEndpoints(context, origin.client, destination)
+    if (context.options.bind?.anyPeer === true) return []
+    return failure('not_allowed', 'policy', 'BIND for any peer is switched off')
+  }
+
+  async #listen(peer: Endpoint | undefined): Promise<Listener | Failure> {
+    const { context } = this.#session
+    const address = await this.#listenAddress(peer)
+    if ('code' in address) return address
+    return openInRange(context.options.bind?.ports, port =>
+      context.engine.listen(
+        { place: { kind: 'ip', endpoint: { address, port } }, backlog: BIND_BACKLOG },
+        { onConnection: peerConnection => this.#onPeer(peerConnection), onAcceptFailure: cause => this.#fail(cause) },
+      ),
+    )
+  }
+
+  // The interface that faces the expected peer, by the kernel's own routes; for any peer, the one that faces the client.
+  async #listenAddress(peer: Endpoint | undefined): Promise<IpAddress | Failure> {
+    const { context, connection } = this.#session
+    if (peer === undefined) {
+      if (connection.local.kind === 'ip') return connection.local.endpoint.address
+      return failure('not_allowed', 'policy', 'BIND for any peer needs a TCP listener')
+    }
+    return outgoingAddress(context, peer.address) ?? context.engine.facing(peer.address)
+  }
+
+  #onPeer(peer: Connection): void {
+    const session = this.#session
+    const place = peer.remote
+    if (this.#isOver || place.kind !== 'ip') return peer.destroy()
+    const address = unmapped(place.endpoint.address)
+    const expected =
+      this.#peers.length === 0
+        ? session.context.decide(session.origin.client, place.endpoint) === undefined
+        : this.#peers.some(one => sameAddress(unmapped(one), address))
+    if (!expected) return this.#onStranger(peer, address)
+    this.#stopListening()
+    session.noteDialled({ address, port: place.endpoint.port })
+    session.grant({ address, port: place.endpoint.port })
+    this.#relay = startRelay(session, peer)
+  }
+
+  // SOCKS4 ends the BIND on a mismatch; SOCKS5 names no outcome, so a stranger must not be able to kill the rendezvous.
+  #onStranger(peer: Connection, address: IpAddress): void {
+    peer.destroy()
+    this.#strangers++
+    if (this.#request.protocol === 'socks5' && this.#strangers < STRANGERS_MAX) return
+    this.#fail(failure('not_allowed', 'policy', `${formatAddress(address)} connected instead of the expected peer`))
+  }
+
+  #fail(cause: Failure): void {
+    if (this.#isOver) return
+    this.#stopListening()
+    this.#session.refuse(cause)
+  }
+
+  #stopListening(): void {
+    this.#isOver = true
+    this.#timer?.cancel()
+    void this.#listener?.close()
+    this.#listener = undefined
+  }
+}

@@ -1,0 +1,71 @@
+/** CONNECT (RFC 1928 section 6, SOCKS4 section CONNECT, HTTP CONNECT): resolve, decide, dial, reply, relay. */
+import type { Connection, Dialing, Relay } from '@socksmith/engine'
+import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS } from '@socksmith/protocol'
+import { dialTarget } from './dial.ts'
+import type { Session } from './session.ts'
+import { allowedEndpoints } from './target.ts'
+
+export function serveConnect(session: Session, destination: Destination): void {
+  const work = new ConnectWork(session)
+  session.attach(work)
+  void work.run(destination)
+}
+
+class ConnectWork {
+  readonly #session: Session
+  #dialing: Dialing | undefined
+  #relay: Relay | undefined
+  #isAbandoned = false
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  // The client may finish sending before the tunnel is open; the relay is told and passes it on.
+  onClientEnd(): void {}
+
+  abandon(): void {
+    this.#isAbandoned = true
+    this.#dialing?.cancel()
+    this.#relay?.close()
+  }
+
+  async run(destination: Destination): Promise<void> {
+    const { context, origin } = this.#session
+    const endpoints = await allowedEndpoints(context, origin.client, destination)
+    if (this.#isAbandoned) return
+    if ('code' in endpoints) return this.#session.refuse(endpoints)
+    this.#dialing = dialTarget(context, endpoints)
+    const target: Connection | Failure = await this.#dialing.result
+    if ('code' in target) {
+      if (!this.#isAbandoned) this.#session.refuse(target)
+    } else if (this.#isAbandoned) target.destroy()
+    else this.#join(target)
+  }
+
+  #join(target: Connection): void {
+    const session = this.#session
+    if (target.remote.kind === 'ip') session.noteDialled(target.remote.endpoint)
+    // BND.ADDR is the address by which the target sees us.
+    session.grant(endpointOf(target))
+    this.#relay = startRelay(session, target)
+  }
+}
+
+/** Joins the client's stream with another; the octets behind the handshake go first. */
+export function startRelay(session: Session, target: Connection): Relay {
+  const { engine, limits } = session.context
+  return engine.relay({
+    client: session.connection,
+    target,
+    toTarget: session.takeRemainder(),
+    toClient: NO_OCTETS,
+    idleMs: limits.idleMs,
+    halfOpenIdleMs: limits.halfOpenIdleMs,
+    onEnd: end => session.finish(end),
+  })
+}
+
+function endpointOf(connection: Connection): Endpoint {
+  return connection.local.kind === 'ip' ? connection.local.endpoint : NO_ENDPOINT
+}

@@ -1,0 +1,21 @@
+/** What every session of one server shares. */
+import type { Engine, IdleWheel, Resolver } from '@socksmith/engine'
+import type { IpAddress } from '@socksmith/protocol'
+import type { Admission } from './admission.ts'
+import type { Decide } from './decide.ts'
+import type { Limits, ServerOptions } from './options.ts'
+
+export interface ServerContext {
+  readonly options: ServerOptions
+  readonly limits: Limits
+  readonly engine: Engine
+  readonly resolver: Resolver
+  readonly decide: Decide
+  readonly admission: Admission
+  readonly idleWheel: IdleWheel
+}
+
+/** The address to leave by towards `destination`, when one is set. */
+export function outgoingAddress(context: ServerContext, destination: IpAddress): IpAddress | undefined {
+  return context.options.outgoing?.[destination.type]
+}

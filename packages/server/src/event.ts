@@ -1,0 +1,16 @@
+/** What happens to the server as a whole and is worth a line in a log. */
+import type { Failure } from '@socksmith/protocol'
+import type { Place } from '@socksmith/engine'
+
+export type ServerEvent =
+  | { readonly kind: 'listening'; readonly place: Place }
+  | { readonly kind: 'accept-failure'; readonly place: Place; readonly failure: Failure }
+  /** A limit is refusing newcomers. At most one of a kind in ten seconds, with how many it stands for. */
+  | {
+      readonly kind: 'limit'
+      readonly limit: 'connections' | 'connectionsPerClient' | 'pendingDials' | 'udpAssociations'
+      readonly refused: number
+    }
+  /** A connection ended in its PROXY header or its TLS handshake. */
+  | { readonly kind: 'preface-failure'; readonly place: Place; readonly client: Place; readonly failure: Failure }
+  | { readonly kind: 'draining'; readonly sessions: number }

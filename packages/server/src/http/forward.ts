@@ -1,0 +1,152 @@
+/**
+ * One absolute-form request (RFC 9112 section 3.2.2): who asks, may they, then the same request in origin form to the
+ * target, and its response back. Message framing is Node's; hop-by-hop fields end here (RFC 9110 section 7.6.1).
+ */
+import { type IncomingMessage, type ServerResponse, request as httpRequest } from 'node:http'
+import { pipeline } from 'node:stream'
+import { type Failure, NO_OCTETS, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
+import { dialTarget } from '../dial.ts'
+import type { SessionRecord } from '../record.ts'
+import type { Session } from '../session.ts'
+import { allowedEndpoints } from '../target.ts'
+import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
+import { ConnectionDuplex } from './connection-duplex.ts'
+import { endToEndFields } from './fields.ts'
+
+/** What a request came to, for its record. */
+interface Outcome {
+  readonly status: number
+  readonly failure?: Failure
+  readonly user?: string
+  readonly target?: AbsoluteTarget
+  readonly upstream?: ConnectionDuplex
+}
+
+/** Serves the request to its end and makes its record. Never rejects. */
+export async function forward(session: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { clock } = session.context.engine
+  const [startedAtMs, startMs] = [clock.wallMs(), clock.monotonicMs()]
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  const outcome = await outcomeOf(session, request, response, gone.signal)
+  if (outcome.failure !== undefined && !response.headersSent) answer(response, outcome.status, outcome.failure)
+  session.context.options.onSession?.({
+    ...recordOf(session, outcome),
+    startedAtMs,
+    durationMs: Math.round(clock.monotonicMs() - startMs),
+  })
+}
+
+async function outcomeOf(
+  session: Session,
+  request: IncomingMessage,
+  response: ServerResponse,
+  gone: AbortSignal,
+): Promise<Outcome> {
+  const user = await userOf(session, request)
+  if (user === undefined) {
+    return { status: 407, failure: failure('auth_rejected', 'client', 'no valid Proxy-Authorization') }
+  }
+  const known = { ...(user !== '' && { user }) }
+  const target = parseAbsoluteForm(request.url ?? '')
+  if (target === undefined) {
+    const cause = failure('bad_target', 'client', 'this is a proxy: it takes CONNECT and http:// targets')
+    return { ...known, status: 400, failure: cause }
+  }
+  const { context, origin } = session
+  const endpoints = await allowedEndpoints(context, origin.client, target.destination)
+  if ('code' in endpoints) return { ...known, target, status: mappingOf(endpoints.code).httpStatus, failure: endpoints }
+  const dialing = dialTarget(context, endpoints)
+  gone.addEventListener('abort', () => dialing.cancel())
+  const connection = await dialing.result
+  if ('code' in connection) {
+    return { ...known, target, status: mappingOf(connection.code).httpStatus, failure: connection }
+  }
+  const upstream = new ConnectionDuplex(connection, NO_OCTETS)
+  if (gone.aborted) upstream.destroy()
+  return { ...known, target, upstream, ...(await exchange(request, response, target, upstream, gone)) }
+}
+
+// An empty name stands for "nobody is asked here".
+async function userOf(session: Session, request: IncomingMessage): Promise<string | undefined> {
+  if (session.origin.listener.authentication !== 'password') return session.user ?? ''
+  const field = request.headers['proxy-authorization']
+  const credentials = field === undefined ? undefined : basicCredentials([['proxy-authorization', field]])
+  return credentials && session.context.options.authenticate?.(credentials, session.origin.client)
+}
+
+/** Sends the request on and the response back; resolves when both are over. */
+function exchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: AbsoluteTarget,
+  upstream: ConnectionDuplex,
+  gone: AbortSignal,
+): Promise<{ status: number; failure?: Failure }> {
+  return new Promise(resolve => {
+    const outgoing = httpRequest({
+      createConnection: () => upstream,
+      method: request.method ?? 'GET',
+      path: target.originForm,
+      setHost: false,
+      headers: requestFields(request, target),
+    })
+    gone.addEventListener('abort', () => outgoing.destroy())
+    outgoing.on('error', error => {
+      upstream.destroy()
+      if (response.headersSent) response.destroy()
+      const cause = failure('general_failure', 'target', `the target does not speak HTTP: ${error.message}`)
+      resolve({ status: 502, failure: cause })
+    })
+    outgoing.on('response', incoming => {
+      const status = incoming.statusCode ?? 502
+      response.writeHead(status, incoming.statusMessage, responseFields(incoming))
+      pipeline(incoming, response, error => {
+        upstream.destroy()
+        if (error != null) response.destroy()
+        resolve({ status })
+      })
+    })
+    pipeline(request, outgoing, () => {})
+  })
+}
+
+function requestFields(request: IncomingMessage, target: AbsoluteTarget): string[] {
+  // The authority of the target wins over the Host field (RFC 9112 section 3.2.2).
+  const fields = ['Host', target.authority, ...endToEndFields(request.rawHeaders, ['host'])]
+  if (request.headers['transfer-encoding'] !== undefined) fields.push('Transfer-Encoding', 'chunked')
+  return [...fields, 'Via', `${request.httpVersion} socksmith`, 'Connection', 'close']
+}
+
+function responseFields(incoming: IncomingMessage): string[] {
+  return [...endToEndFields(incoming.rawHeaders, []), 'Via', `${incoming.httpVersion} socksmith`]
+}
+
+function answer(response: ServerResponse, status: number, cause: Failure): void {
+  const fields: Record<string, string> = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }
+  if (status === 407) fields['Proxy-Authenticate'] = 'Basic realm="socksmith", charset="UTF-8"'
+  response.writeHead(status, fields)
+  response.end(`${cause.detail ?? cause.code}\n`)
+}
+
+function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'startedAtMs' | 'durationMs'> {
+  const { origin } = session
+  const { upstream, target, failure: cause } = outcome
+  const dialled = upstream?.connection.remote
+  return {
+    id: origin.id,
+    client: origin.client,
+    listener: origin.place,
+    protocol: 'http',
+    command: 'forward',
+    clientToTarget: upstream?.octetsOut ?? 0,
+    targetToClient: upstream?.octetsIn ?? 0,
+    reply: outcome.status,
+    end: cause === undefined ? 'target-finished' : cause.blame === 'target' ? 'failed' : 'refused',
+    ...(outcome.user !== undefined && { user: outcome.user }),
+    ...(target !== undefined && { target: target.destination }),
+    ...(dialled?.kind === 'ip' && { dialled: dialled.endpoint }),
+    ...(cause !== undefined && { failure: cause.code }),
+    ...(cause?.detail !== undefined && { detail: cause.detail }),
+  }
+}

@@ -1,0 +1,39 @@
+/** The addresses of this host's interfaces, looked up again when they are some seconds old. */
+import { networkInterfaces } from 'node:os'
+import type { Clock } from '@socksmith/engine'
+import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
+import { LOOPBACK, containsAny } from './network.ts'
+
+/** An address that comes up by DHCP or SLAAC is known after this long; a look-up costs tens of microseconds. */
+const FRESH_MS = 5_000
+
+export interface LocalAddresses {
+  has(address: IpAddress): boolean
+}
+
+export function createLocalAddresses(clock: Clock): LocalAddresses {
+  let known = new Set<string>()
+  let readAtMs = Number.NEGATIVE_INFINITY
+  return {
+    has(address) {
+      if (containsAny(LOOPBACK, address)) return true
+      if (clock.monotonicMs() - readAtMs > FRESH_MS) {
+        known = readInterfaces()
+        readAtMs = clock.monotonicMs()
+      }
+      return known.has(formatAddress(address))
+    },
+  }
+}
+
+function readInterfaces(): Set<string> {
+  const addresses = new Set<string>()
+  for (const entries of Object.values(networkInterfaces())) {
+    for (const entry of entries ?? []) {
+      // A zone is written behind link-local addresses on some systems.
+      const address = parseIp(entry.address.split('%')[0] as string)
+      if (address !== undefined) addresses.add(formatAddress(address))
+    }
+  }
+  return addresses
+}

@@ -1,0 +1,120 @@
+/** Networks in CIDR form, the special ones of IANA's registries, and which of them lie "inside". Decides on octets, never on text. */
+import { type IpAddress, type Ipv4Address, formatAddress, octetAt, parseIp, unmapped } from '@socksmith/protocol'
+
+export interface Network {
+  readonly address: IpAddress
+  /** Leading bits that count: 0 to 32, or 0 to 128. */
+  readonly bits: number
+}
+
+/** `10.0.0.0/8`, `fd00::/8`, or one address; `undefined` when it is neither or has bits set behind the prefix. */
+export function parseNetwork(text: string): Network | undefined {
+  const [host, length, ...rest] = text.split('/')
+  if (host === undefined || rest.length > 0) return undefined
+  const address = parseIp(host)
+  if (address === undefined) return undefined
+  const most = address.octets.length * 8
+  if (length === undefined) return { address, bits: most }
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > most) return undefined
+  const network: Network = { address, bits: Number(length) }
+  return hasHostBits(network) ? undefined : network
+}
+
+export function formatNetwork(network: Network): string {
+  return `${formatAddress(network.address)}/${network.bits}`
+}
+
+/** True when the address lies in the network. IPv4-mapped IPv6 counts as IPv4. */
+export function contains(network: Network, address: IpAddress): boolean {
+  const plain = unmapped(address)
+  if (plain.type !== network.address.type) return false
+  const wholeOctets = network.bits >> 3
+  for (let i = 0; i < wholeOctets; i++) if (plain.octets[i] !== network.address.octets[i]) return false
+  const rest = network.bits & 7
+  if (rest === 0) return true
+  const mask = (0xff << (8 - rest)) & 0xff
+  return ((octetAt(plain.octets, wholeOctets) ^ octetAt(network.address.octets, wholeOctets)) & mask) === 0
+}
+
+export function containsAny(networks: readonly Network[], address: IpAddress): boolean {
+  return networks.some(network => contains(network, address))
+}
+
+function hasHostBits(network: Network): boolean {
+  const { octets } = network.address
+  return octets.some((octet, index) => {
+    const kept = Math.min(8, Math.max(0, network.bits - index * 8))
+    return (octet & (0xff >> kept)) !== 0
+  })
+}
+
+function networks(...texts: readonly string[]): readonly Network[] {
+  return texts.map(text => {
+    const network = parseNetwork(text)
+    if (network === undefined) throw new Error(`not a network: ${text}`)
+    return network
+  })
+}
+
+/** This host. */
+export const LOOPBACK: readonly Network[] = networks('127.0.0.0/8', '::1/128')
+
+/**
+ * Not the open Internet (RFC 6890 and IANA's special-purpose registries): this host, private, shared, link-local (with
+ * the metadata addresses 169.254.169.254 and fd00:ec2::254), documentation, benchmarking, multicast and reserved.
+ */
+export const INSIDE: readonly Network[] = networks(
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10', // shared (RFC 6598); holds one cloud's metadata address 100.100.100.200
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15', // benchmarking (RFC 2544); where fake addresses live
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/128',
+  '::1/128',
+  '100::/64', // discard (RFC 6666)
+  '2001:db8::/32',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10', // site-local, deprecated and still routed by some
+  'ff00::/8',
+)
+
+/** Every address that must be allowed before this one is: itself in plain form, and the IPv4 address it carries inside. */
+export function disguises(address: IpAddress): readonly IpAddress[] {
+  const plain = unmapped(address)
+  const embedded = plain.type === 'ipv6' ? embeddedIpv4(plain.octets) : undefined
+  return embedded === undefined ? [plain] : [plain, embedded]
+}
+
+/** True when the address, or an IPv4 address that a translator would make of it, lies inside. */
+export function isInside(address: IpAddress): boolean {
+  return disguises(address).some(one => containsAny(INSIDE, one))
+}
+
+const [NAT64, NAT64_LOCAL, SIX_TO_FOUR, TEREDO, COMPATIBLE] = networks(
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '2002::/16',
+  '2001::/32',
+  '::/96',
+) as [Network, Network, Network, Network, Network]
+
+function embeddedIpv4(octets: Uint8Array): Ipv4Address | undefined {
+  const address: IpAddress = { type: 'ipv6', octets }
+  if (contains(SIX_TO_FOUR, address)) return { type: 'ipv4', octets: octets.slice(2, 6) }
+  // Teredo hides the client's address behind an exclusive or (RFC 4380 section 4).
+  if (contains(TEREDO, address)) return { type: 'ipv4', octets: octets.slice(12).map(octet => octet ^ 0xff) }
+  if (contains(NAT64, address) || contains(NAT64_LOCAL, address) || contains(COMPATIBLE, address)) {
+    return { type: 'ipv4', octets: octets.slice(12) }
+  }
+  return undefined
+}

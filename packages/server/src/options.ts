@@ -1,0 +1,148 @@
+/** What a server is told by whoever embeds it, and the defaults with their reasons. Knows no file and no flag. */
+import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
+import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
+import type { Network } from './network.ts'
+import type { ServerEvent } from './event.ts'
+import type { SessionRecord } from './record.ts'
+
+/** What one listening place speaks and asks for. */
+export interface ListenerOptions {
+  readonly place: Place
+  /** What is spoken here; the first octet decides between them. */
+  readonly protocols: { readonly socks4: boolean; readonly socks5: boolean; readonly http: boolean }
+  /**
+   * `none`: nobody is asked. `password`: RFC 1929 or HTTP Basic, and SOCKS4, which can carry neither, is refused.
+   * `certificate`: the name in the TLS client certificate is the user.
+   */
+  readonly authentication: 'none' | 'password' | 'certificate'
+  /** TLS around everything spoken here; asked for each connection, so that a renewed certificate is used at once. */
+  readonly tls?: () => SecureOptions
+  /** Peers in these networks must send a PROXY protocol header, and are believed. Everybody else must not send one. */
+  readonly proxyProtocolFrom?: readonly Network[]
+  /** Addresses to tell clients in the replies to BIND and UDP ASSOCIATE, when this host is behind NAT. */
+  readonly advertise?: { readonly ipv4?: Ipv4Address; readonly ipv6?: Ipv6Address }
+  /** Length of the kernel's queue of connections not yet accepted. */
+  readonly backlog?: number
+  /** File mode of a Unix socket, for example 0o660. Default: by the umask. */
+  readonly mode?: number
+}
+
+/** A user name and a password, as octets: RFC 1929 gives them no encoding. */
+export interface Credentials {
+  readonly username: Uint8Array
+  readonly password: Uint8Array
+}
+
+/** Says whether these credentials are right: the user's name for rules and records, or `undefined`. It must not throw. */
+export type Authenticate = (credentials: Credentials, client: Place) => Promise<string | undefined>
+
+/** What may be asked for, and by whom. */
+export interface AccessOptions {
+  /**
+   * Clients in these networks may reach addresses inside (loopback, private, link-local and so on).
+   * Default: loopback and Unix sockets only, since whoever is on this host can reach them anyway.
+   */
+  readonly insideFrom?: readonly Network[]
+  /** Inside networks that everybody may reach all the same. Default: none. */
+  readonly insideOpen?: readonly Network[]
+  readonly connect?: boolean
+  readonly bind?: boolean
+  readonly udpAssociate?: boolean
+}
+
+export interface BindOptions {
+  /** Ports to listen on, first and last. Default: any free port. */
+  readonly ports?: PortRange
+  /** A BIND whose DST.ADDR is 0.0.0.0, :: or a name accepts any peer. Default false: it is refused. */
+  readonly anyPeer?: boolean
+}
+
+export interface PortRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface UdpOptions {
+  /** Ports for the relay sockets that clients send to. Default: any free port. */
+  readonly ports?: PortRange
+  /** Datagrams from senders that the client never wrote to are delivered too (endpoint-independent filtering). Default false. */
+  readonly fullCone?: boolean
+  /** FRAG is reassembled (RFC 1928 section 7) instead of dropped. Default false: nobody sends fragments but attackers. */
+  readonly reassemble?: boolean
+}
+
+/** Every limit of the server. Times are in milliseconds, sizes in octets, the rest are counts. */
+export interface Limits {
+  /** All connections at once, in any phase. */
+  readonly connections: number
+  /** Connections at once from one client address. */
+  readonly connectionsPerClient: number
+  /** From accept to a complete request. */
+  readonly handshakeMs: number
+  /** Attempts to reach targets at once. */
+  readonly pendingDials: number
+  /** One CONNECT, over all addresses of its target. */
+  readonly dialMs: number
+  /** Waiting for the peer of a BIND (SOCKS4 note: two minutes). */
+  readonly bindMs: number
+  /** A relay without an octet in either direction; 0 is for ever. */
+  readonly idleMs: number
+  /** A relay without an octet after one side has finished. */
+  readonly halfOpenIdleMs: number
+  /** From a failure to the end of its connection (RFC 1928 section 6: not later than 10 seconds). */
+  readonly failureCloseMs: number
+  /** Octets a client may send behind its request before the reply. */
+  readonly earlyOctets: number
+  readonly udpAssociations: number
+  /** An association without a datagram in either direction. */
+  readonly udpIdleMs: number
+  /** Different destinations one association may write to. */
+  readonly udpRemotes: number
+  /** Datagrams a second that one association may send; a burst of one second's worth is allowed. 0 is without limit. */
+  readonly udpDatagramsPerSecond: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  // Two descriptors each, and half of the common soft limit of 20,000 left for dials, files and datagrams.
+  connections: 8_000,
+  // A browser with many tabs holds some hundreds; one address must not be able to take the whole server.
+  connectionsPerClient: 2_000,
+  // Dante's value. Enough for a person's slow link, short enough to clear out silent clients.
+  handshakeMs: 30_000,
+  // Unanswered dials cost a descriptor each for up to dialMs.
+  pendingDials: 2_000,
+  // Dante's value; longer than three SYN retransmissions.
+  dialMs: 30_000,
+  bindMs: 120_000,
+  // Long-lived quiet tunnels (ssh, IMAP IDLE) are ordinary; keep-alive finds the dead ones.
+  idleMs: 0,
+  // A half-closed tunnel waits for one answer; ten quiet minutes mean that nobody will give it.
+  halfOpenIdleMs: 600_000,
+  // Under the RFC's ten seconds, with room for a slow client to read the reply.
+  failureCloseMs: 5_000,
+  earlyOctets: 65_536,
+  udpAssociations: 1_000,
+  // QUIC flows may be silent for 30 s and more; five minutes is what NAT devices give UDP at best.
+  udpIdleMs: 300_000,
+  // A BitTorrent or game client talks to some hundreds of peers.
+  udpRemotes: 1_024,
+  udpDatagramsPerSecond: 0,
+}
+
+export interface ServerOptions {
+  readonly engine: Engine
+  readonly resolver: Resolver
+  readonly listeners: readonly ListenerOptions[]
+  /** Needed when a listener asks for a password. */
+  readonly authenticate?: Authenticate
+  readonly access?: AccessOptions
+  readonly bind?: BindOptions
+  readonly udp?: UdpOptions
+  readonly limits?: Partial<Limits>
+  /** The address to leave by, for each family. Default: the kernel's choice. */
+  readonly outgoing?: { readonly ipv4?: Ipv4Address; readonly ipv6?: Ipv6Address }
+  /** Called once for each session when it is over. Must not throw. */
+  readonly onSession?: (record: SessionRecord) => void
+  /** Called when something worth knowing happens to the server itself. Must not throw. */
+  readonly onEvent?: (event: ServerEvent) => void
+}

@@ -1,0 +1,41 @@
+/** The one record of a session, made when it is over. Holds no secret; knows nothing of how it is written down. */
+import type { Destination, Endpoint, FailureCode } from '@socksmith/protocol'
+import type { Place } from '@socksmith/engine'
+
+/** Why a session ended: finished by one side, cut by a limit, refused, or given up. */
+export type SessionEnd =
+  | 'client-finished'
+  | 'target-finished'
+  | 'client-reset'
+  | 'target-reset'
+  | 'idle'
+  | 'stopped'
+  | 'refused'
+  | 'failed'
+  | 'handshake-timeout'
+  | 'client-left'
+
+export interface SessionRecord {
+  /** Rises by one with each accepted connection of this server. */
+  readonly id: number
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly client: Place
+  readonly listener: Place
+  readonly user?: string
+  readonly protocol?: 'socks4' | 'socks4a' | 'socks5' | 'http'
+  readonly command?: 'connect' | 'bind' | 'udp-associate' | 'forward'
+  /** The target as the client named it. */
+  readonly target?: Destination
+  /** The address that was dialled, or the peer that connected to a BIND. */
+  readonly dialled?: Endpoint
+  /** Octets from the client to the target, and back. For UDP: payload octets. */
+  readonly clientToTarget: number
+  readonly targetToClient: number
+  /** REP, CD or HTTP status that was sent; absent when none was. */
+  readonly reply?: number
+  readonly end: SessionEnd
+  /** What went wrong, for `refused` and `failed`. */
+  readonly failure?: FailureCode
+  readonly detail?: string
+}

@@ -1,0 +1,180 @@
+/** The server as a whole: opens the listeners, admits connections, knows every live session, and stops in order. */
+import { type Connection, IdleWheel, type Listener, type Place } from '@socksmith/engine'
+import { type Failure, NO_OCTETS, formatDestination } from '@socksmith/protocol'
+import { Admission } from './admission.ts'
+import type { ServerContext } from './context.ts'
+import { createDecide } from './decide.ts'
+import type { ServerEvent } from './event.ts'
+import { createLocalAddresses } from './local-addresses.ts'
+import { DEFAULT_LIMITS, type ListenerOptions, type ServerOptions } from './options.ts'
+import { isTrusted, readPreface } from './preface.ts'
+import { Session } from './session.ts'
+
+/** Connections that the kernel keeps for us while we are busy; Linux cuts it to somaxconn (4096). */
+const BACKLOG = 4_096
+
+/** A SOCKS server. It does nothing before `start`. */
+export interface Server {
+  /** Opens every listener: the real places, in order, or why one could not be opened (then none stays open). */
+  start(): Promise<readonly Place[] | Failure>
+  /** Client connections that are not yet closed, whatever their phase. */
+  readonly sessionCount: number
+  /**
+   * Stops accepting at once, waits for the sessions until the deadline, and ends the rest; answers how many it ended.
+   * A second call with a shorter deadline hastens the first.
+   */
+  stop(options: { readonly deadlineMs: number }): Promise<number>
+}
+
+/**
+ * Makes a server.
+ *
+ * @example
+ * const { engine } = selectEngine('auto')
+ * const server = createServer({ engine, resolver, listeners: [{ place, protocols, authentication: 'none' }] })
+ * const places = await server.start()
+ */
+export function createServer(options: ServerOptions): Server {
+  return new SocksServer(options)
+}
+
+class SocksServer implements Server {
+  readonly #options: ServerOptions
+  readonly #context: ServerContext
+  readonly #live = new Map<number, { stop(): void }>()
+  #listeners: Listener[] = []
+  #places: readonly Place[] = []
+  #nextId = 1
+  #onEmpty: (() => void) | undefined
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+    const { engine, resolver } = options
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
+      options.onEvent?.({ kind: 'limit', limit, refused })
+    this.#context = {
+      options,
+      limits,
+      engine,
+      resolver,
+      decide: createDecide(options.access ?? {}, () => this.#places, createLocalAddresses(engine.clock)),
+      admission: new Admission(limits, engine.clock, warn),
+      idleWheel: new IdleWheel(engine.clock),
+    }
+  }
+
+  get sessionCount(): number {
+    return this.#live.size
+  }
+
+  async start(): Promise<readonly Place[] | Failure> {
+    for (const options of this.#options.listeners) {
+      const listener = await this.#listen(options)
+      if ('code' in listener) {
+        await this.#closeListeners()
+        return { ...listener, detail: `cannot listen on ${placeText(options.place)}` }
+      }
+      this.#listeners.push(listener)
+    }
+    this.#places = this.#listeners.map(listener => listener.place)
+    for (const place of this.#places) this.#options.onEvent?.({ kind: 'listening', place })
+    return this.#places
+  }
+
+  async stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<number> {
+    await this.#closeListeners()
+    if (this.#live.size > 0 && deadlineMs > 0) {
+      this.#options.onEvent?.({ kind: 'draining', sessions: this.#live.size })
+      await this.#emptyOr(deadlineMs)
+    }
+    const rest = [...this.#live.values()]
+    for (const session of rest) session.stop()
+    return rest.length
+  }
+
+  #listen(options: ListenerOptions): Promise<Listener | Failure> {
+    const { place } = options
+    return this.#context.engine.listen(
+      { place, backlog: options.backlog ?? BACKLOG, ...(options.mode !== undefined && { mode: options.mode }) },
+      {
+        onConnection: connection => this.#onConnection(options, connection),
+        onAcceptFailure: cause => this.#options.onEvent?.({ kind: 'accept-failure', place, failure: cause }),
+      },
+    )
+  }
+
+  async #closeListeners(): Promise<void> {
+    const listeners = this.#listeners
+    this.#listeners = []
+    await Promise.all(listeners.map(listener => listener.close()))
+  }
+
+  #emptyOr(deadlineMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = this.#context.engine.clock.after(deadlineMs, resolve)
+      this.#onEmpty = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+
+  #onConnection(listener: ListenerOptions, connection: Connection): void {
+    const { admission } = this.#context
+    const release = admission.take('connections')
+    if (release === undefined) return connection.destroy()
+    const id = this.#nextId++
+    const acceptedAtMs = this.#context.engine.clock.monotonicMs()
+    const admit = (client: Place, on: Connection, early: Uint8Array): void => {
+      const releaseClient = admission.takeClient(client)
+      if (releaseClient === undefined) {
+        on.destroy()
+        return this.#leave(id, release)
+      }
+      const session = new Session(
+        this.#context,
+        { id, listener, place: connection.local, client, acceptedAtMs },
+        on,
+        () => {
+          releaseClient()
+          this.#leave(id, release)
+        },
+      )
+      this.#live.set(id, session)
+      session.start(early)
+    }
+    if (listener.tls === undefined && !isTrusted(listener, connection.remote)) {
+      return admit(connection.remote, connection, NO_OCTETS)
+    }
+    this.#live.set(id, { stop: () => connection.destroy() })
+    void this.#withPreface(listener, connection).then(preface => {
+      if ('code' in preface) this.#leave(id, release)
+      else admit(preface.client, preface.connection, preface.early)
+    })
+  }
+
+  async #withPreface(listener: ListenerOptions, connection: Connection): ReturnType<typeof readPreface> {
+    const { engine, limits } = this.#context
+    const preface = await readPreface(engine, connection, listener, limits.handshakeMs)
+    if ('code' in preface) {
+      this.#options.onEvent?.({
+        kind: 'preface-failure',
+        place: connection.local,
+        client: connection.remote,
+        failure: preface,
+      })
+    }
+    return preface
+  }
+
+  #leave(id: number, release: () => void): void {
+    release()
+    this.#live.delete(id)
+    if (this.#live.size === 0) this.#onEmpty?.()
+  }
+}
+
+function placeText(place: Place): string {
+  return place.kind === 'ip' ? formatDestination(place.endpoint) : `unix:${place.path}`
+}

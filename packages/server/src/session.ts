@@ -1,0 +1,310 @@
+/**
+ * One client connection from its first octet to its record: drives the handshake, asks for the user, hands the request
+ * to the file that serves its command. Knows no rule and no way out.
+ */
+import type { CloseCause, Connection, ConnectionReader, Place, RelayEnd, Timer } from '@socksmith/engine'
+import {
+  type Claim,
+  type Destination,
+  type Endpoint,
+  type Failure,
+  type HandshakeRequest,
+  ServerHandshake,
+  type ServerHandshakeEvent,
+  failure,
+  latin1Text,
+  utf8Text,
+} from '@socksmith/protocol'
+import { serveBind } from './bind.ts'
+import { serveConnect } from './connect.ts'
+import type { ServerContext } from './context.ts'
+import { handshakeOptions } from './handshake-options.ts'
+import { serveHttp } from './http/serve-http.ts'
+import type { ListenerOptions } from './options.ts'
+import type { SessionEnd, SessionRecord } from './record.ts'
+import { serveUdpAssociate } from './udp-associate.ts'
+
+/** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
+export interface Work {
+  /** The client sent FIN. Absent: nothing to do, the relay will hear of it. */
+  onClientEnd?(): void
+  /** The client is gone, or the server stops: give everything up. */
+  abandon(): void
+}
+
+export interface SessionOrigin {
+  readonly id: number
+  readonly listener: ListenerOptions
+  readonly place: Place
+  /** Who the client is: the peer, or whom a trusted PROXY header names. */
+  readonly client: Place
+  readonly acceptedAtMs: number
+}
+
+export class Session implements ConnectionReader {
+  readonly context: ServerContext
+  readonly origin: SessionOrigin
+  readonly connection: Connection
+  readonly #handshake: ServerHandshake
+  readonly #startedAtMs: number
+  readonly #onClosed: () => void
+  #deadline: Timer | undefined
+  #work: Work | undefined
+  #request: HandshakeRequest | undefined
+  #dialled: Endpoint | undefined
+  #user: string | undefined
+  #isRecorded = false
+  #isClosed = false
+
+  constructor(context: ServerContext, origin: SessionOrigin, connection: Connection, onClosed: () => void) {
+    this.context = context
+    this.origin = origin
+    this.connection = connection
+    this.#onClosed = onClosed
+    this.#handshake = new ServerHandshake(handshakeOptions(origin.listener, context.options))
+    this.#startedAtMs = context.engine.clock.wallMs()
+  }
+
+  /** Begins with the octets that were read already. */
+  start(early: Uint8Array): void {
+    const { clock } = this.context.engine
+    const { listener } = this.origin
+    if (listener.authentication === 'certificate') {
+      this.#user = this.connection.certificateName
+      if (this.#user === undefined) {
+        this.#record('refused', failure('auth_rejected', 'client', 'no client certificate with a name'))
+        this.#closeSoon()
+        return
+      }
+    }
+    const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
+    this.#deadline = clock.after(Math.max(0, leftMs), () => this.#onDeadline())
+    this.connection.read(this)
+    if (early.length > 0) this.onOctets(early)
+  }
+
+  onOctets(octets: Uint8Array): void {
+    if (this.#isRecorded) return
+    // After the reply to UDP ASSOCIATE nothing on this connection means anything (digest section 7.3).
+    if (this.#handshake.phase === 'established') return
+    this.#take(this.#handshake.receive(octets))
+    if (this.#handshake.bufferedOctets > this.context.limits.earlyOctets) this.connection.pause()
+  }
+
+  onEnd(): void {
+    if (this.#isRecorded) this.connection.destroy()
+    else if (this.#work?.onClientEnd !== undefined) this.#work.onClientEnd()
+    else this.#take(this.#handshake.endOfStream())
+  }
+
+  onClose(cause: CloseCause): void {
+    this.#work?.abandon()
+    this.#record(cause === 'reset' ? 'client-reset' : 'client-left')
+    this.closed()
+  }
+
+  /** The user, once known. */
+  get user(): string | undefined {
+    return this.#user ?? this.#handshake.user
+  }
+
+  /** What runs for the request, from now on. */
+  attach(work: Work): void {
+    this.#work = work
+  }
+
+  /** Notes the address that was dialled, or the peer of a BIND. */
+  noteDialled(endpoint: Endpoint): void {
+    this.#dialled = endpoint
+  }
+
+  /** Sends the reply that grants the request; see the handshake's `succeed`. */
+  grant(bound: Destination): void {
+    this.#take(this.#handshake.succeed(bound))
+  }
+
+  /** Sends the reply that refuses the request, and closes the connection as RFC 1928 section 6 demands. */
+  refuse(cause: Failure): void {
+    if (!this.#isRecorded) this.#take(this.#handshake.fail(cause))
+  }
+
+  takeRemainder(): Uint8Array {
+    return this.#handshake.takeRemainder()
+  }
+
+  /** The relay is over, and so are both connections. */
+  finish(end: RelayEnd): void {
+    this.#record(endOf(end), undefined, end)
+    this.closed()
+  }
+
+  /** The work ended by itself; the client's connection is still to be closed. */
+  finishWork(end: SessionEnd, carried: { clientToTarget: number; targetToClient: number }): void {
+    this.#work = undefined
+    this.#record(end, undefined, carried)
+    this.connection.end()
+    this.#closeSoon()
+  }
+
+  /** The connection is now read by `work` (HTTP), which makes its own records. */
+  handOver(work: Work): void {
+    this.#deadline?.cancel()
+    this.#work = work
+    this.#isRecorded = true
+  }
+
+  /** Begins anew on the same connection with these octets: a client that asks for a tunnel after plain HTTP requests. */
+  again(early: Uint8Array): void {
+    const origin = { ...this.origin, acceptedAtMs: this.context.engine.clock.monotonicMs() }
+    const successor = new Session(this.context, origin, this.connection, () => this.closed())
+    this.handOver({ abandon: () => successor.stop() })
+    successor.start(early)
+  }
+
+  /** The connection is gone: the place in the limits is free again. */
+  closed(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#deadline?.cancel()
+    this.#onClosed()
+  }
+
+  /** Ends the session now: the server stops. */
+  stop(): void {
+    this.#work?.abandon()
+    this.#record('stopped')
+    this.connection.destroy()
+    this.closed()
+  }
+
+  #take(events: readonly ServerHandshakeEvent[]): void {
+    for (const event of events) this.#act(event)
+  }
+
+  #act(event: ServerHandshakeEvent): void {
+    switch (event.kind) {
+      case 'send':
+        this.connection.write(event.octets)
+        break
+      case 'authenticate':
+        void this.#judge(event.claim)
+        break
+      case 'request':
+        this.#deadline?.cancel()
+        this.#serve(event.request)
+        break
+      case 'http':
+        this.#deadline?.cancel()
+        serveHttp(this)
+        break
+      case 'failed':
+        this.#onFailed(event.failure)
+        break
+      case 'established':
+        break
+    }
+  }
+
+  async #judge(claim: Claim): Promise<void> {
+    const { authenticate } = this.context.options
+    const credentials = claim.kind === 'password' ? claim : undefined
+    const user = credentials && (await authenticate?.(credentials, this.origin.client))
+    if (this.#isRecorded) return
+    this.#take(this.#handshake.verdict(user === undefined ? { kind: 'rejected' } : { kind: 'accepted', user }))
+  }
+
+  #serve(request: HandshakeRequest): void {
+    this.#request = request
+    switch (request.command) {
+      case 'connect':
+        serveConnect(this, request.destination)
+        break
+      case 'bind':
+        serveBind(this, request)
+        break
+      case 'udp-associate':
+        serveUdpAssociate(this)
+        break
+      case 'resolve':
+      case 'resolve-ptr':
+        this.refuse(failure('command_not_supported', 'client'))
+    }
+  }
+
+  #onDeadline(): void {
+    const events = this.#handshake.timeOut()
+    if (events.length > 0) this.#take(events)
+    else this.#onFailed(failure('timed_out', 'us', 'authentication took too long'))
+  }
+
+  #onFailed(cause: Failure): void {
+    this.#deadline?.cancel()
+    const early = this.#request === undefined
+    if (early && cause.code === 'truncated') this.#record('client-left')
+    else if (early && cause.code === 'timed_out') this.#record('handshake-timeout', cause)
+    else this.#record(cause.blame === 'policy' || cause.blame === 'client' ? 'refused' : 'failed', cause)
+    this.connection.end()
+    this.#closeSoon()
+  }
+
+  // The reply must reach the client: what it still sends is read and thrown away, since unread octets would make the
+  // kernel answer with RST and lose the reply.
+  #closeSoon(): void {
+    this.connection.read(this)
+    this.connection.resume()
+    const timer = this.context.engine.clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
+    this.#deadline?.cancel()
+    this.#deadline = timer
+  }
+
+  #record(end: SessionEnd, cause?: Failure, carried?: { clientToTarget: number; targetToClient: number }): void {
+    if (this.#isRecorded) return
+    this.#isRecorded = true
+    const request = this.#request
+    const user = this.user ?? useridText(request)
+    const reply = this.#handshake.reply
+    const record: SessionRecord = {
+      id: this.origin.id,
+      startedAtMs: this.#startedAtMs,
+      durationMs: Math.round(this.context.engine.clock.monotonicMs() - this.origin.acceptedAtMs),
+      client: this.origin.client,
+      listener: this.origin.place,
+      clientToTarget: carried?.clientToTarget ?? 0,
+      targetToClient: carried?.targetToClient ?? 0,
+      end,
+      ...(user !== undefined && { user }),
+      ...(request !== undefined && { protocol: request.protocol, target: request.destination }),
+      ...(isServed(request) && { command: request.command }),
+      ...(this.#dialled !== undefined && { dialled: this.#dialled }),
+      ...(reply !== undefined && { reply }),
+      ...(cause !== undefined && { failure: cause.code }),
+      ...(cause?.detail !== undefined && { detail: cause.detail }),
+    }
+    this.context.options.onSession?.(record)
+  }
+}
+
+function isServed(
+  request: HandshakeRequest | undefined,
+): request is HandshakeRequest & { command: 'connect' | 'bind' | 'udp-associate' } {
+  return request !== undefined && request.command !== 'resolve' && request.command !== 'resolve-ptr'
+}
+
+function useridText(request: HandshakeRequest | undefined): string | undefined {
+  if (request?.userid === undefined || request.userid.length === 0) return undefined
+  return utf8Text(request.userid) ?? latin1Text(request.userid)
+}
+
+function endOf(end: RelayEnd): SessionEnd {
+  switch (end.cause) {
+    case 'idle':
+      return 'idle'
+    case 'destroyed':
+      return 'stopped'
+    case 'ended':
+      return end.by === 'target' ? 'target-finished' : 'client-finished'
+    case 'reset':
+    case 'error':
+      return end.by === 'target' ? 'target-reset' : 'client-reset'
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * UDP ASSOCIATE (RFC 1928 sections 6 and 7): a socket that the client sends to, a socket for each family towards the
+ * targets, and the protocol's rules between them. The association lives as long as its TCP connection.
+ */
+import type { DatagramSocket, Idling } from '@socksmith/engine'
+import {
+  type Destination,
+  type Endpoint,
+  type Failure,
+  type IpAddress,
+  ANY_IPV4,
+  ANY_IPV6,
+  UdpAssociation,
+  failure,
+  plainAddress,
+} from '@socksmith/protocol'
+import { advertised } from './advertise.ts'
+import type { Release } from './admission.ts'
+import { outgoingAddress } from './context.ts'
+import { openInRange } from './port-range.ts'
+import type { SessionEnd } from './record.ts'
+import type { Session } from './session.ts'
+import { allowedEndpoints } from './target.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Datagrams of one association that wait for a name to be resolved or a socket to be opened. */
+const WAITING_DATAGRAMS_MAX = 64
+/** Verdicts kept for one association: as many as it may have remotes, and some refused ones. */
+const VERDICTS_MAX = 2_048
+
+/** A client on a Unix socket is on this host. */
+const HOST_LOOPBACK: IpAddress = { type: 'ipv4', octets: Uint8Array.of(127, 0, 0, 1) }
+
+export function serveUdpAssociate(session: Session): void {
+  const work = new UdpWork(session)
+  session.attach(work)
+  void work.open()
+}
+
+class UdpWork implements Idling {
+  readonly #session: Session
+  readonly #association: UdpAssociation
+  readonly #bucket: TokenBucket
+  readonly #release: Release | undefined
+  readonly #verdicts = new Map<string, Failure | undefined>()
+  readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
+  readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
+  #inside: DatagramSocket | undefined
+  #waiting = 0
+  #lastActivityMs: number
+  #clientToTarget = 0
+  #targetToClient = 0
+  #isOver = false
+
+  constructor(session: Session) {
+    this.#session = session
+    const { limits, engine, admission, options } = session.context
+    this.#release = admission.take('udpAssociations')
+    this.#association = new UdpAssociation({
+      client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
+      reassemble: options.udp?.reassemble === true,
+      fullCone: options.udp?.fullCone === true,
+    })
+    this.#bucket = new TokenBucket(limits.udpDatagramsPerSecond, engine.clock)
+    this.#lastActivityMs = engine.clock.monotonicMs()
+  }
+
+  async open(): Promise<void> {
+    const session = this.#session
+    const { context, connection, origin } = session
+    if (this.#release === undefined) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
+    const address = connection.local.kind === 'ip' ? connection.local.endpoint.address : HOST_LOOPBACK
+    const socket = await openInRange(context.options.udp?.ports, port =>
+      context.engine.openDatagrams(
+        { address, port },
+        { onDatagram: (octets, from) => this.#fromClient(octets, from), onFailure: () => {} },
+      ),
+    )
+    if ('code' in socket) {
+      this.#close()
+      return session.refuse(socket)
+    }
+    if (this.#isOver) return socket.close()
+    this.#inside = socket
+    context.idleWheel.watch(this)
+    session.grant(advertised(origin.listener, socket.local))
+    session.takeRemainder()
+    connection.resume()
+  }
+
+  // Section 7: the association ends with its TCP connection; a client that sends FIN has finished with it.
+  onClientEnd(): void {
+    this.#end('client-finished')
+  }
+
+  abandon(): void {
+    this.#end('client-left')
+  }
+
+  idleAtMs(): number {
+    const { udpIdleMs } = this.#session.context.limits
+    return udpIdleMs === 0 ? Infinity : this.#lastActivityMs + udpIdleMs
+  }
+
+  onIdle(): void {
+    this.#end('idle')
+  }
+
+  #end(end: SessionEnd): void {
+    if (this.#isOver) return
+    this.#close()
+    this.#session.finishWork(end, { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient })
+  }
+
+  #close(): void {
+    this.#isOver = true
+    this.#association.close()
+    this.#session.context.idleWheel.forget(this)
+    this.#inside?.close()
+    for (const socket of Object.values(this.#outside)) {
+      void socket.then(opened => !('code' in opened) && opened.close())
+    }
+    this.#release?.()
+  }
+
+  #fromClient(octets: Uint8Array, from: Endpoint): void {
+    const nowMs = this.#session.context.engine.clock.monotonicMs()
+    const result = this.#association.fromClient(octets, from, nowMs)
+    if (result.kind !== 'relay') return
+    this.#lastActivityMs = nowMs
+    if (!this.#bucket.take()) return
+    const address = plainAddress(result.destination.address)
+    if (address.type === 'domain') this.#sendToName(result.destination, result.data.slice())
+    else this.#sendTo({ address, port: result.destination.port }, result.data)
+  }
+
+  #sendTo(endpoint: Endpoint, data: Uint8Array): void {
+    if (this.#refusal(endpoint) !== undefined) return
+    const association = this.#association
+    if (!association.hasContacted(endpoint.address)) {
+      if (association.contactedCount >= this.#session.context.limits.udpRemotes) return
+      association.contacted(endpoint.address)
+    }
+    const family = endpoint.address.type
+    const open = this.#opened[family]
+    if (open !== undefined) this.#sendNow(open, endpoint, data)
+    else this.#sendWhenOpen(family, endpoint, data.slice())
+  }
+
+  #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array): void {
+    this.#clientToTarget += data.length
+    socket.send(data, endpoint)
+  }
+
+  #sendWhenOpen(family: 'ipv4' | 'ipv6', endpoint: Endpoint, data: Uint8Array): void {
+    if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
+    this.#waiting++
+    this.#outside[family] ??= this.#openOutside(family)
+    void this.#outside[family].then(socket => {
+      this.#waiting--
+      if ('code' in socket || this.#isOver) return
+      this.#opened[family] = socket
+      this.#sendNow(socket, endpoint, data)
+    })
+  }
+
+  #openOutside(family: 'ipv4' | 'ipv6'): Promise<DatagramSocket | Failure> {
+    const { context } = this.#session
+    const any = family === 'ipv4' ? ANY_IPV4 : ANY_IPV6
+    return context.engine.openDatagrams(
+      { address: outgoingAddress(context, any) ?? any, port: 0 },
+      { onDatagram: (octets, from) => this.#fromRemote(octets, from), onFailure: () => {} },
+    )
+  }
+
+  #sendToName(destination: Destination, data: Uint8Array): void {
+    if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
+    this.#waiting++
+    const { context, origin } = this.#session
+    void allowedEndpoints(context, origin.client, destination).then(endpoints => {
+      this.#waiting--
+      if (this.#isOver || 'code' in endpoints) return
+      // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
+      const endpoint = endpoints.find(one => one.address.type === 'ipv4') ?? endpoints[0]
+      if (endpoint !== undefined) this.#sendTo(endpoint, data)
+    })
+  }
+
+  // The decision about each new destination is kept for the life of the association.
+  #refusal(endpoint: Endpoint): Failure | undefined {
+    const key = `${endpoint.address.octets.join('.')}:${endpoint.port}`
+    if (this.#verdicts.has(key)) return this.#verdicts.get(key)
+    const { context, origin } = this.#session
+    const refusal = context.decide(origin.client, endpoint)
+    if (this.#verdicts.size >= VERDICTS_MAX) this.#verdicts.clear()
+    this.#verdicts.set(key, refusal)
+    return refusal
+  }
+
+  #fromRemote(octets: Uint8Array, from: Endpoint): void {
+    const result = this.#association.fromRemote(octets, from)
+    if (result.kind === 'drop' || this.#inside === undefined) return
+    this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
+    this.#targetToClient += octets.length
+    this.#inside.send(result.octets, result.to)
+  }
+}
