@@ -1,9 +1,9 @@
 /** The door of the package. */
 export * from './happy-eyeballs.ts'
-export * from './idle-wheel.ts'
+export { IdleWheel, type Idling } from './idle-wheel.ts'
 export { createNodeEngine } from './node/node-engine.ts'
 export { systemClock } from './node/system-clock.ts'
 export { serverLookup, systemLookup } from './node/system-lookup.ts'
-export type * from './ports.ts'
+export * from './ports.ts'
 export * from './resolver.ts'
 export * from './select.ts'

@@ -30,7 +30,10 @@ export interface Connection {
   readonly certificateName?: string
   /** Octets accepted by `write` and not yet taken by the kernel. */
   readonly unsentOctets: number
-  /** Starts delivery to `reader`, or hands it over to another one. Nothing is read before the first call. */
+  /**
+   * Starts delivery to `reader`, or hands it over to another one, which is told of a FIN or a close that came before it.
+   * Nothing is read before the first call; a pause ends with each.
+   */
   read(reader: ConnectionReader): void
   /** Stops delivery; the kernel's window then stops the sender. */
   pause(): void
@@ -67,7 +70,7 @@ export interface ListenHandler {
 export interface Listener {
   /** With the real port when 0 was asked. */
   readonly place: Place
-  /** Stops accepting; waiting connections stay in the kernel's queue. */
+  /** Hands out nothing; up to `backlog` connections wait, unread, in the kernel's queue or in the engine's. */
   pause(): void
   resume(): void
   /** Stops accepting and frees the port. Connections that were accepted live on. */
@@ -107,7 +110,7 @@ export interface DatagramHandler {
 /** How a relay ended: counts are octets carried in each direction. */
 export interface RelayEnd {
   readonly cause: CloseCause
-  /** The side that made the end: `client` and `target` by FIN of both, RST or error; `us` by limit or by `close`. */
+  /** The side that made the end: by the first of two FINs, by RST or by error; `us` by limit or by `close`. */
   readonly by: 'client' | 'target' | 'us'
   readonly clientToTarget: number
   readonly targetToClient: number
@@ -126,6 +129,12 @@ export interface RelayOptions {
   readonly halfOpenIdleMs: number
   onEnd(end: RelayEnd): void
 }
+
+/**
+ * Octets that a relay may hold in this process for one tunnel whose reader stalled; it then stops reading the source. A
+ * thousand stalled tunnels are 256 MiB, and 64 KiB in flight each way (one read) leave room for what an engine reads ahead.
+ */
+export const RELAY_BUFFER_OCTETS_MAX: number = 256 * 1024
 
 /** A running relay. */
 export interface Relay {

@@ -58,7 +58,7 @@ class NodeListener implements Listener {
   resume(): void {
     this.#isPaused = false
     // The handler may pause again at any of them.
-    for (let next; !this.#isPaused && (next = this.#held.shift()); ) this.#handler.onConnection(next)
+    for (let next; !this.#isPaused && (next = this.#held.shift());) this.#handler.onConnection(next)
   }
 
   close(): Promise<void> {

@@ -4,15 +4,14 @@
  */
 import { IdleWheel } from '../idle-wheel.ts'
 import type { Idling } from '../idle-wheel.ts'
+import { RELAY_BUFFER_OCTETS_MAX } from '../ports.ts'
 import type { CloseCause, Clock, Connection, ConnectionReader, Relay, RelayEnd, RelayOptions } from '../ports.ts'
 
-/** One direction stops reading when more than this waits to be sent: as much as one read can bring. */
-const PAUSE_ABOVE_OCTETS = 64 * 1024
 /**
- * What one direction may hold for a reader that stalled: the 64 KiB that do not pause it, the read that does, and what
- * Node reads ahead (its own mark of 64 KiB, passed by one read at most).
+ * One direction stops reading when more than this waits to be sent. A quarter of the bound, because as much can come three
+ * times more: by the read that passes the mark, and by what Node reads ahead (its own mark, passed by one read).
  */
-export const RELAY_BUFFER_OCTETS_MAX: number = 4 * PAUSE_ABOVE_OCTETS
+const PAUSE_ABOVE_OCTETS = RELAY_BUFFER_OCTETS_MAX / 4
 
 type Side = 'client' | 'target'
 

@@ -92,7 +92,9 @@ export class NodeSecurity {
         socket.allowHalfOpen = true
         this.#waitingFor(socket)?.onSecure(socket)
       })
-      server.on('tlsClientError', (error, socket) => this.#waitingFor(socket)?.onFailure(handshakeFailure(error, socket)))
+      server.on('tlsClientError', (error, socket) =>
+        this.#waitingFor(socket)?.onFailure(handshakeFailure(error, socket)),
+      )
       return server
     } catch (error) {
       return failure('general_failure', 'us', `the certificate or its key cannot be used: ${errnoOf(error)}`)

@@ -3,8 +3,6 @@ import type { Failure } from '../failure.ts'
 import { concat } from '../octets.ts'
 import { latin1Octets, utf8Octets } from '../text.ts'
 
-export { basicCredentials } from '../wire/http-connect.ts'
-
 const CONNECT_OCTETS = latin1Octets('CONNECT ')
 
 /** Whether the request line begins with CONNECT; `undefined` while that cannot be said. */

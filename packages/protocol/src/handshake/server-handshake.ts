@@ -4,30 +4,21 @@
  */
 import type { Destination } from '../address.ts'
 import { type Failure, failure } from '../failure.ts'
-import type { Exchange, ExchangeStep, Method, Protection, Verdict, Claim } from '../method/exchange.ts'
+import type { Claim, Exchange, ExchangeStep, Protection, Verdict } from '../method/exchange.ts'
 import { NO_OCTETS, concat } from '../octets.ts'
-import { decodeFirstOctet } from '../wire/first-octet.ts'
-import { decodeHttpConnectRequest } from '../wire/http-connect.ts'
-import { decodeSocks4Request, refusalOfSocks4Request } from '../wire/socks4-request.ts'
-import { decodeSocks5Greeting } from '../wire/socks5-greeting.ts'
-import { decodeSocks5Request, refusalOfSocks5Request } from '../wire/socks5-request.ts'
-import { METHOD, encodeSocks5Selection, selectMethod } from '../wire/socks5-selection.ts'
-import { basicCredentials, isHttpConnect, refusalOfHttp } from './http-front.ts'
+import { METHOD, encodeSocks5Selection } from '../wire/socks5-selection.ts'
 import { type Reply, failureReply, successReply } from './reply.ts'
-import { COMMAND_OCTETS, type CommandName, type HandshakeRequest, commandName } from './request.ts'
-
-export interface ServerHandshakeOptions {
-  readonly protocols: { readonly socks4: boolean; readonly socks5: boolean; readonly http: boolean }
-  /** SOCKS5 methods in the server's order of preference. */
-  readonly methods: readonly Method[]
-  /** SOCKS4, which can carry no password, is refused; HTTP needs Basic credentials. */
-  readonly passwordRequired: boolean
-  readonly commands: readonly CommandName[]
-  /** BIND may name 0.0.0.0, that is any peer. */
-  readonly anyPeer?: boolean
-  /** RSV must be zero. Default false. */
-  readonly strict?: boolean
-}
+import type { HandshakeRequest } from './request.ts'
+import {
+  type Reading,
+  type ServerHandshakeOptions,
+  missingHttpUser,
+  readFirstOctet,
+  readGreeting,
+  readHttp,
+  readSocks4,
+  readSocks5,
+} from './server-reading.ts'
 
 /** What the caller has to do, in this order. */
 export type ServerHandshakeEvent =
@@ -43,9 +34,15 @@ export type ServerHandshakeEvent =
   /** Nothing more will be read: send FIN after what was sent, then close within ten seconds. */
   | { readonly kind: 'failed'; readonly failure: Failure }
 
+interface ExchangeState {
+  readonly phase: 'exchange' | 'judging'
+  readonly exchange: Exchange
+  readonly method: number
+}
+
 type State =
   | { readonly phase: 'first-octet' | 'socks4' | 'greeting' | 'socks5' | 'http-head' }
-  | { readonly phase: 'exchange' | 'judging'; readonly exchange: Exchange; readonly method: number }
+  | ExchangeState
   | { readonly phase: 'judging-http'; readonly request: HandshakeRequest }
   | { readonly phase: 'deciding' | 'listening' | 'established'; readonly request: HandshakeRequest }
   | { readonly phase: 'http' }
@@ -53,12 +50,14 @@ type State =
 
 export type ServerPhase = State['phase']
 
-/** True when the step was taken and another may follow; false when more octets or an answer are needed. */
-type Reader = () => boolean
+/** Reads the octets that no step has used yet. */
+type Reader = (inbox: Uint8Array) => Reading | ExchangeStep
+
+// One reader for each phase; null where the caller has to answer first, or nothing is read any more.
+type Readers = { readonly [P in ServerPhase]: Reader | null }
 
 export class ServerHandshake {
   readonly #options: ServerHandshakeOptions
-  readonly #commandOctets: readonly number[]
   #state: State = { phase: 'first-octet' }
   #inbox: Uint8Array = NO_OCTETS
   #protection: Protection | undefined
@@ -69,18 +68,16 @@ export class ServerHandshake {
 
   constructor(options: ServerHandshakeOptions) {
     this.#options = options
-    this.#commandOctets = options.commands.map(name => COMMAND_OCTETS[name])
   }
 
-  // One reader for each phase; null where the caller has to answer first, or nothing is read any more.
-  readonly #readers: { readonly [P in ServerPhase]: Reader | null } = {
-    'first-octet': () => this.#readFirstOctet(),
-    socks4: () => this.#readSocks4(),
-    greeting: () => this.#readGreeting(),
-    exchange: () => this.#readExchange(),
+  readonly #readers: Readers = {
+    'first-octet': inbox => readFirstOctet(inbox, this.#options),
+    socks4: inbox => readSocks4(inbox, this.#options),
+    greeting: inbox => readGreeting(inbox, this.#options),
+    exchange: inbox => (this.#state as ExchangeState).exchange.read(inbox),
     judging: null,
-    socks5: () => this.#readSocks5(),
-    'http-head': () => this.#readHttp(),
+    socks5: inbox => readSocks5(inbox, this.#options),
+    'http-head': inbox => readHttp(inbox, this.#options),
     'judging-http': null,
     deciding: null,
     listening: null,
@@ -147,13 +144,24 @@ export class ServerHandshake {
 
   /** The judgement on the last `authenticate`. */
   verdict(verdict: Verdict): readonly ServerHandshakeEvent[] {
-    if (this.#state.phase === 'judging-http') return this.#judgeHttp(this.#state.request, verdict)
+    if (this.#state.phase === 'judging-http') {
+      const { request } = this.#state
+      if (verdict.kind === 'accepted') {
+        this.#user = verdict.user
+        this.#ask(request)
+      } else {
+        const [cause, reply] = missingHttpUser('wrong user name or password')
+        this.#sendReply(reply)
+        this.#end(cause)
+      }
+      return this.#flush()
+    }
     if (this.#state.phase !== 'judging') return []
     const { exchange, method } = this.#state
     this.#state = { phase: 'exchange', exchange, method }
     const step = exchange.answer?.(verdict)
     if (step === undefined) throw new Error(`method ${method} asked and cannot take an answer`)
-    this.#takeStep(step)
+    if (step.kind !== 'need-more') this.#take(step)
     return this.#advance()
   }
 
@@ -191,15 +199,80 @@ export class ServerHandshake {
   #advance(): readonly ServerHandshakeEvent[] {
     for (;;) {
       const reader = this.#readers[this.#state.phase]
-      if (reader === null || !reader()) break
+      const reading = reader?.(this.#inbox)
+      if (reading === undefined || reading.kind === 'need-more') return this.#flush()
+      this.#take(reading)
     }
-    return this.#flush()
   }
 
-  #flush(): readonly ServerHandshakeEvent[] {
-    const events = this.#events
-    this.#events = []
-    return events
+  #take(reading: Exclude<Reading | ExchangeStep, { kind: 'need-more' }>): void {
+    switch (reading.kind) {
+      case 'protocol':
+        this.#state = { phase: reading.phase }
+        break
+      case 'method': {
+        this.#consume(reading.consumed)
+        this.#send(encodeSocks5Selection({ method: reading.method.number }))
+        const exchange = reading.method.begin()
+        this.#state = { phase: 'exchange', exchange, method: reading.method.number }
+        const first = exchange.begin?.()
+        if (first !== undefined && first.kind !== 'need-more') this.#take(first)
+        break
+      }
+      case 'request':
+        this.#consume(reading.consumed)
+        if (reading.claim === undefined) this.#ask(reading.request)
+        else {
+          this.#state = { phase: 'judging-http', request: reading.request }
+          this.#events.push({ kind: 'authenticate', claim: reading.claim })
+        }
+        break
+      case 'plain-http':
+        this.#state = { phase: 'http' }
+        this.#events.push({ kind: 'http' })
+        break
+      case 'refusal':
+        this.#reply = reading.code
+        this.#send(reading.octets)
+        this.#end(reading.failure)
+        break
+      case 'failed':
+        this.#send(reading.send)
+        this.#end(reading.failure)
+        break
+      case 'continue':
+      case 'ask':
+      case 'done':
+        this.#takeStep(reading)
+    }
+  }
+
+  #takeStep(step: Extract<ExchangeStep, { consumed: number }>): void {
+    if (this.#state.phase !== 'exchange') return
+    this.#consume(step.consumed)
+    this.#send(step.send)
+    if (step.kind === 'ask') {
+      this.#state = { ...this.#state, phase: 'judging' }
+      this.#events.push({ kind: 'authenticate', claim: step.claim })
+    } else if (step.kind === 'done') {
+      this.#user = step.user
+      this.#parameters = step.parameters
+      this.#state = { phase: 'socks5' }
+      if (step.protection !== undefined) this.#startProtection(step.protection)
+    }
+  }
+
+  // Octets that came with the last octets of the exchange are protected already.
+  #startProtection(protection: Protection): void {
+    this.#protection = protection
+    const plain = protection.unprotect(this.#inbox)
+    if (plain instanceof Uint8Array) this.#inbox = plain
+    else this.#end(plain)
+  }
+
+  #ask(request: HandshakeRequest): void {
+    this.#state = { phase: 'deciding', request }
+    this.#events.push({ kind: 'request', request })
   }
 
   #consume(octets: number): void {
@@ -216,185 +289,20 @@ export class ServerHandshake {
     this.#send(reply.octets)
   }
 
+  #end(cause: Failure): void {
+    this.#state = { phase: 'failed', failure: cause }
+    this.#inbox = NO_OCTETS
+    this.#events.push({ kind: 'failed', failure: cause })
+  }
+
   #finish(cause: Failure): readonly ServerHandshakeEvent[] {
-    this.#state = { phase: 'failed', failure: cause }
-    this.#inbox = NO_OCTETS
-    this.#events.push({ kind: 'failed', failure: cause })
+    this.#end(cause)
     return this.#flush()
   }
 
-  // As #finish, from inside a reader: the events are flushed by #advance.
-  #refuse(cause: Failure, octets?: Uint8Array): true {
-    this.#send(octets)
-    this.#state = { phase: 'failed', failure: cause }
-    this.#inbox = NO_OCTETS
-    this.#events.push({ kind: 'failed', failure: cause })
-    return true
+  #flush(): readonly ServerHandshakeEvent[] {
+    const events = this.#events
+    this.#events = []
+    return events
   }
-
-  #readFirstOctet(): boolean {
-    const sniffed = decodeFirstOctet(this.#inbox)
-    if (sniffed.kind === 'need-more') return false
-    if (sniffed.kind === 'malformed') return this.#refuse(sniffed.failure)
-    const { protocol } = sniffed.value
-    if (protocol !== 'socks4' && protocol !== 'socks5' && protocol !== 'http') {
-      return this.#refuse(failure('unknown_protocol', 'client', `${protocol} is not spoken here`))
-    }
-    if (!this.#options.protocols[protocol]) {
-      return this.#refuse(failure('unknown_protocol', 'client', `${protocol} is switched off on this listener`))
-    }
-    this.#state = { phase: protocol === 'socks5' ? 'greeting' : protocol === 'http' ? 'http-head' : protocol }
-    return true
-  }
-
-  #readSocks4(): boolean {
-    const { anyPeer } = this.#options
-    const decoded = decodeSocks4Request(this.#inbox, { commands: this.#commandOctets, anyPeer: anyPeer === true })
-    if (decoded.kind === 'need-more') return false
-    if (decoded.kind === 'malformed') {
-      this.#reply = failureReply('socks4', decoded.failure.code).code
-      return this.#refuse(decoded.failure, refusalOfSocks4Request(decoded.failure))
-    }
-    this.#consume(decoded.consumed)
-    const { command, destination, userid } = decoded.value
-    const protocol = destination.address.type === 'domain' ? 'socks4a' : 'socks4'
-    // Leaving SOCKS4 open beside a password would be a way around it.
-    if (this.#options.passwordRequired) {
-      this.#sendReply(failureReply(protocol, 'auth_required'))
-      return this.#refuse(
-        failure('auth_required', 'policy', 'this listener wants a password, which SOCKS4 cannot carry'),
-      )
-    }
-    return this.#ask({ protocol, command: nameOf(command), destination, userid })
-  }
-
-  #readGreeting(): boolean {
-    const decoded = decodeSocks5Greeting(this.#inbox)
-    if (decoded.kind === 'need-more') return false
-    const none = encodeSocks5Selection({ method: METHOD.noneAcceptable })
-    if (decoded.kind === 'malformed') {
-      return this.#refuse(decoded.failure, decoded.failure.code === 'empty_method_list' ? none : undefined)
-    }
-    this.#consume(decoded.consumed)
-    const { methods } = this.#options
-    const number = selectMethod(
-      methods.map(method => method.number),
-      decoded.value.methods,
-    )
-    const method = methods.find(one => one.number === number)
-    if (method === undefined) {
-      const detail = `the client offers methods ${decoded.value.methods.join(', ')}`
-      return this.#refuse(failure('no_acceptable_methods', 'client', detail), none)
-    }
-    this.#send(encodeSocks5Selection({ method: method.number }))
-    const exchange = method.begin()
-    this.#state = { phase: 'exchange', exchange, method: method.number }
-    const first = exchange.begin?.()
-    if (first !== undefined) this.#takeStep(first)
-    return true
-  }
-
-  #readExchange(): boolean {
-    if (this.#state.phase !== 'exchange') return false
-    return this.#takeStep(this.#state.exchange.read(this.#inbox))
-  }
-
-  #takeStep(step: ExchangeStep): boolean {
-    if (step.kind === 'need-more' || this.#state.phase !== 'exchange') return false
-    if (step.kind === 'failed') {
-      return this.#refuse(step.failure, step.send)
-    }
-    this.#consume(step.consumed)
-    this.#send(step.send)
-    const { exchange, method } = this.#state
-    if (step.kind === 'ask') {
-      this.#state = { phase: 'judging', exchange, method }
-      this.#events.push({ kind: 'authenticate', claim: step.claim })
-    } else if (step.kind === 'done') {
-      this.#user = step.user
-      this.#parameters = step.parameters
-      this.#state = { phase: 'socks5' }
-      return this.#startProtection(step.protection)
-    }
-    return true
-  }
-
-  // Octets that came with the last octets of the exchange are protected already.
-  #startProtection(protection: Protection | undefined): boolean {
-    if (protection === undefined) return true
-    this.#protection = protection
-    const plain = protection.unprotect(this.#inbox)
-    if (!(plain instanceof Uint8Array)) return this.#refuse(plain)
-    this.#inbox = plain
-    return true
-  }
-
-  #readSocks5(): boolean {
-    const decoded = decodeSocks5Request(this.#inbox, {
-      commands: this.#commandOctets,
-      strict: this.#options.strict === true,
-    })
-    if (decoded.kind === 'need-more') return false
-    if (decoded.kind === 'malformed') {
-      const octets = refusalOfSocks5Request(decoded.failure)
-      this.#reply = octets[1]
-      return this.#refuse(decoded.failure, octets)
-    }
-    this.#consume(decoded.consumed)
-    const { command, destination } = decoded.value
-    return this.#ask({ protocol: 'socks5', command: nameOf(command), destination })
-  }
-
-  #readHttp(): boolean {
-    const isConnect = isHttpConnect(this.#inbox)
-    if (isConnect === undefined) return false
-    if (!isConnect) {
-      this.#state = { phase: 'http' }
-      this.#events.push({ kind: 'http' })
-      return false
-    }
-    const decoded = decodeHttpConnectRequest(this.#inbox)
-    if (decoded.kind === 'need-more') return false
-    if (decoded.kind === 'malformed') {
-      const reply = refusalOfHttp(decoded.failure)
-      this.#reply = reply.code
-      return this.#refuse(decoded.failure, reply.octets)
-    }
-    this.#consume(decoded.consumed)
-    const request: HandshakeRequest = { protocol: 'http', command: 'connect', destination: decoded.value.destination }
-    if (!this.#options.passwordRequired) return this.#ask(request)
-    const credentials = basicCredentials(decoded.value.headers)
-    if (credentials === undefined) return this.#refuseHttpUser('the request carries no Proxy-Authorization')
-    this.#state = { phase: 'judging-http', request }
-    this.#events.push({ kind: 'authenticate', claim: { kind: 'password', ...credentials } })
-    return true
-  }
-
-  #judgeHttp(request: HandshakeRequest, verdict: Verdict): readonly ServerHandshakeEvent[] {
-    if (verdict.kind === 'accepted') {
-      this.#user = verdict.user
-      this.#ask(request)
-    } else {
-      this.#refuseHttpUser('wrong user name or password')
-    }
-    return this.#flush()
-  }
-
-  #refuseHttpUser(detail: string): true {
-    const reply = failureReply('http', 'auth_required')
-    this.#reply = reply.code
-    return this.#refuse(failure('auth_rejected', 'client', detail), reply.octets)
-  }
-
-  #ask(request: HandshakeRequest): true {
-    this.#state = { phase: 'deciding', request }
-    this.#events.push({ kind: 'request', request })
-    return true
-  }
-}
-
-function nameOf(command: number): CommandName {
-  const name = commandName(command)
-  if (name === undefined) throw new Error(`command ${command} passed the decoder without a name`)
-  return name
 }

@@ -1,0 +1,112 @@
+/**
+ * Certificates for tests only, valid for a hundred years: an authority, a server of it, two of its clients (one with a
+ * common name, one with alternative names only), and a client of a strange authority.
+ */
+
+/** PEM of a certificate and its key. */
+export interface Pem {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** PEM of the authority that signed all but the stranger. */
+export const AUTHORITY: string = `-----BEGIN CERTIFICATE-----
+MIIBiDCCAS+gAwIBAgIUFxDqZlin1JLOHB++r6frZi3CU14wCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIxMDQ0OTEzWhgPMjEy
+NjEwMjgwNDQ5MTNaMBkxFzAVBgNVBAMMDnRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAERcBFXOz1I5AkWDHeUzel6g/lx+lEbIrHF+L+4c1y
+anXEKU/yVgkjukqW3SbmFcqy35P2W33GhOtmpsV+6ljNIqNTMFEwHQYDVR0OBBYE
+FLUyPeQ/kIO++rS8socnmnxXXgZ/MB8GA1UdIwQYMBaAFLUyPeQ/kIO++rS8socn
+mnxXXgZ/MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgVIuMjqN6
+AR8VTu320he67oOwGdAdsagTn10bxWnFvS8CIBcZfVT8luupKMXWQaeENz+zcS+b
+x7txEx6zE6BDEVGL
+-----END CERTIFICATE-----
+`
+
+/** For `localhost` and 127.0.0.1. */
+export const SERVER: Pem = {
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBjzCCATWgAwIBAgIUHlP5S9LABry0S46ErN8DlC9c8OcwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIxMDQ0OTEzWhgPMjEy
+NjEwMjgwNDQ5MTNaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEG
+CCqGSM49AwEHA0IABJUF+IMrH2SwH1diATDgwpgq/IUF3lePjGvf+aWJHt5bIDDk
+LQgC1td1b27TK3kHVAoHCt+NTxdVos4ZmdAJLmKjXjBcMBoGA1UdEQQTMBGCCWxv
+Y2FsaG9zdIcEfwAAATAdBgNVHQ4EFgQUNeZ7JcPwDYlZdm53MG1/9+rJbdwwHwYD
+VR0jBBgwFoAUtTI95D+Qg776tLyyhyeafFdeBn8wCgYIKoZIzj0EAwIDSAAwRQIg
+AJ8EejWcAsy9L6QNavHPd3185Cc1QxV38W4cOqoPOfoCIQCbvwEeHUDhUoDYmkry
+V2RS9PvMqOGg6lzDYuQjlD4UvA==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4ENrVgBXvN2h6MJE
+JLJTloM5Hfpj5fbMLDzcda3Y6fChRANCAASVBfiDKx9ksB9XYgEw4MKYKvyFBd5X
+j4xr3/mliR7eWyAw5C0IAtbXdW9u0yt5B1QKBwrfjU8XVaLOGZnQCS5i
+-----END PRIVATE KEY-----
+`,
+}
+
+/** Common name `alice`. */
+export const ALICE: Pem = {
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBiTCCAS+gAwIBAgIUHlP5S9LABry0S46ErN8DlC9c8OgwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIxMDQ0OTEzWhgPMjEy
+NjEwMjgwNDQ5MTNaMBAxDjAMBgNVBAMMBWFsaWNlMFkwEwYHKoZIzj0CAQYIKoZI
+zj0DAQcDQgAE6U4tkqD3sy5qy5Yc/ycjQfz2x+Bv3eisH/oJUSAeqKeNaLGNo4nd
+xWe2EVGo+G0igixzqu/D5dzU576ULyCRKaNcMFowGAYDVR0RBBEwD4INYWxpY2Uu
+ZXhhbXBsZTAdBgNVHQ4EFgQUPFsASybn46lyxBUp+7K+l+7aNWEwHwYDVR0jBBgw
+FoAUtTI95D+Qg776tLyyhyeafFdeBn8wCgYIKoZIzj0EAwIDSAAwRQIhAJxFo8da
+68yzVXRTSa1V0O8BnfUs68srlREH+GJVqUrDAiBlmE1NU0SM1WidQlV4ppg/3tZW
+gvZdN2TjPb4gUEkFfA==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgTRdpzSwb1jbVyBEC
+zcruid/QgKmGuF2sJTkFwdcT6oWhRANCAATpTi2SoPezLmrLlhz/JyNB/PbH4G/d
+6Kwf+glRIB6op41osY2jid3FZ7YRUaj4bSKCLHOq78Pl3NTnvpQvIJEp
+-----END PRIVATE KEY-----
+`,
+}
+
+/** No common name; `bob@example.com` comes first. */
+export const BOB: Pem = {
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBmDCCAT+gAwIBAgIUHlP5S9LABry0S46ErN8DlC9c8OkwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIxMDQ0OTEzWhgPMjEy
+NjEwMjgwNDQ5MTNaMBExDzANBgNVBAoMBm5vYm9keTBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABJGqQ3w13XPUxLi8XXvhaeLdOQhbHVPH6jEvT7zvE/5hSKe3knqg
+lFVsrFpxymyIrCltfxyF/DLRueiJyBgIWAWjazBpMCcGA1UdEQQgMB6BD2JvYkBl
+eGFtcGxlLmNvbYILYm9iLmV4YW1wbGUwHQYDVR0OBBYEFEtSAOC0w/RNVflyPSNS
+fsanz+ehMB8GA1UdIwQYMBaAFLUyPeQ/kIO++rS8socnmnxXXgZ/MAoGCCqGSM49
+BAMCA0cAMEQCIFMpA5rXZNV13WuWezAAZjMw1sHGAuH9zX7rMux/jYBWAiAO/a9a
++FRYkH5hfUmv6pHkzB5ayVGOUULGvqZyQjVE2Q==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFh0kLm7L0M3eWTCw
+AS0Z7zeX0S4WLY81F07VaYvR/emhRANCAASRqkN8Nd1z1MS4vF174Wni3TkIWx1T
+x+oxL0+87xP+YUint5J6oJRVbKxaccpsiKwpbX8chfwy0bnoicgYCFgF
+-----END PRIVATE KEY-----
+`,
+}
+
+/** Common name `alice`, of another authority. */
+export const STRANGER: Pem = {
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBfTCCASOgAwIBAgIUAfRVEDKTBHbkKWD8MeDYwG5SjJ8wCgYIKoZIzj0EAwIw
+HDEaMBgGA1UEAwwRc3RyYW5nZSBhdXRob3JpdHkwIBcNMjYxMTIxMDQ0OTEzWhgP
+MjEyNjEwMjgwNDQ5MTNaMBAxDjAMBgNVBAMMBWFsaWNlMFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEbgzwB1jmScn9P8q2epYV29oqmU742Pccmc5PXw2c/TcGI6SF
+7kLDmbrR+atWfw1LavwUVGK/vKHgULAbuJJoAKNNMEswCQYDVR0TBAIwADAdBgNV
+HQ4EFgQUUSa8lUcl/8s4bqtbtcFdALojKBQwHwYDVR0jBBgwFoAUsi1woag3plbi
+e2ujs5RQy4sRRSYwCgYIKoZIzj0EAwIDSAAwRQIhAPu2UCPE3b/cmCH6OQrpOSQM
+datDuhu8xwixOcBpsBDRAiARecdtrmhl/nNKk5NiKahP/A/JF+OjXu2WQN6f+sOj
+2g==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgOSQuTNy5+QiA2xGz
+Jmvl/OvvgTgzfzs59Jdi26B78K+hRANCAARuDPAHWOZJyf0/yrZ6lhXb2iqZTvjY
+9xyZzk9fDZz9NwYjpIXuQsOZutH5q1Z/DUtq/BRUYr+8oeBQsBu4kmgA
+-----END PRIVATE KEY-----
+`,
+}
