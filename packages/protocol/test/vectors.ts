@@ -75,7 +75,13 @@ export interface BndSubstitutionVector {
   readonly use: string | null
 }
 
+export interface ErrnoVector {
+  readonly error: string
+  readonly rep: number
+}
+
 export interface Vectors {
+  readonly errnoToRep: readonly ErrnoVector[]
   readonly errorKinds: readonly string[]
   readonly valid: readonly ValidVector[]
   readonly malformed: readonly MalformedVector[]

@@ -8,8 +8,8 @@ import { checkNameText } from '../name.ts'
 import { concat } from '../octets.ts'
 import { latin1Octets, latin1Text, utf8Octets } from '../text.ts'
 
-/** What common servers take; a head of a tunnel holds a few hundred octets. */
-export const HTTP_HEAD_OCTETS_MAX = 16_384
+/** What common servers take for a request line or a field; the head of a tunnel holds a few hundred octets. */
+export const HTTP_HEAD_OCTETS_MAX = 8_192
 export const HTTP_FIELDS_MAX = 100
 
 /** Name in lower case, and value. */

@@ -1,7 +1,7 @@
 /** The PROXY protocol header, binary form: signature, addresses, TLVs. Accepted whole or refused. */
 import { type Endpoint, type IpAddress } from '../address.ts'
 import { type Decoded, type Malformed, NEED_MORE, malformed, whole } from '../decoded.ts'
-import { concat, octetAt, uint16, uint16At, uint32At } from '../octets.ts'
+import { NO_OCTETS, concat, octetAt, uint16, uint16At, uint32At } from '../octets.ts'
 import { latin1Octets, latin1Text } from '../text.ts'
 import { crc32c } from '../crc32c.ts'
 
@@ -28,6 +28,8 @@ export interface ProxyV2 {
   /** Absent for LOCAL and UNSPEC, whose body is skipped. */
   readonly addresses?: ProxyV2Addresses
   readonly tlvs: readonly ProxyV2Tlv[]
+  /** The body that LOCAL and UNSPEC skip; kept so that a header can be written as it was read. */
+  readonly skipped?: Uint8Array
 }
 
 export function decodeProxyV2(octets: Uint8Array): Decoded<ProxyV2> {
@@ -43,7 +45,9 @@ export function decodeProxyV2(octets: Uint8Array): Decoded<ProxyV2> {
   if (octets.length < end) return NEED_MORE
   const command = (octetAt(octets, 12) & 0x0f) === 0 ? 'LOCAL' : 'PROXY'
   const base = { command, familyAndProtocol, length } as const
-  if (command === 'LOCAL' || familyAndProtocol >> 4 === 0) return whole({ ...base, tlvs: [] }, end)
+  if (command === 'LOCAL' || familyAndProtocol >> 4 === 0) {
+    return whole({ ...base, tlvs: [], skipped: octets.slice(HEAD_OCTETS, end) }, end)
+  }
   const addressOctets = addressLength(familyAndProtocol >> 4)
   if (length < addressOctets) return malformed('bad_length', 'client', 'the addresses are longer than the header')
   const addresses = readAddresses(familyAndProtocol >> 4, octets.subarray(HEAD_OCTETS, HEAD_OCTETS + addressOctets))
@@ -55,7 +59,7 @@ export function decodeProxyV2(octets: Uint8Array): Decoded<ProxyV2> {
 /** Writes what it is given: the checksum of a CRC32C TLV is the caller's. */
 export function encodeProxyV2(header: ProxyV2): Uint8Array {
   const body = concat([
-    ...(header.addresses === undefined ? [new Uint8Array(0)] : [writeAddresses(header.addresses)]),
+    header.addresses === undefined ? (header.skipped ?? NO_OCTETS) : writeAddresses(header.addresses),
     ...header.tlvs.map(({ type, value }) => concat([Uint8Array.of(type, ...uint16(value.length)), value])),
   ])
   const verAndCommand = 0x20 | (header.command === 'PROXY' ? 1 : 0)
