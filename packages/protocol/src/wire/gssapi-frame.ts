@@ -3,6 +3,7 @@
  * handed in as wrap and unwrap; nothing here knows any cryptography.
  */
 import { type Malformed, type Whole, type Decoded, NEED_MORE, malformed, whole } from '../decoded.ts'
+import type { Failure } from '../failure.ts'
 import { concat, octetAt, uint16, uint16At } from '../octets.ts'
 import type { Sender, SenderOptions } from './sender.ts'
 
@@ -57,6 +58,11 @@ export function encodeGssapiFrame(frame: GssapiFrame): Uint8Array {
 /** 01 FF: what a server sends before it closes. */
 export function encodeGssapiAbort(): Uint8Array {
   return Uint8Array.of(GSSAPI_VERSION, MTYP.abort)
+}
+
+/** What a server sends before it closes: an abort, but nothing for protected data that does not unwrap (RFC 1961 section 5). */
+export function refusalOfGssapi(cause: Failure, phase: TokenType): Uint8Array | undefined {
+  return phase === MTYP.userData && cause.code === 'unwrap_failed' ? undefined : encodeGssapiAbort()
 }
 
 export interface Unwrapped {

@@ -27,7 +27,7 @@ export type IdentReply =
   | (IdentPorts & { readonly type: 'ERROR'; readonly error: string })
 
 const DEFAULT_CHARSET = 'US-ASCII'
-const ERRORS: readonly string[] = ['INVALID-PORT', 'NO-USER', 'HIDDEN-USER', 'UNKNOWN-ERROR']
+const ERRORS: ReadonlySet<string> = new Set(['INVALID-PORT', 'NO-USER', 'HIDDEN-USER', 'UNKNOWN-ERROR'])
 
 export function decodeIdentQuery(octets: Uint8Array): Decoded<IdentPorts> {
   const line = decodeLine(octets, 'server')
@@ -120,7 +120,7 @@ function isPort(port: number): boolean {
 
 // Tokens that begin with X are private ones.
 function isErrorToken(token: string): boolean {
-  return ERRORS.includes(token) || /^X[!-~]*$/.test(token)
+  return ERRORS.has(token) || /^X[!-~]*$/.test(token)
 }
 
 function trimmed(text: string): string {

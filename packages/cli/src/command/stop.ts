@@ -1,0 +1,42 @@
+/** The end of a server: the first signal lets sessions finish up to a deadline, the second ends at once. */
+import { constants } from 'node:os'
+import type { Server } from '@socksmith/server'
+import { say } from '../terminal/say.ts'
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+type StopSignal = (typeof SIGNALS)[number]
+
+/**
+ * From now on SIGTERM and SIGINT are ours: the answer resolves with the first one, and the second ends the process.
+ * To be called before the server is said to be ready, for a signal may follow at once.
+ */
+export function stopSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let received = 0
+  const onSignal = (signal: StopSignal): void => {
+    received++
+    resolve()
+    if (received < 2) return
+    say('stopped at once')
+    // The one place that exits by force: a person has asked twice.
+    process.exit(128 + constants.signals[signal])
+  }
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  return promise
+}
+
+/** Lets the sessions finish, `drainMs` at most, and says what becomes of them. */
+export async function drain(server: Server, drainMs: number): Promise<void> {
+  const { sessionCount } = server
+  if (sessionCount > 0) {
+    const wait = `waiting for ${sessionsText(sessionCount)}, ${drainMs / 1_000} s at most`
+    say(`stopping: no new connections; ${wait} (a second signal ends at once)`)
+  }
+  const ended = await server.stop({ deadlineMs: drainMs })
+  const left = `${sessionsText(ended)} left at the deadline ${ended === 1 ? 'was' : 'were'} ended`
+  say(`stopped; ${ended === 0 ? 'no session was left' : left}`)
+}
+
+function sessionsText(count: number): string {
+  return count === 1 ? '1 session' : `${count} sessions`
+}

@@ -1,0 +1,51 @@
+/**
+ * The configuration as a value: what the file and the flags say together, with every default filled in. Quantities are
+ * still text, as written; the schema has checked them. Knows no file format.
+ */
+
+export const PROTOCOLS = ['socks4', 'socks5', 'http'] as const
+export const COMMANDS = ['connect', 'bind', 'udp-associate'] as const
+export const AUTHENTICATIONS = ['none', 'password', 'certificate'] as const
+export const CLIENT_CERTIFICATES = ['optional', 'required'] as const
+export const ENGINES = ['auto', 'node'] as const
+export const LOG_FORMATS = ['auto', 'pretty', 'json'] as const
+export const LOG_SESSIONS = ['full', 'no-targets', 'none'] as const
+
+export type LogFormat = (typeof LOG_FORMATS)[number]
+export type SessionDetail = (typeof LOG_SESSIONS)[number]
+
+export interface TlsConfig {
+  readonly certificate: string
+  readonly key: string
+  readonly 'client-ca'?: string
+  readonly 'client-certificate'?: (typeof CLIENT_CERTIFICATES)[number]
+}
+
+export interface ListenerConfig {
+  readonly address: string
+  readonly mode?: string
+  readonly protocols?: readonly (typeof PROTOCOLS)[number][]
+  readonly auth?: (typeof AUTHENTICATIONS)[number]
+  readonly tls?: TlsConfig
+  readonly 'proxy-protocol-from'?: readonly string[]
+  readonly advertise?: readonly string[]
+}
+
+export interface Config {
+  readonly listen: readonly (string | ListenerConfig)[]
+  readonly users: { readonly file?: string }
+  readonly access: {
+    readonly 'inside-from'?: readonly string[]
+    readonly 'inside-open': readonly string[]
+    readonly commands: readonly (typeof COMMANDS)[number][]
+  }
+  readonly bind: { readonly ports?: string | number; readonly 'any-peer': boolean }
+  readonly udp: { readonly ports?: string | number; readonly 'full-cone': boolean; readonly reassemble: boolean }
+  readonly limits: { readonly [key: string]: string | number }
+  readonly outgoing: readonly string[]
+  readonly dns: { readonly servers: readonly string[] }
+  readonly log: { readonly format: LogFormat; readonly sessions: SessionDetail; readonly file?: string }
+  readonly drain: string | number
+  readonly engine: (typeof ENGINES)[number]
+  readonly 'danger-open-proxy': boolean
+}

@@ -1,0 +1,62 @@
+/** Durations, sizes and port ranges as people write them. Strict: a number without its unit is not taken. */
+import type { PortRange } from '@socksmith/server'
+
+const DURATION_UNITS: { readonly [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const SIZE_UNITS: { readonly [unit: string]: number } = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 }
+// Far beyond any use, and small enough to stay exact in sums.
+const DURATION_MS_MAX = 366 * 86_400_000
+const SIZE_OCTETS_MAX = 1_099_511_627_776
+
+export const DURATION_EXPECTED = 'expected a duration such as 500ms, 30s, 5m or 2h'
+export const SIZE_EXPECTED = 'expected a size such as 512B, 64KiB or 1MiB'
+export const PORTS_EXPECTED = 'expected a port or a range of ports such as 40000-40100'
+
+/** Milliseconds of `500ms`, `30s`, `1.5m`, `2h`, `1d` or `0`; otherwise `undefined`. */
+export function parseDuration(text: string | number): number | undefined {
+  return parseQuantity(text, DURATION_UNITS, DURATION_MS_MAX)
+}
+
+/** Octets of `512B`, `64KiB`, `1MiB`, `1GiB` or `0`; otherwise `undefined`. */
+export function parseSize(text: string | number): number | undefined {
+  return parseQuantity(text, SIZE_UNITS, SIZE_OCTETS_MAX)
+}
+
+function parseQuantity(
+  text: string | number,
+  units: { readonly [unit: string]: number },
+  most: number,
+): number | undefined {
+  const match = /^([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)$/.exec(String(text))
+  if (match === null) return undefined
+  const [, count = '', unit = ''] = match
+  if (unit === '') return Number(count) === 0 ? 0 : undefined
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
+  if (factor === undefined) return undefined
+  const value = Number(count) * factor
+  return Number.isInteger(value) && value <= most ? value : undefined
+}
+
+/** The shortest exact text of a duration: 90_000 is `90s`, 120_000 is `2m`. */
+export function formatDuration(ms: number): string {
+  return formatQuantity(ms, DURATION_UNITS)
+}
+
+/** The shortest exact text of a size: 65_536 is `64KiB`. */
+export function formatSize(octets: number): string {
+  return formatQuantity(octets, SIZE_UNITS)
+}
+
+function formatQuantity(value: number, units: { readonly [unit: string]: number }): string {
+  if (value === 0) return '0'
+  const fitting = Object.entries(units).findLast(([, factor]) => value % factor === 0)
+  return fitting === undefined ? String(value) : `${value / fitting[1]}${fitting[0]}`
+}
+
+/** `40000-40100`, or one port; otherwise `undefined`. Port 0 is not a port here. */
+export function parsePortRange(text: string | number): PortRange | undefined {
+  const match = /^([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?$/.exec(String(text))
+  if (match === null) return undefined
+  const first = Number(match[1])
+  const last = Number(match[2] ?? match[1])
+  return first <= last && last <= 65_535 ? { first, last } : undefined
+}

@@ -1,0 +1,136 @@
+/** From the checked configuration to the options of the server package. Refuses what would be dangerous or cannot work. */
+import { EXIT, type Outcome, type Trouble, done } from '../exit.ts'
+import { type IpAddress, type Ipv4Address, type Ipv6Address, parseIp } from '@socksmith/protocol'
+import {
+  type ListenerOptions,
+  type Limits,
+  type Network,
+  type PortRange,
+  type ServerOptions,
+  parseNetwork,
+} from '@socksmith/server'
+import { openCertificateFiles } from '../tls/certificate-files.ts'
+import type { Config } from './config.ts'
+import { type CompleteListener, completeListeners, isOpenToAll } from './effective.ts'
+import { LIMIT_WORDS, type LimitKind } from './limits.ts'
+import { parsePlace } from './place-text.ts'
+import { parseDuration, parsePortRange, parseSize } from './quantities.ts'
+
+/** What of the server's options comes from the configuration; the rest is made by whoever starts it. */
+export type ConfiguredOptions = Omit<ServerOptions, 'engine' | 'resolver' | 'authenticate' | 'onSession' | 'onEvent'>
+
+/**
+ * The server's options. `hasUsers`: whether anybody can log in. `onTrouble` hears of certificate files that broke while
+ * the server ran.
+ */
+export function toServerOptions(
+  config: Config,
+  hasUsers: boolean,
+  onTrouble: (message: string) => void,
+): Outcome<ConfiguredOptions> {
+  const limits = limitsOf(config)
+  const listeners: ListenerOptions[] = []
+  for (const listener of completeListeners(config, hasUsers)) {
+    const fault = listenerFault(listener, config, hasUsers)
+    if (fault !== undefined) return { ok: false, trouble: fault }
+    const options = listenerOptions(listener, limits.handshakeMs, onTrouble)
+    if (!options.ok) return options
+    listeners.push(options.value)
+  }
+  const { access } = config
+  return done({
+    listeners,
+    access: {
+      ...(access['inside-from'] === undefined ? {} : { insideFrom: networksOf(access['inside-from']) }),
+      insideOpen: networksOf(access['inside-open']),
+      connect: access.commands.includes('connect'),
+      bind: access.commands.includes('bind'),
+      udpAssociate: access.commands.includes('udp-associate'),
+    },
+    bind: { ...portsOf(config.bind.ports), anyPeer: config.bind['any-peer'] },
+    udp: { ...portsOf(config.udp.ports), fullCone: config.udp['full-cone'], reassemble: config.udp.reassemble },
+    limits,
+    outgoing: byFamily(config.outgoing),
+  })
+}
+
+function listenerFault(listener: CompleteListener, config: Config, hasUsers: boolean): Trouble | undefined {
+  const { address, auth, tls } = listener
+  const place = checked(parsePlace(address))
+  if (isOpenToAll(listener, place) && !config['danger-open-proxy']) {
+    const way = 'Add users (--users FILE or --user NAME:PASSWORD), or listen on 127.0.0.1, or say --danger-open-proxy.'
+    return { exitCode: EXIT.REFUSED, message: `${address} would be a proxy for everybody who can reach it. ${way}` }
+  }
+  if (auth === 'password' && !hasUsers) {
+    return fault(address, 'asks for a password, but there are no users; name a users file (users.file, --users)')
+  }
+  if (auth === 'certificate' && tls?.['client-ca'] === undefined) {
+    return fault(address, 'asks for a client certificate; it needs tls with certificate, key and client-ca')
+  }
+  if (tls?.['client-certificate'] !== undefined && tls['client-ca'] === undefined) {
+    return fault(address, 'has tls.client-certificate; it needs tls.client-ca too, to know whom to believe')
+  }
+  if (listener.mode !== undefined && place.kind !== 'unix')
+    return fault(address, 'has a file mode, which only a Unix socket can have')
+  return undefined
+}
+
+function fault(address: string, message: string): Trouble {
+  return { exitCode: EXIT.DATA, message: `the listener ${address} ${message}` }
+}
+
+function listenerOptions(
+  listener: CompleteListener,
+  timeoutMs: number,
+  onTrouble: (message: string) => void,
+): Outcome<ListenerOptions> {
+  const { tls, mode, protocols, advertise } = listener
+  const trusted = listener['proxy-protocol-from']
+  const files = tls && openCertificateFiles(tls, timeoutMs, onTrouble)
+  if (files?.ok === false) return files
+  return done({
+    place: checked(parsePlace(listener.address)),
+    protocols: {
+      socks4: protocols.includes('socks4'),
+      socks5: protocols.includes('socks5'),
+      http: protocols.includes('http'),
+    },
+    authentication: listener.auth,
+    ...(files === undefined ? {} : { tls: files.value }),
+    ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
+    ...(trusted === undefined ? {} : { proxyProtocolFrom: networksOf(trusted) }),
+    ...(advertise === undefined ? {} : { advertise: byFamily(advertise) }),
+  })
+}
+
+const PARSE: { readonly [K in LimitKind]: (value: string | number) => number | undefined } = {
+  count: Number,
+  duration: parseDuration,
+  size: parseSize,
+}
+
+function limitsOf(config: Config): Limits {
+  const entries = LIMIT_WORDS.map(word => [word.option, checked(PARSE[word.kind](checked(config.limits[word.key])))])
+  return Object.fromEntries(entries)
+}
+
+function portsOf(text: string | number | undefined): { ports?: PortRange } {
+  return text === undefined ? {} : { ports: checked(parsePortRange(text)) }
+}
+
+function networksOf(texts: readonly string[]): readonly Network[] {
+  return texts.map(text => checked(parseNetwork(text)))
+}
+
+function byFamily(texts: readonly string[]): { ipv4?: Ipv4Address; ipv6?: Ipv6Address } {
+  const addresses = texts.map(text => checked<IpAddress>(parseIp(text)))
+  const ipv4 = addresses.find(one => one.type === 'ipv4')
+  const ipv6 = addresses.find(one => one.type === 'ipv6')
+  return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) }
+}
+
+/** A value that the schema has checked: when it is missing after all, schema and conversion disagree, which is a bug. */
+function checked<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a configuration value passed the schema and cannot be converted')
+  return value
+}

@@ -1,0 +1,32 @@
+/** What a server event says to a person. */
+import type { Failure } from '@socksmith/protocol'
+import type { ServerEvent } from '@socksmith/server'
+import { formatPlace } from '../config/place-text.ts'
+
+/** One sentence; `undefined` for what the command tells in its own way. */
+export function eventText(event: ServerEvent): string | undefined {
+  switch (event.kind) {
+    // The ready line and the farewell say these.
+    case 'listening':
+    case 'draining':
+      return undefined
+    case 'accept-failure':
+      return `cannot accept on ${formatPlace(event.place)}: ${failureText(event.failure)}`
+    case 'limit':
+      return `the limit ${LIMIT_WORD[event.limit]} has refused ${event.refused} ${event.refused === 1 ? 'newcomer' : 'newcomers'}`
+    case 'preface-failure':
+      return `${formatPlace(event.client)} failed in its PROXY header or TLS handshake on ${formatPlace(event.place)}: ${failureText(event.failure)}`
+  }
+}
+
+const LIMIT_WORD: { readonly [K in (ServerEvent & { kind: 'limit' })['limit']]: string } = {
+  connections: 'connections',
+  connectionsPerClient: 'connections-per-client',
+  pendingDials: 'pending-dials',
+  udpAssociations: 'udp-associations',
+}
+
+function failureText(failure: Failure): string {
+  const said = failure.detail ?? failure.code
+  return failure.errno === undefined ? said : `${said} (${failure.errno})`
+}

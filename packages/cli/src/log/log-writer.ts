@@ -1,0 +1,140 @@
+/**
+ * Writes log lines in batches without ever making the server wait: while the sink is stuck or full, lines are kept up
+ * to a bound and then dropped and counted. Knows no format.
+ */
+import { type Stats, close, constants, fstatSync, open, write } from 'node:fs'
+import { Socket } from 'node:net'
+import { promisify } from 'node:util'
+
+const writeAsync = promisify(write)
+const openAsync = promisify(open)
+const closeAsync = promisify(close)
+
+// About 20,000 lines: minutes of an ordinary server, and no more memory than that.
+const QUEUE_OCTETS_MAX = 4 * 1_048_576
+// One system call for many lines; larger ones gain nothing.
+const BATCH_OCTETS_MAX = 65_536
+// How long the end of the process waits for a sink that does not take the rest.
+const FLUSH_MS_MAX = 2_000
+// Who runs the server, and nobody else: targets and user names are private.
+const FILE_MODE = 0o640
+
+/** Where octets go. `write` answers when they are taken, or rejects. */
+export interface LogSink {
+  write(octets: Buffer): Promise<void>
+  close(): Promise<void>
+}
+
+export class LogWriter {
+  readonly #sink: LogSink
+  readonly #droppedLine: (count: number) => string
+  #queue: Buffer[] = []
+  #queuedOctets = 0
+  #dropped = 0
+  #pumping: Promise<void> | undefined
+
+  /** `droppedLine` words the line that tells how many were lost. */
+  constructor(sink: LogSink, droppedLine: (count: number) => string) {
+    this.#sink = sink
+    this.#droppedLine = droppedLine
+  }
+
+  /** Takes one line without its end. Never waits and never throws. */
+  line(text: string): void {
+    const octets = Buffer.from(`${text}\n`)
+    if (this.#queuedOctets + octets.length > QUEUE_OCTETS_MAX) {
+      this.#dropped++
+      return
+    }
+    this.#queue.push(octets)
+    this.#queuedOctets += octets.length
+    this.#pumping ??= this.#pump()
+  }
+
+  /** Writes what is left, unless the sink is stuck, and closes. */
+  async close(): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, FLUSH_MS_MAX)
+    await Promise.race([this.#pumping, late.promise])
+    await Promise.race([this.#sink.close(), late.promise])
+    clearTimeout(timer)
+  }
+
+  async #pump(): Promise<void> {
+    // Lines of the same turn of the event loop become one batch.
+    await new Promise(resolve => setImmediate(resolve))
+    while (this.#queue.length > 0) {
+      const batch = this.#takeBatch()
+      try {
+        await this.#sink.write(Buffer.concat(batch))
+      } catch {
+        this.#dropped += batch.length
+        continue
+      }
+      this.#tellDropped()
+    }
+    this.#pumping = undefined
+  }
+
+  #takeBatch(): readonly Buffer[] {
+    let octets = 0
+    let count = 0
+    for (const line of this.#queue) {
+      if (count > 0 && octets + line.length > BATCH_OCTETS_MAX) break
+      octets += line.length
+      count++
+    }
+    this.#queuedOctets -= octets
+    return this.#queue.splice(0, count)
+  }
+
+  /** The sink takes lines again, so the gap is told at its end. */
+  #tellDropped(): void {
+    if (this.#dropped === 0) return
+    const line = Buffer.from(`${this.#droppedLine(this.#dropped)}\n`)
+    this.#dropped = 0
+    this.#queue.push(line)
+    this.#queuedOctets += line.length
+  }
+}
+
+/** A sink on a file (appended to, made when missing) or a named pipe. Rejects with the system's error. */
+export async function openFileSink(path: string): Promise<LogSink> {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants
+  // Without O_NONBLOCK, opening a named pipe that nobody reads would wait for ever.
+  const descriptor = await openAsync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, FILE_MODE)
+  return descriptorSink(descriptor, true)
+}
+
+/** A sink on an open descriptor; `own` closes it at the end. */
+export function descriptorSink(descriptor: number, own: boolean): LogSink {
+  const stats: Stats = fstatSync(descriptor)
+  return stats.isFIFO() || stats.isSocket() ? pipeSink(descriptor) : fileSink(descriptor, own)
+}
+
+function fileSink(descriptor: number, own: boolean): LogSink {
+  return {
+    async write(octets) {
+      let rest = octets
+      while (rest.length > 0) rest = rest.subarray((await writeAsync(descriptor, rest)).bytesWritten)
+    },
+    close: async () => (own ? closeAsync(descriptor) : undefined),
+  }
+}
+
+/** A pipe whose reader has stopped must hold nobody up: as a socket it is written without blocking, and without a thread. */
+function pipeSink(descriptor: number): LogSink {
+  const socket = new Socket({ fd: descriptor, readable: false, writable: true })
+  // The failure of a write rejects that write; without a listener the event would end the process.
+  socket.on('error', () => undefined)
+  socket.unref()
+  return {
+    write: octets =>
+      new Promise((resolve, reject) => {
+        socket.write(octets, error => (error ? reject(error) : resolve()))
+      }),
+    close: async () => {
+      socket.destroy()
+    },
+  }
+}

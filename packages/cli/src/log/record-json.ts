@@ -1,0 +1,31 @@
+/** A session, or an event of the server, as one line of JSON. The keys and their meaning are stable (docs/logs.md). */
+import { formatDestination } from '@socksmith/protocol'
+import type { SessionRecord } from '@socksmith/server'
+import { formatPlace } from '../config/place-text.ts'
+
+/** One line without its end. Keys that do not apply are left out. */
+export function sessionJson(record: SessionRecord): string {
+  return JSON.stringify({
+    time: new Date(record.startedAtMs + record.durationMs).toISOString(),
+    id: record.id,
+    client: formatPlace(record.client),
+    listener: formatPlace(record.listener),
+    user: record.user,
+    protocol: record.protocol,
+    command: record.command,
+    target: record.target && formatDestination(record.target),
+    dialled: record.dialled && formatDestination(record.dialled),
+    up_octets: record.clientToTarget,
+    down_octets: record.targetToClient,
+    duration_ms: Math.round(record.durationMs),
+    reply: record.reply,
+    end: record.end,
+    failure: record.failure,
+    detail: record.detail,
+  })
+}
+
+/** Something that happened to the server itself. `time` is milliseconds since 1970. */
+export function noticeJson(time: number, event: string, message: string): string {
+  return JSON.stringify({ time: new Date(time).toISOString(), event, message })
+}

@@ -1,0 +1,116 @@
+/**
+ * Checks logins. Every SOCKS connection logs in anew, so a login that was right is remembered for a short time; an
+ * unknown user costs as much as a wrong password; and the number of hashes at once is bounded. Knows no connection.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import { utf8Text } from '@socksmith/protocol'
+import type { Authenticate, Credentials } from '@socksmith/server'
+import { type PasswordHash, unknowableHash, verifyPassword } from './password.ts'
+import { Secret } from './secret.ts'
+import type { UserSource } from './user-source.ts'
+import type { Users } from './users-file.ts'
+
+// Long enough that a browser's page costs one hash; short enough that nobody waits for a removed user (who is gone at
+// once anyway when the file changes).
+const REMEMBERED_MS = 60_000
+// 10,000 entries of about 200 octets are 2 MB.
+const REMEMBERED_MAX = 10_000
+// libuv has four threads, which the look-up of names needs as well.
+const HASHES_AT_ONCE = 2
+// At 50 ms a hash and two at once the last of these waits 25 s, which is within the time for a handshake.
+const WAITING_MAX = 1_000
+
+export interface AuthenticatorOptions {
+  readonly users: UserSource
+  /** Milliseconds that never go backwards. */
+  readonly now?: () => number
+  /** The costly comparison. */
+  readonly verify?: (password: Secret, hash: PasswordHash) => Promise<boolean>
+}
+
+/** The server's `authenticate`. Answers `undefined` for an unknown user, a wrong password and an overfull queue alike. */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const authenticator = new Authenticator(options)
+  return credentials => authenticator.check(credentials)
+}
+
+class Authenticator {
+  readonly #source: UserSource
+  readonly #now: () => number
+  readonly #verify: (password: Secret, hash: PasswordHash) => Promise<boolean>
+  readonly #unknown = unknowableHash()
+  readonly #key = randomBytes(32)
+  /** Until when a login is known to be right, by its digest, oldest first. */
+  readonly #remembered = new Map<string, { readonly user: string; readonly untilMs: number }>()
+  readonly #running = new Map<string, Promise<string | undefined>>()
+  readonly #waiting: (() => void)[] = []
+  #hashes = 0
+  #users: Users | undefined
+
+  constructor(options: AuthenticatorOptions) {
+    this.#source = options.users
+    this.#now = options.now ?? (() => performance.now())
+    this.#verify = options.verify ?? verifyPassword
+  }
+
+  async check(credentials: Credentials): Promise<string | undefined> {
+    const users = await this.#source.current()
+    if (users !== this.#users) {
+      this.#users = users
+      this.#remembered.clear()
+      // What still runs was asked of the old users; it answers those who asked, and nobody else.
+      this.#running.clear()
+    }
+    const digest = this.#digestOf(credentials)
+    const remembered = this.#remembered.get(digest)
+    if (remembered !== undefined && this.#now() < remembered.untilMs) return remembered.user
+    return this.#running.get(digest) ?? this.#start(digest, credentials, users)
+  }
+
+  /** No password is kept, only this; the key makes it useless outside this process. */
+  #digestOf({ username, password }: Credentials): string {
+    // The length parts name and password, whatever octets they hold.
+    const length = Buffer.of(username.length >> 8, username.length & 0xff)
+    return createHmac('sha256', this.#key).update(length).update(username).update(password).digest('base64')
+  }
+
+  #start(digest: string, credentials: Credentials, users: Users): Promise<string | undefined> {
+    if (this.#waiting.length >= WAITING_MAX) return Promise.resolve(undefined)
+    const running = this.#verifyInTurn(credentials, users).then(user => {
+      if (this.#running.get(digest) === running) this.#running.delete(digest)
+      if (user !== undefined && users === this.#users) this.#remember(digest, user)
+      return user
+    })
+    this.#running.set(digest, running)
+    return running
+  }
+
+  async #verifyInTurn(credentials: Credentials, users: Users): Promise<string | undefined> {
+    // The server reuses its buffers while this login waits.
+    const password = new Secret(Uint8Array.from(credentials.password))
+    const user = utf8Text(credentials.username)
+    const hash = user === undefined ? undefined : users.get(user)
+    if (this.#hashes >= HASHES_AT_ONCE) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    else this.#hashes++
+    try {
+      const right = await this.#verify(password, hash ?? this.#unknown)
+      return right && hash !== undefined ? user : undefined
+    } catch {
+      // Out of memory for the hash, for example: nobody comes in.
+      return undefined
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#hashes--
+      else next()
+    }
+  }
+
+  #remember(digest: string, user: string): void {
+    this.#remembered.delete(digest)
+    if (this.#remembered.size >= REMEMBERED_MAX) {
+      const [oldest] = this.#remembered.keys()
+      if (oldest !== undefined) this.#remembered.delete(oldest)
+    }
+    this.#remembered.set(digest, { user, untilMs: this.#now() + REMEMBERED_MS })
+  }
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { checkConfig } from '../src/config/check.ts'
+import { CONFIG_FLAGS } from '../src/config/flags.ts'
+import { LIMIT_WORDS } from '../src/config/limits.ts'
+import { readToml } from '../src/config/toml-source.ts'
+import { readYaml } from '../src/config/yaml-source.ts'
+
+const page = (name: string): Promise<string> => readFile(new URL(`../../../docs/${name}.md`, import.meta.url), 'utf8')
+
+test('the configurations of the documentation are right', async () => {
+  const blocks = [...(await page('config')).matchAll(/```(yaml|toml)\n([^]*?)```/g)]
+  assert.ok(blocks.length >= 3)
+  for (const [, format, text = ''] of blocks) {
+    const parsed = format === 'toml' ? readToml(text) : readYaml(text)
+    assert.ok(parsed.ok, text)
+    const checked = checkConfig(parsed.value ?? {})
+    assert.ok(checked.ok, JSON.stringify(checked))
+  }
+})
+
+test('the documentation has every key, and every limit with its default', async () => {
+  const text = await page('config')
+  const defaults = checkConfig({})
+  assert.ok(defaults.ok)
+  for (const { path } of CONFIG_FLAGS) {
+    const key = path.join('.').replace(/^listen\./, 'listen[].')
+    assert.ok(text.includes(`\`${key}\``), key)
+  }
+  for (const { key } of LIMIT_WORDS)
+    assert.ok(text.includes(`| \`${key}\` | \`${defaults.config.limits[key]}\` |`), key)
+})
+
+test('every flag in the documentation is a flag', async () => {
+  const known = new Set(['config', 'user', 'limit', 'help', 'proxy', ...CONFIG_FLAGS.map(flag => flag.name)])
+  for (const name of ['serve', 'users', 'logs', 'config']) {
+    for (const [, flag = ''] of (await page(name)).matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)) {
+      assert.ok(known.has(flag), `${name}.md: --${flag}`)
+    }
+  }
+})
