@@ -148,6 +148,10 @@ const CODE_BY_ERRNO: { readonly [errno: string]: RequestFailureCode } = {
   EAFNOSUPPORT: 'address_type_not_supported',
   EPROTONOSUPPORT: 'address_type_not_supported',
   EPROTOTYPE: 'address_type_not_supported',
+  EMFILE: 'too_busy',
+  ENFILE: 'too_busy',
+  ENOBUFS: 'too_busy',
+  ENOMEM: 'too_busy',
 }
 
 /** The code for an error of the operating system, by its name (`"ECONNREFUSED"`); anything unknown is a general failure. */

@@ -19,6 +19,8 @@ import {
   portHex,
 } from './scene.ts'
 
+const head = (target: string): Buffer => Buffer.from(`CONNECT ${target} HTTP/1.1\r\n\r\n`)
+
 test('SOCKS5: the reply carries the address by which the target sees us, and octets sent early arrive first', async t => {
   const scene = await openScene(t)
   let seen = ''
@@ -70,7 +72,6 @@ test('failures are told apart by cause, in each protocol, and the connection clo
   })
   const nowhere = Buffer.from('nowhere.test').toString('hex')
   const any = Buffer.from('any.test').toString('hex')
-  const head = (target: string): Buffer => Buffer.from(`CONNECT ${target} HTTP/1.1\r\n\r\n`)
   const cases: readonly (readonly [what: string, sent: string | Buffer, answer: string | RegExp])[] = [
     ['refused, v5', connectRequest(port), '050005050001000000000000'],
     ['refused, v4', `0401 ${portHex(port)} 7f000001 00`, '005b000000000000'],

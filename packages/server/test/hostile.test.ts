@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Engine, createNodeEngine } from '@socksmith/engine'
 import { failure } from '@socksmith/protocol'
+import { until } from '../../engine/test/contract/scene.ts'
 import { vectors } from '../../protocol/test/vectors.ts'
 import {
   type Scene,
@@ -47,14 +48,6 @@ async function roundTrip(t: TestContext, scene: Scene, targetPort: number): Prom
   await client.read(12)
   assert.equal(await client.read(1), '78')
   client.socket.destroy()
-}
-
-/** Waits until the condition holds; fails after five seconds. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 500, what)
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
 }
 
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length
@@ -173,12 +166,12 @@ test('100,000 random handshakes: nothing crashes or stays behind, and honest cli
     const workers = Array.from({ length: 64 }, worker)
     for (let i = 0; i < 10; i++) await roundTrip(t, scene, target.port)
     await Promise.all(workers)
-    await until('every session ends', () => scene.server.sessionCount === 0)
+    await until(() => scene.server.sessionCount === 0, 'every session ends')
   }
   await rounds(10_000)
   const [descriptors, heap] = [openDescriptors(), heapOctets()]
   await rounds(90_000)
-  await until('every descriptor is given back', () => openDescriptors() <= descriptors + 5)
+  await until(() => openDescriptors() <= descriptors + 5, 'every descriptor is given back')
   const grown = heapOctets() - heap
   assert.ok(grown < 8 << 20, `the heap grew by ${grown} octets; seed ${seed}`)
 })
@@ -194,11 +187,11 @@ test('1,000 silent clients and 200 that stop in mid-handshake do not keep honest
     return socket
   })
   await Promise.all(sockets.map(socket => once(socket, 'connect')))
-  await until('all are accepted', () => scene.server.sessionCount === 1_200)
+  await until(() => scene.server.sessionCount === 1_200, 'all are accepted')
   for (let i = 0; i < 20; i++) await roundTrip(t, scene, target.port)
   for (const socket of sockets) socket.destroy()
-  await until('all are gone', () => scene.server.sessionCount === 0)
-  await until('every descriptor is given back', () => openDescriptors() <= before + 5)
+  await until(() => scene.server.sessionCount === 0, 'all are gone')
+  await until(() => openDescriptors() <= before + 5, 'every descriptor is given back')
 })
 
 test('a client that sends without end before the reply is held back at the limit for early octets', async t => {

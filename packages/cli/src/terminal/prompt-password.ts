@@ -21,8 +21,9 @@ export async function askNewPassword(name: string): Promise<Outcome<Secret>> {
 }
 
 async function ask(question: string): Promise<Outcome<Secret>> {
-  process.stderr.write(question)
+  // Before the question: whoever answers at once must not see the answer either.
   process.stdin.setRawMode(true)
+  process.stderr.write(question)
   try {
     return await readLine()
   } finally {

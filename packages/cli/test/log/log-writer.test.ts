@@ -99,7 +99,10 @@ test('a named pipe that nobody reads is refused, and one whose reader is stuck d
   t.after(() => reader.kill('SIGKILL'))
   const opened = once(reader.stdout, 'data')
   let sink: LogSink | undefined
-  while (sink === undefined) sink = await openFileSink(path).catch(() => new Promise(resolve => setImmediate(resolve)))
+  while (sink === undefined) {
+    await new Promise(resolve => setImmediate(resolve))
+    sink = await openFileSink(path).catch(() => undefined)
+  }
   await opened
   const writer = new LogWriter(sink, dropped)
   for (let i = 0; i < 2_000; i++) writer.line('y'.repeat(1_000))

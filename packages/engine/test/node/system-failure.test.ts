@@ -11,7 +11,7 @@ test('the errno decides the code and the blame', () => {
     ['ENETUNREACH', 'network_unreachable', 'target'],
     ['EHOSTUNREACH', 'host_unreachable', 'target'],
     ['ETIMEDOUT', 'timed_out', 'target'],
-    ['EMFILE', 'general_failure', 'us'],
+    ['EMFILE', 'too_busy', 'us'],
     ['EADDRNOTAVAIL', 'general_failure', 'us'],
     ['EACCES', 'not_allowed', 'us'],
     ['ENEVERHEARDOF', 'general_failure', 'us'],

@@ -44,6 +44,8 @@ export type ClientHandshakeOptions =
 
 export type ClientHandshakeEvent =
   | { readonly kind: 'send'; readonly octets: Uint8Array }
+  /** The method asks the person (CRAM): show the text, in the server's words, then call `respond`. */
+  | { readonly kind: 'prompt'; readonly text: Uint8Array }
   /** First reply to BIND: where the server listens for the peer. */
   | { readonly kind: 'listening'; readonly bound: Destination }
   /** The request is granted; for BIND `bound` is the peer. `takeRemainder()` is what the other end sent already. */
@@ -52,7 +54,7 @@ export type ClientHandshakeEvent =
 
 type State =
   | { readonly phase: 'idle' | 'selection' | 'reply' | 'second-reply' | 'established' }
-  | { readonly phase: 'exchange'; readonly exchange: Exchange }
+  | { readonly phase: 'exchange' | 'prompting'; readonly exchange: Exchange }
   | { readonly phase: 'failed'; readonly failure: Failure }
 
 export type ClientPhase = State['phase']
@@ -74,6 +76,7 @@ export class ClientHandshake {
     idle: null,
     selection: () => this.#readSelection(),
     exchange: () => this.#readExchange(),
+    prompting: null,
     reply: () => this.#readReply(),
     'second-reply': () => this.#readReply(),
     established: null,
@@ -121,16 +124,23 @@ export class ClientHandshake {
       return this.#flush()
     }
     this.#inbox = this.#inbox.length === 0 ? plain.slice() : concat([this.#inbox, plain])
-    for (;;) {
-      const reader = this.#readers[this.#state.phase]
-      if (reader === null || !reader()) break
-    }
-    return this.#flush()
+    return this.#advance()
+  }
+
+  /** The person's response to the last `prompt`. */
+  respond(response: Uint8Array): readonly ClientHandshakeEvent[] {
+    if (this.#state.phase !== 'prompting') return []
+    const { exchange } = this.#state
+    this.#state = { phase: 'exchange', exchange }
+    const step = exchange.respond?.(response)
+    if (step === undefined) throw new Error('the method prompted and cannot take a response')
+    this.#takeStep(step)
+    return this.#advance()
   }
 
   /** The server sent FIN. */
   endOfStream(): readonly ClientHandshakeEvent[] {
-    if (this.deadlineWanted) {
+    if (this.deadlineWanted || this.#state.phase === 'prompting') {
       this.#fail(failure('truncated', 'server', `the server hung up in phase ${this.#state.phase}`))
     }
     return this.#flush()
@@ -141,6 +151,13 @@ export class ClientHandshake {
     const remainder = this.#inbox
     this.#inbox = NO_OCTETS
     return remainder
+  }
+
+  #advance(): readonly ClientHandshakeEvent[] {
+    for (;;) {
+      const reader = this.#readers[this.#state.phase]
+      if (reader === null || !reader()) return this.#flush()
+    }
   }
 
   #flush(): readonly ClientHandshakeEvent[] {
@@ -195,6 +212,10 @@ export class ClientHandshake {
     if (step.kind === 'failed') return this.#fail(step.failure)
     if (step.kind === 'ask') throw new Error('a client method must not ask for a verdict')
     this.#consume(step.consumed)
+    if (step.kind === 'prompt' && this.#state.phase === 'exchange') {
+      this.#state = { ...this.#state, phase: 'prompting' }
+      this.#events.push({ kind: 'prompt', text: step.text })
+    }
     if (step.kind === 'done') return this.#sendRequest(step.protection)
     return true
   }

@@ -244,10 +244,13 @@ export class ServerHandshake {
       case 'ask':
       case 'done':
         this.#takeStep(reading)
+        break
+      case 'prompt':
+        throw new Error('a server method must not prompt')
     }
   }
 
-  #takeStep(step: Extract<ExchangeStep, { consumed: number }>): void {
+  #takeStep(step: Extract<ExchangeStep, { kind: 'continue' | 'ask' | 'done' }>): void {
     if (this.#state.phase !== 'exchange') return
     this.#consume(step.consumed)
     this.#send(step.send)

@@ -43,6 +43,9 @@ export type Reading =
       readonly code?: number | undefined
     }
 
+/** UDP ASSOCIATE and RESOLVE_PTR do not exist in SOCKS4. */
+const SOCKS4_COMMANDS: ReadonlySet<CommandName> = new Set(['connect', 'bind', 'resolve'])
+
 export function readFirstOctet(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {
   const sniffed = decodeFirstOctet(inbox)
   if (sniffed.kind === 'need-more') return sniffed
@@ -58,7 +61,7 @@ export function readFirstOctet(inbox: Uint8Array, options: ServerHandshakeOption
 }
 
 export function readSocks4(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {
-  const commands = octetsOf(options.commands)
+  const commands = octetsOf(options.commands.filter(command => SOCKS4_COMMANDS.has(command)))
   const decoded = decodeSocks4Request(inbox, { commands, anyPeer: options.anyPeer === true })
   if (decoded.kind === 'need-more') return decoded
   if (decoded.kind === 'malformed') {

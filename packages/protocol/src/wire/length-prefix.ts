@@ -1,5 +1,5 @@
 /** Octet strings behind a length field. Knows no message; a value too long for its field is a bug of the caller. */
-import { concat, uint16, uint32 } from '../octets.ts'
+import { concat, uint16 } from '../octets.ts'
 
 /** LEN(1) and the octets. Throws a RangeError above 255 octets. */
 export function withLength8(octets: Uint8Array): Uint8Array {
@@ -9,11 +9,6 @@ export function withLength8(octets: Uint8Array): Uint8Array {
 /** LEN(2) and the octets. Throws a RangeError above 65,535 octets. */
 export function withLength16(octets: Uint8Array): Uint8Array {
   return prefixed(uint16(octets.length), octets, 0xffff)
-}
-
-/** LEN(4) and the octets. */
-export function withLength32(octets: Uint8Array): Uint8Array {
-  return prefixed(uint32(octets.length), octets, 0xffff_ffff)
 }
 
 function prefixed(length: readonly number[], octets: Uint8Array, most: number): Uint8Array {

@@ -13,7 +13,7 @@ import {
   userPasswordClient,
   userPasswordServer,
 } from '@socksmith/protocol'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 
 const octetsOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length })
 const port = fc.integer({ min: 1, max: 65_535 })
