@@ -12,7 +12,8 @@ export interface ListenerOptions {
   readonly protocols: { readonly socks4: boolean; readonly socks5: boolean; readonly http: boolean }
   /**
    * `none`: nobody is asked. `password`: RFC 1929 or HTTP Basic, and SOCKS4, which can carry neither, is refused.
-   * `certificate`: the name in the TLS client certificate is the user.
+   * `certificate`: a TLS client certificate is needed. With any of them the name in a believed certificate is the user,
+   * and stands in place of the password.
    */
   readonly authentication: 'none' | 'password' | 'certificate'
   /** TLS around everything spoken here; asked for each connection, so that a renewed certificate is used at once. */

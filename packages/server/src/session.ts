@@ -52,7 +52,8 @@ export class Session implements ConnectionReader {
   #work: Work | undefined
   #request: HandshakeRequest | undefined
   #dialled: Endpoint | undefined
-  #user: string | undefined
+  readonly #user: string | undefined
+  #hasClientEnded = false
   #isRecorded = false
   #isClosed = false
 
@@ -61,7 +62,10 @@ export class Session implements ConnectionReader {
     this.origin = origin
     this.connection = connection
     this.#onClosed = onClosed
-    this.#handshake = new ServerHandshake(handshakeOptions(origin.listener, context.options))
+    this.#handshake = new ServerHandshake(
+      handshakeOptions(origin.listener, context.options, connection.certificateName !== undefined),
+    )
+    this.#user = connection.certificateName
     this.#startedAtMs = context.engine.clock.wallMs()
   }
 
@@ -69,13 +73,9 @@ export class Session implements ConnectionReader {
   start(early: Uint8Array): void {
     const { clock } = this.context.engine
     const { listener } = this.origin
-    if (listener.authentication === 'certificate') {
-      this.#user = this.connection.certificateName
-      if (this.#user === undefined) {
-        this.#record('refused', failure('auth_rejected', 'client', 'no client certificate with a name'))
-        this.#closeSoon()
-        return
-      }
+    if (listener.authentication === 'certificate' && this.#user === undefined) {
+      this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
+      return
     }
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
     this.#deadline = clock.after(Math.max(0, leftMs), () => this.#onDeadline())
@@ -92,7 +92,8 @@ export class Session implements ConnectionReader {
   }
 
   onEnd(): void {
-    if (this.#isRecorded) this.connection.destroy()
+    this.#hasClientEnded = true
+    if (this.#isRecorded) this.connection.onceSent(() => this.connection.destroy())
     else if (this.#work?.onClientEnd !== undefined) this.#work.onClientEnd()
     else this.#take(this.#handshake.endOfStream())
   }
@@ -211,6 +212,8 @@ export class Session implements ConnectionReader {
     const user = credentials && (await authenticate?.(credentials, this.origin.client))
     if (this.#isRecorded) return
     this.#take(this.#handshake.verdict(user === undefined ? { kind: 'rejected' } : { kind: 'accepted', user }))
+    // FIN may have come while the password was judged: whatever is missing now will never come.
+    if (this.#hasClientEnded) this.#take(this.#handshake.endOfStream())
   }
 
   #serve(request: HandshakeRequest): void {

@@ -1,7 +1,7 @@
 /** Who is asked for a password, and that nothing goes around it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connectRequest, echo, loopbackListener, openClient, openScene, openTarget, portHex } from './scene.ts'
+import { connectRequest, echo, hex, loopbackListener, openClient, openScene, openTarget, portHex } from './scene.ts'
 
 const protectedListener = loopbackListener({ authentication: 'password' })
 const RIGHT = '01 03626f62 06736563726574'
@@ -85,4 +85,12 @@ test('a protocol that is switched off is closed without an answer', async t => {
     assert.equal((await client.readToEnd()).length, 0)
     client.socket.end()
   }
+})
+
+test('a client that sends its password and FIN, but no request, is let go at once', async t => {
+  const scene = await openScene(t, { listeners: [protectedListener] })
+  const client = await openClient(t, scene.port)
+  client.socket.end(hex(`050102 ${RIGHT}`))
+  assert.equal((await client.readToEnd()).toString('hex'), '05020100')
+  assert.equal((await scene.record()).end, 'client-left')
 })

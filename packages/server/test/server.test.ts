@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createNodeEngine } from '@socksmith/engine'
+import { type SecureOptions, createNodeEngine } from '@socksmith/engine'
 import { createServer } from '@socksmith/server'
 import { VirtualClock } from '../../engine/test/virtual-clock.ts'
 import { ALICE, AUTHORITY, SERVER } from '../../engine/test/data/certificates.ts'
@@ -88,6 +88,24 @@ test('TLS: any protocol inside, and a client certificate names the user', async 
   }
   const record = await scene.record(one => one.user !== undefined)
   assert.ok(record.user)
+})
+
+test('TLS: a certificate stands in place of the password, and without one the password is asked for', async t => {
+  const withAuthority = (): SecureOptions => ({ ...tls(), clientAuthorities: AUTHORITY })
+  const scene = await openScene(t, {
+    listeners: [loopbackListener({ authentication: 'password', tls: withAuthority })],
+  })
+  for (const [own, answer] of [
+    [{ cert: ALICE.certificate, key: ALICE.key }, '0500'],
+    [{}, '05ff'],
+  ] as const) {
+    const socket = connectTls({ port: scene.port, host: '127.0.0.1', rejectUnauthorized: false, ...own })
+    t.after(() => socket.destroy())
+    const client = new RawClient(socket)
+    client.send('050100')
+    assert.equal(await client.read(2), answer)
+    socket.end()
+  }
 })
 
 test('TLS: a client that speaks no TLS is told in an event, and nothing else breaks', async t => {

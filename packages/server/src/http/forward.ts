@@ -69,7 +69,7 @@ async function outcomeOf(
 
 // An empty name stands for "nobody is asked here".
 async function userOf(session: Session, request: IncomingMessage): Promise<string | undefined> {
-  if (session.origin.listener.authentication !== 'password') return session.user ?? ''
+  if (session.origin.listener.authentication !== 'password' || session.user !== undefined) return session.user ?? ''
   const field = request.headers['proxy-authorization']
   const credentials = field === undefined ? undefined : basicCredentials([['proxy-authorization', field]])
   return credentials && session.context.options.authenticate?.(credentials, session.origin.client)
