@@ -265,6 +265,7 @@ export class Session implements ConnectionReader {
     this.#isRecorded = true
     const request = this.#request
     const user = this.user ?? useridText(request)
+    const protocol = request?.protocol ?? this.#handshake.protocol
     const reply = this.#handshake.reply
     const record: SessionRecord = {
       id: this.origin.id,
@@ -276,7 +277,8 @@ export class Session implements ConnectionReader {
       targetToClient: carried?.targetToClient ?? 0,
       end,
       ...(user !== undefined && { user }),
-      ...(request !== undefined && { protocol: request.protocol, target: request.destination }),
+      ...(protocol !== undefined && { protocol }),
+      ...(request !== undefined && { target: request.destination }),
       ...(isServed(request) && { command: request.command }),
       ...(this.#dialled !== undefined && { dialled: this.#dialled }),
       ...(reply !== undefined && { reply }),

@@ -63,6 +63,7 @@ export class ServerHandshake {
   #protection: Protection | undefined
   #events: ServerHandshakeEvent[] = []
   #user: string | undefined
+  #protocol: 'socks4' | 'socks5' | 'http' | undefined
   #reply: number | undefined
   #parameters: { readonly [key: string]: unknown } | undefined
 
@@ -93,6 +94,11 @@ export class ServerHandshake {
   /** True while the client has to speak: the caller's handshake deadline runs. */
   get deadlineWanted(): boolean {
     return this.#readers[this.#state.phase] !== null
+  }
+
+  /** What the client speaks, by its first octet. */
+  get protocol(): 'socks4' | 'socks5' | 'http' | undefined {
+    return this.#protocol
   }
 
   /** Octets received and not yet used. The caller stops reading when this passes its limit for early data. */
@@ -208,6 +214,7 @@ export class ServerHandshake {
   #take(reading: Exclude<Reading | ExchangeStep, { kind: 'need-more' }>): void {
     switch (reading.kind) {
       case 'protocol':
+        this.#protocol = reading.protocol
         this.#state = { phase: reading.phase }
         break
       case 'method': {

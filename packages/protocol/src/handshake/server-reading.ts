@@ -30,7 +30,11 @@ export interface ServerHandshakeOptions {
 
 export type Reading =
   | NeedMore
-  | { readonly kind: 'protocol'; readonly phase: 'socks4' | 'greeting' | 'http-head' }
+  | {
+      readonly kind: 'protocol'
+      readonly protocol: 'socks4' | 'socks5' | 'http'
+      readonly phase: 'socks4' | 'greeting' | 'http-head'
+    }
   | { readonly kind: 'method'; readonly consumed: number; readonly method: Method }
   | { readonly kind: 'request'; readonly consumed: number; readonly request: HandshakeRequest; readonly claim?: Claim }
   /** HTTP, but not CONNECT: somebody else's business. */
@@ -46,6 +50,8 @@ export type Reading =
 /** UDP ASSOCIATE and RESOLVE_PTR do not exist in SOCKS4. */
 const SOCKS4_COMMANDS: ReadonlySet<CommandName> = new Set(['connect', 'bind', 'resolve'])
 
+const FIRST_PHASE = { socks4: 'socks4', socks5: 'greeting', http: 'http-head' } as const
+
 export function readFirstOctet(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {
   const sniffed = decodeFirstOctet(inbox)
   if (sniffed.kind === 'need-more') return sniffed
@@ -57,7 +63,7 @@ export function readFirstOctet(inbox: Uint8Array, options: ServerHandshakeOption
   if (!options.protocols[protocol]) {
     return refusal(failure('unknown_protocol', 'client', `${protocol} is switched off on this listener`))
   }
-  return { kind: 'protocol', phase: protocol === 'socks5' ? 'greeting' : protocol === 'http' ? 'http-head' : protocol }
+  return { kind: 'protocol', protocol, phase: FIRST_PHASE[protocol] }
 }
 
 export function readSocks4(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {
