@@ -177,6 +177,8 @@ export interface SecureOptions {
 export interface Engine {
   readonly name: 'node' | 'linux' | 'simulated'
   readonly clock: Clock
+  /** Descriptors that this process may have open; a tunnel takes two. `Infinity` where the system does not tell. */
+  readonly descriptorsMax: number
   listen(options: ListenOptions, handler: ListenHandler): Promise<Listener | Failure>
   dial(to: Place, options: DialOptions): Dialing
   openDatagrams(local: Endpoint, handler: DatagramHandler): Promise<DatagramSocket | Failure>

@@ -13,4 +13,6 @@ export type ServerEvent =
     }
   /** A connection ended in its PROXY header or its TLS handshake. */
   | { readonly kind: 'preface-failure'; readonly place: Place; readonly client: Place; readonly failure: Failure }
+  /** The configured number of connections does not fit the descriptors of the process. */
+  | { readonly kind: 'connections-lowered'; readonly wanted: number; readonly connections: number }
   | { readonly kind: 'draining'; readonly sessions: number }

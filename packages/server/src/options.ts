@@ -74,7 +74,7 @@ export interface UdpOptions {
 
 /** Every limit of the server. Times are in milliseconds, sizes in octets, the rest are counts. */
 export interface Limits {
-  /** All connections at once, in any phase. */
+  /** All connections at once, in any phase. Lowered to what the descriptors of the process allow. */
   readonly connections: number
   /** Connections at once from one client address. */
   readonly connectionsPerClient: number

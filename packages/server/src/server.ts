@@ -6,12 +6,15 @@ import type { ServerContext } from './context.ts'
 import { createDecide } from './decide.ts'
 import type { ServerEvent } from './event.ts'
 import { createLocalAddresses } from './local-addresses.ts'
-import { DEFAULT_LIMITS, type ListenerOptions, type ServerOptions } from './options.ts'
+import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
 import { Session } from './session.ts'
 
 /** Connections that the kernel keeps for us while we are busy; Linux cuts it to somaxconn (4096). */
 const BACKLOG = 4_096
+
+/** Descriptors that no client gets: listeners, logs, name servers, the runtime's own. */
+const DESCRIPTORS_RESERVED = 64
 
 /** A SOCKS server. It does nothing before `start`. */
 export interface Server {
@@ -50,7 +53,7 @@ class SocksServer implements Server {
   constructor(options: ServerOptions) {
     this.#options = options
     const { engine, resolver } = options
-    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const limits = withinDescriptors({ ...DEFAULT_LIMITS, ...options.limits }, engine.descriptorsMax)
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
     this.#context = {
@@ -78,6 +81,11 @@ class SocksServer implements Server {
       this.#listeners.push(listener)
     }
     this.#places = this.#listeners.map(listener => listener.place)
+    const { connections } = this.#context.limits
+    const wanted = this.#options.limits?.connections
+    if (wanted !== undefined && connections < wanted) {
+      this.#options.onEvent?.({ kind: 'connections-lowered', wanted, connections })
+    }
     for (const place of this.#places) this.#options.onEvent?.({ kind: 'listening', place })
     return this.#places
   }
@@ -93,15 +101,18 @@ class SocksServer implements Server {
     return rest.length
   }
 
-  #listen(options: ListenerOptions): Promise<Listener | Failure> {
-    const { place } = options
-    return this.#context.engine.listen(
+  async #listen(options: ListenerOptions): Promise<Listener | Failure> {
+    // Port 0 has become a real one by the time that something can fail.
+    let { place } = options
+    const listener = await this.#context.engine.listen(
       { place, backlog: options.backlog ?? BACKLOG, ...(options.mode !== undefined && { mode: options.mode }) },
       {
         onConnection: connection => this.#onConnection(options, connection),
         onAcceptFailure: cause => this.#options.onEvent?.({ kind: 'accept-failure', place, failure: cause }),
       },
     )
+    if (!('code' in listener)) place = listener.place
+    return listener
   }
 
   async #closeListeners(): Promise<void> {
@@ -177,4 +188,10 @@ class SocksServer implements Server {
 
 function placeText(place: Place): string {
   return place.kind === 'ip' ? formatDestination(place.endpoint) : `unix:${place.path}`
+}
+
+// A tunnel takes two. Admitting more clients than can be served would leave all of them without a way out.
+function withinDescriptors(limits: Limits, descriptorsMax: number): Limits {
+  const most = Math.max(1, Math.floor((descriptorsMax - DESCRIPTORS_RESERVED) / 2))
+  return { ...limits, connections: Math.min(limits.connections, most) }
 }

@@ -14,6 +14,8 @@ export function eventText(event: ServerEvent): string | undefined {
       return `cannot accept on ${formatPlace(event.place)}: ${failureText(event.failure)}`
     case 'limit':
       return `the limit ${LIMIT_WORD[event.limit]} has refused ${event.refused} ${event.refused === 1 ? 'newcomer' : 'newcomers'}`
+    case 'connections-lowered':
+      return `at most ${event.connections} connections instead of ${event.wanted}: this process may not open enough descriptors; raise its limit (ulimit -n)`
     case 'preface-failure':
       return `${formatPlace(event.client)} failed in its PROXY header or TLS handshake on ${formatPlace(event.place)}: ${failureText(event.failure)}`
   }

@@ -11,15 +11,23 @@ export const ACCEPT_RESERVE = 16
 export const DIAL_RESERVE = 8
 
 /** The failure of a call that would have taken a descriptor of the reserve. */
-export const OUT_OF_DESCRIPTORS: Failure = { code: 'general_failure', blame: 'us', errno: 'EMFILE' }
+export const OUT_OF_DESCRIPTORS: Failure = {
+  code: 'too_busy',
+  blame: 'us',
+  errno: 'EMFILE',
+  detail: 'this process may not open more descriptors; raise its limit (ulimit -n)',
+}
 
-// Node raises the soft limit to the hard one when it starts, so one reading at load time holds.
-const LIMIT = readLimit()
+/**
+ * How many this process may have open; `Infinity` where the system does not tell. Node raises the soft limit to the hard
+ * one when it starts, so one reading at load time holds.
+ */
+export const DESCRIPTORS_MAX: number = readLimit()
 
 /** True when taking this socket left fewer than `reserve` descriptors. Never where the system does not tell. */
 export function leavesTooFew(socket: object, reserve: number): boolean {
   const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: number } }
-  return handle?.fd !== undefined && handle.fd >= LIMIT - reserve
+  return handle?.fd !== undefined && handle.fd >= DESCRIPTORS_MAX - reserve
 }
 
 function readLimit(): number {

@@ -1,6 +1,7 @@
 /** The portable engine: Node's own sockets behind the ports. Runs everywhere, and is the reference for the others. */
 import { IdleWheel } from '../idle-wheel.ts'
 import type { Clock, Engine } from '../ports.ts'
+import { DESCRIPTORS_MAX } from './descriptors.ts'
 import { openDatagrams } from './node-datagrams.ts'
 import { dial } from './node-dialer.ts'
 import { facing } from './node-facing.ts'
@@ -16,6 +17,7 @@ export function createNodeEngine(clock: Clock = systemClock): Engine {
   return {
     name: 'node',
     clock,
+    descriptorsMax: DESCRIPTORS_MAX,
     listen: (options, handler) => listen(clock, options, handler),
     dial: (to, options) => dial(clock, to, options),
     openDatagrams,
