@@ -1,0 +1,45 @@
+/** `socksmith serve` as the programs meet it, and the records of what they asked. Knows no program. */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { type RunOptions, type Serving, serve } from '../../packages/cli/test/run-command.ts'
+
+export { temporaryFolder } from '../../packages/cli/test/run-command.ts'
+
+/** What the tests look at in a session's line of the log. */
+export interface SessionLine {
+  readonly user?: string
+  readonly protocol?: string
+  readonly command?: string
+  readonly target?: string
+  readonly up_octets: number
+  readonly down_octets: number
+  readonly end: string
+}
+
+export interface Proxy extends Serving {
+  /** `127.0.0.1:1080`: the first listener. */
+  readonly at: string
+  /** Ends the command, which must exit with 0, and gives every session's line. */
+  sessions(): Promise<readonly SessionLine[]>
+}
+
+/** Flags for one user, `alice`, whose password is `open sesame`. */
+export const WITH_ALICE: readonly string[] = ['--user', 'alice:open sesame']
+
+/** Starts the command on loopback; it is ended with the test. */
+export async function startProxy(t: TestContext, flags: readonly string[] = [], options?: RunOptions): Promise<Proxy> {
+  const listens = flags.includes('--listen') || flags.includes('--config')
+  const serving = await serve(t, [...(listens ? [] : ['--listen', '127.0.0.1:0']), ...flags], options)
+  const at = / on (\S+) /.exec(serving.ready)?.[1]
+  assert.ok(at !== undefined, serving.ready)
+  return {
+    ...serving,
+    at,
+    async sessions() {
+      assert.equal(await serving.end(), 0, serving.stderr())
+      const lines = serving.stdout().split('\n').slice(0, -1)
+      // The log has events of the server too; only a session has an id.
+      return lines.map(line => JSON.parse(line) as SessionLine).filter(line => 'id' in line)
+    },
+  }
+}
