@@ -1,17 +1,20 @@
 /**
- * Programs that know no SOCKS at all through Dante's client library (`socksify`): TCP, BIND for active FTP, UDP. The
- * library stands in front of libc's functions as of 2013. Python's accept4() goes past it, hence BIND is shown with ftp;
- * dig's libuv makes the system call sendmmsg() itself and loses a socket that is put in its place, hence no dig.
+ * Programs that know no SOCKS at all through Dante's client library (`socksify`): TCP, BIND for active FTP, UDP. It
+ * stands in front of some of libc's functions. Python's accept4() goes past it, hence BIND is shown with ftp. dig makes
+ * the system call sendmmsg() itself, and binds its TCP socket first, which becomes a BIND: hence Python asks over UDP.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { type TestContext, test } from 'node:test'
 import { PYTHON, needProgram, needPythonModule, runProgram, startProgram } from './program.ts'
 import { type Proxy, WITH_ALICE, startProxy, temporaryFolder } from './server.ts'
 import { NAME, dnsTarget, httpTarget } from './targets.ts'
+
+const WITHOUT_MMSG = fileURLToPath(new URL('without-mmsg.py', import.meta.url))
 
 /** The environment in which `socksify` sends everything to the proxy. */
 async function throughProxy(
@@ -121,6 +124,19 @@ test('a socksified resolver asks a DNS server over UDP ASSOCIATE', async t => {
     sessions.map(({ user, command, up_octets, down_octets }) => ({ user, command, up_octets, down_octets })),
     [association, association],
   )
+})
+
+test('a socksified dig asks a DNS server over UDP ASSOCIATE', async t => {
+  if (!needProgram(t, 'socksify', 'dante-client') || !needProgram(t, 'dig', 'bind9-dnsutils')) return
+  if (!needProgram(t, PYTHON, 'python3')) return
+  const proxy = await startProxy(t, WITH_ALICE)
+  const question = ['@127.0.0.1', '-p', String(await dnsTarget(t)), NAME, '+short', '+tries=1']
+  const got = await runProgram(t, 'socksify', [PYTHON, WITHOUT_MMSG, 'dig', ...question], {
+    env: await throughProxy(t, proxy, 'socks_v5'),
+  })
+  assert.deepEqual({ code: got.code, stdout: got.stdout }, { code: 0, stdout: '127.0.0.1\n' }, got.stderr)
+  const [session] = await proxy.sessions()
+  assert.equal(session?.command, 'udp-associate')
 })
 
 const FTP_SERVER = `
