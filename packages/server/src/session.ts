@@ -154,6 +154,12 @@ export class Session implements ConnectionReader {
     this.#isRecorded = true
   }
 
+  /** The record of an HTTP connection that came to no request. */
+  recordHttp(end: SessionEnd, cause: Failure): void {
+    this.#isRecorded = false
+    this.#record(end, cause)
+  }
+
   /** Begins anew on the same connection with these octets: a client that asks for a tunnel after plain HTTP requests. */
   again(early: Uint8Array): void {
     const origin = { ...this.origin, acceptedAtMs: this.context.engine.clock.monotonicMs() }

@@ -62,6 +62,8 @@ const tls = (): { certificate: string; key: string; timeoutMs: number } => ({
   timeoutMs: 5_000,
 })
 
+const withAuthority = (): SecureOptions => ({ ...tls(), clientAuthorities: AUTHORITY })
+
 test('TLS: any protocol inside, and a client certificate names the user', async t => {
   const scene = await openScene(t, {
     listeners: [
@@ -91,7 +93,6 @@ test('TLS: any protocol inside, and a client certificate names the user', async 
 })
 
 test('TLS: a certificate stands in place of the password, and without one the password is asked for', async t => {
-  const withAuthority = (): SecureOptions => ({ ...tls(), clientAuthorities: AUTHORITY })
   const scene = await openScene(t, {
     listeners: [loopbackListener({ authentication: 'password', tls: withAuthority })],
   })

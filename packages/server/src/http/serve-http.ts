@@ -1,37 +1,87 @@
 /** The HTTP requests of one client connection that does not begin with CONNECT: hands them to Node's parser. */
-import { type IncomingMessage, createServer } from 'node:http'
-import { concat, latin1Octets } from '@socksmith/protocol'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import type { Timer } from '@socksmith/engine'
+import { concat, failure, httpErrorResponse, latin1Octets } from '@socksmith/protocol'
 import type { Session } from '../session.ts'
 import { ConnectionDuplex } from './connection-duplex.ts'
 import { forward } from './forward.ts'
 
-/** As for CONNECT: four times what browsers send. */
+/** As for CONNECT, twice: cookies of ordinary sites are large. */
 const HEAD_OCTETS_MAX = 16_384
-/** Between two requests on one client connection. */
+/** From the end of one request to the whole head of the next on the same client connection. */
 const KEEP_ALIVE_MS = 30_000
 
 export function serveHttp(session: Session): void {
   const stream = new ConnectionDuplex(session.connection, session.takeRemainder())
-  const server = createServer({
-    maxHeaderSize: HEAD_OCTETS_MAX,
-    headersTimeout: session.context.limits.handshakeMs,
-    requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    requireHostHeader: false,
-  })
-  server.on('request', (request, response) => void forward(session, request, response))
-  // A client may ask for a tunnel after some plain requests: its connection begins anew, with these octets.
-  server.on('connect', (request: IncomingMessage, _stream: unknown, head: Buffer) => {
-    const early = concat([headOf(request), head, stream.release()])
-    server.close()
-    session.again(early)
-  })
   session.handOver({ abandon: () => stream.destroy() })
-  stream.on('close', () => {
-    server.close()
-    if (!stream.isReleased) session.closed()
-  })
-  server.emit('connection', stream)
+  new HttpSession(session, stream).start()
+}
+
+class HttpSession {
+  readonly #session: Session
+  readonly #stream: ConnectionDuplex
+  readonly #server: Server
+  #waiting: Timer | undefined
+  #requests = 0
+  #inFlight = 0
+
+  constructor(session: Session, stream: ConnectionDuplex) {
+    this.#session = session
+    this.#stream = stream
+    // Node enforces its own time-outs only on sockets that it accepted itself: they are kept here instead.
+    this.#server = createServer({ maxHeaderSize: HEAD_OCTETS_MAX, requireHostHeader: false, keepAliveTimeout: 0 })
+  }
+
+  start(): void {
+    this.#server.on('request', (request, response) => this.#onRequest(request, response))
+    this.#server.on('connect', (request: IncomingMessage, _stream, head) => this.#onConnect(request, head))
+    this.#server.on('clientError', (error: NodeJS.ErrnoException) => this.#onMalformed(error))
+    this.#stream.on('close', () => this.#onClose())
+    this.#waitFor(this.#session.context.limits.handshakeMs)
+    this.#server.emit('connection', this.#stream)
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    this.#waiting?.cancel()
+    this.#requests++
+    this.#inFlight++
+    response.once('close', () => {
+      if (--this.#inFlight === 0) this.#waitFor(KEEP_ALIVE_MS)
+    })
+    void forward(this.#session, request, response)
+  }
+
+  // A client may ask for a tunnel after some plain requests: its connection begins anew, with these octets.
+  #onConnect(request: IncomingMessage, head: Uint8Array): void {
+    this.#waiting?.cancel()
+    this.#session.again(concat([headOf(request), head, this.#stream.release()]))
+  }
+
+  #onMalformed(error: NodeJS.ErrnoException): void {
+    if (this.#stream.destroyed) return
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
+    if (this.#inFlight === 0) this.#stream.write(httpErrorResponse(status))
+    this.#stream.destroy()
+    const code = status === 431 ? 'header_too_large' : 'bad_syntax'
+    this.#session.recordHttp('refused', failure(code, 'client', 'not a valid HTTP request'))
+  }
+
+  // The deadline counts for the whole head, however slowly it trickles in.
+  #waitFor(ms: number): void {
+    this.#waiting?.cancel()
+    if (this.#stream.destroyed) return
+    this.#waiting = this.#session.context.engine.clock.after(ms, () => {
+      this.#stream.destroy()
+      if (this.#requests > 0) return
+      this.#session.recordHttp('handshake-timeout', failure('timed_out', 'client', 'no complete HTTP request in time'))
+    })
+  }
+
+  #onClose(): void {
+    this.#waiting?.cancel()
+    this.#server.close()
+    if (!this.#stream.isReleased) this.#session.closed()
+  }
 }
 
 function headOf(request: IncomingMessage): Uint8Array {

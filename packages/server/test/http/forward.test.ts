@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, type RequestListener, createServer, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { createNodeEngine } from '@socksmith/engine'
+import { until } from '../../../engine/test/contract/scene.ts'
+import { VirtualClock } from '../../../engine/test/virtual-clock.ts'
 import { deadPort, loopbackListener, openClient, openScene, openTarget } from '../scene.ts'
 
 async function openWeb(t: TestContext, serve: RequestListener): Promise<number> {
@@ -151,6 +154,7 @@ test('a message with two framings is refused: nothing is smuggled', async t => {
   client.socket.end()
   assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 400/)
   assert.equal(count, 0)
+  assert.equal((await scene.record()).failure, 'bad_syntax')
 })
 
 test('a client that leaves in mid-response takes the upstream connection with it', async t => {
@@ -166,4 +170,21 @@ test('a client that leaves in mid-response takes the upstream connection with it
   client.socket.resetAndDestroy()
   await gone
   await scene.record(one => one.command === 'forward')
+})
+
+test('a head that does not come is not waited for, nor is a second request for ever', async t => {
+  const clock = new VirtualClock()
+  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const web = await openWeb(t, (_request, response) => response.end('plain'))
+  const [slow, idle] = [await openClient(t, scene.port), await openClient(t, scene.port)]
+  slow.send(Buffer.from('GET http://127.0.0.1/ HTTP/1.1\r\nX: '))
+  idle.send(Buffer.from(`GET http://127.0.0.1:${web}/ HTTP/1.1\r\nHost: x\r\n\r\n`))
+  await scene.record(one => one.reply === 200)
+  await until(() => clock.pending === 2, 'both wait for a head')
+  await clock.advance(15_000)
+  slow.send(Buffer.from('x'))
+  await clock.advance(15_001)
+  assert.equal((await slow.readToEnd()).length, 0)
+  assert.match((await idle.readToEnd()).toString(), /plain$/)
+  assert.equal((await scene.record(one => one.end === 'handshake-timeout')).protocol, 'http')
 })
