@@ -1,7 +1,7 @@
 /**
  * Programs that know no SOCKS at all through Dante's client library (`socksify`): TCP, BIND for active FTP, UDP. It
  * stands in front of some of libc's functions. Python's accept4() goes past it, hence BIND is shown with ftp. dig makes
- * the system call sendmmsg() itself, and binds its TCP socket first, which becomes a BIND: hence Python asks over UDP.
+ * the system call sendmmsg() itself, hence it runs where that call does not exist.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

@@ -15,6 +15,9 @@ import { errnoOf } from './system-failure.ts'
 const DNS_TIMEOUT_MS = 2_000
 const DNS_TRIES = 2
 
+/** RFC 6761 section 6.3: no name server is asked for this host. */
+const LOOPBACK: readonly IpAddress[] = ['::1', '127.0.0.1'].map(parseIp).filter(one => one !== undefined)
+
 /** Asks the operating system. */
 export const systemLookup: Lookup = async name => {
   try {
@@ -30,6 +33,7 @@ export function serverLookup(servers: readonly string[]): Lookup {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
   resolver.setServers(servers)
   return async name => {
+    if (name === 'localhost' || name.endsWith('.localhost')) return LOOPBACK
     const answers = await Promise.allSettled([resolver.resolve6(name), resolver.resolve4(name)])
     const found = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
     const addresses = found.map(parseIp).filter((one): one is IpAddress => one !== undefined)

@@ -67,3 +67,13 @@ test('a name server is asked for both families, and its failures are failures of
 test('a name server that is none is told at once', () => {
   assert.throws(() => serverLookup(['not a server']))
 })
+
+test('a name server is never asked for this host', async () => {
+  // Nobody answers there; the test would fail by the time that takes.
+  const lookup = serverLookup(['127.0.0.1:9'])
+  for (const name of ['localhost', 'a.localhost']) {
+    const found = await lookup(name)
+    assert.ok(!('code' in found))
+    assert.deepEqual(found.map(formatAddress), ['::1', '127.0.0.1'])
+  }
+})

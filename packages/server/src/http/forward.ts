@@ -126,7 +126,7 @@ function answer(response: ServerResponse, status: number, cause: Failure): void 
   const fields: Record<string, string> = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }
   if (status === 407) fields['Proxy-Authenticate'] = 'Basic realm="socksmith", charset="UTF-8"'
   response.writeHead(status, fields)
-  response.end(`${cause.detail ?? cause.code}\n`)
+  response.end(`The proxy did not serve this request: ${cause.detail ?? cause.code.replaceAll('_', ' ')}.\n`)
 }
 
 function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'startedAtMs' | 'durationMs'> {
