@@ -48,9 +48,10 @@ export async function download(way: Way, targets: Targets, seconds: number): Pro
 
 /** Tunnels opened and closed a second, sixteen at a time. */
 export async function opens(way: Way, targets: Targets, seconds: number): Promise<number> {
-  let [count, isOver] = [0, false]
+  let count = 0
+  const over = new AbortController()
   const worker = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const socket = await open(way, targets.echo)
       socket.resetAndDestroy()
       count++
@@ -59,7 +60,7 @@ export async function opens(way: Way, targets: Targets, seconds: number): Promis
   const workers = Array.from({ length: TUNNELS }, worker)
   const elapsed = await pass(seconds)
   const opened = count
-  isOver = true
+  over.abort()
   await Promise.all(workers)
   return opened / elapsed
 }

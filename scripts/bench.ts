@@ -42,7 +42,7 @@ const contenders: Contender[] = [
   ...proxies.map(proxy => ({
     name: proxy.name,
     way: { kind: 'socks5', port: proxy.port } as const,
-    cpuSeconds: proxy.cpuSeconds,
+    cpuSeconds: () => proxy.cpuSeconds(),
     figures: [[], [], []],
     cpuPerGib: [],
   })),

@@ -10,8 +10,25 @@ export { httpErrorResponse } from './handshake/http-front.ts'
 export * from './handshake/request.ts'
 export * from './handshake/server-handshake.ts'
 export type { ServerHandshakeOptions } from './handshake/server-reading.ts'
+export * from './method/chap-client.ts'
+export * from './method/chap-server.ts'
+export {
+  CHAP_ALGORITHMS_DEFAULT,
+  CHAP_CHALLENGE_OCTETS,
+  CHAP_MESSAGES_MAX,
+  type ChapOptions,
+} from './method/chap-terms.ts'
+export * from './method/cram.ts'
 export * from './method/exchange.ts'
+export * from './method/gssapi-protection.ts'
+export * from './method/gssapi.ts'
+export * from './method/json.ts'
+export * from './method/maf-client.ts'
+export * from './method/maf-server.ts'
+export { MAF_MESSAGES_MAX, MAF_MORE_IDS, type MafMethod } from './method/maf-terms.ts'
 export * from './method/none.ts'
+export { SSL_DATA_OCTETS_MAX, type TlsStream } from './method/ssl-tunnel.ts'
+export * from './method/ssl.ts'
 export * from './method/user-password.ts'
 export * from './name.ts'
 export * from './octets.ts'

@@ -26,6 +26,8 @@ export interface ServerHandshakeOptions {
   readonly anyPeer?: boolean
   /** RSV must be zero. Default false. */
   readonly strict?: boolean
+  /** The caller speaks UDP over TCP: a CONNECT to its magic names may have port 0. Default false. */
+  readonly udpOverTcp?: boolean
 }
 
 export type Reading =
@@ -107,7 +109,11 @@ export function readGreeting(inbox: Uint8Array, options: ServerHandshakeOptions)
 
 export function readSocks5(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {
   const commands = octetsOf(options.commands)
-  const decoded = decodeSocks5Request(inbox, { commands, strict: options.strict === true })
+  const decoded = decodeSocks5Request(inbox, {
+    commands,
+    strict: options.strict === true,
+    udpOverTcp: options.udpOverTcp === true,
+  })
   if (decoded.kind === 'need-more') return decoded
   if (decoded.kind === 'malformed') {
     const octets = refusalOfSocks5Request(decoded.failure)

@@ -1,7 +1,7 @@
 /** Two protections, one inside the other: what an inner method and the method around it bring. Knows neither. */
 import type { Protection } from './exchange.ts'
 
-/** The octets pass `inner` first when they leave. Either may be absent; datagrams need both. */
+/** The octets pass `inner` first when they leave. Either may be absent; datagrams need both to carry them. */
 export function layeredProtection(inner?: Protection, outer?: Protection): Protection | undefined {
   if (inner === undefined || outer === undefined) return inner ?? outer
   const stream: Protection = {
@@ -11,18 +11,20 @@ export function layeredProtection(inner?: Protection, outer?: Protection): Prote
       return opened instanceof Uint8Array ? inner.unprotect(opened) : opened
     },
   }
-  const { protectDatagram: protectInner, unprotectDatagram: unprotectInner } = inner
-  const { protectDatagram: protectOuter, unprotectDatagram: unprotectOuter } = outer
-  if (!protectInner || !unprotectInner || !protectOuter || !unprotectOuter) return stream
+  if (!carriesDatagrams(inner) || !carriesDatagrams(outer)) return stream
   return {
     ...stream,
     protectDatagram(octets) {
-      const once = protectInner.call(inner, octets)
-      return once && protectOuter.call(outer, once)
+      const once = inner.protectDatagram(octets)
+      return once && outer.protectDatagram(once)
     },
     unprotectDatagram(octets) {
-      const opened = unprotectOuter.call(outer, octets)
-      return opened instanceof Uint8Array ? unprotectInner.call(inner, opened) : opened
+      const opened = outer.unprotectDatagram(octets)
+      return opened instanceof Uint8Array ? inner.unprotectDatagram(opened) : opened
     },
   }
+}
+
+function carriesDatagrams(protection: Protection): protection is Required<Protection> {
+  return protection.protectDatagram !== undefined && protection.unprotectDatagram !== undefined
 }

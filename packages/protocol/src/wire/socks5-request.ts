@@ -7,6 +7,7 @@ import { concat, octetAt } from '../octets.ts'
 import { decodeSocks5Address, encodeSocks5Address, nameOctets } from './socks5-address.ts'
 import { SOCKS5_VERSION } from './socks5-greeting.ts'
 import { encodeSocks5Failure } from './socks5-reply.ts'
+import { uotVersion } from './uot.ts'
 
 export const COMMAND = { connect: 0x01, bind: 0x02, udpAssociate: 0x03 } as const
 
@@ -24,6 +25,8 @@ export interface Socks5RequestOptions {
   readonly commands?: readonly number[]
   /** A RSV that is not zero is an error. Default false: it is ignored, as most servers do. */
   readonly strict?: boolean
+  /** A CONNECT to a magic name of UDP over TCP may have port 0, which is usual there. Default false. */
+  readonly udpOverTcp?: boolean
 }
 
 export function decodeSocks5Request(octets: Uint8Array, options: Socks5RequestOptions = {}): Decoded<Socks5Request> {
@@ -37,7 +40,7 @@ export function decodeSocks5Request(octets: Uint8Array, options: Socks5RequestOp
   if (!known) return unknownCommand(command, address)
   if (address.kind !== 'whole') return address
   const request = { command, reserved, destination: address.value }
-  const fault = requestFault(request)
+  const fault = requestFault(request, options)
   return fault === undefined ? whole(request, 3 + address.consumed) : { kind: 'malformed', failure: fault }
 }
 
@@ -67,7 +70,7 @@ function unknownCommand(command: number, address: Decoded<Destination>): Decoded
 }
 
 // UDP ASSOCIATE may carry zeros and an unresolved name; the other commands name something to reach.
-function requestFault(request: Socks5Request): Failure | undefined {
+function requestFault(request: Socks5Request, options: Socks5RequestOptions): Failure | undefined {
   const { address, port } = request.destination
   if (address.type === 'domain') {
     const name = checkName(nameOctets(address.name))
@@ -76,6 +79,8 @@ function requestFault(request: Socks5Request): Failure | undefined {
   if (request.command !== COMMAND.connect) return undefined
   // Linux would reach the proxy's own host through 0.0.0.0 and ::.
   if (isUnspecified(plainAddress(address))) return failure('not_allowed', 'client', 'DST.ADDR is unspecified')
-  if (port === 0) return failure('port_zero', 'client', 'DST.PORT is 0')
+  const isUdpOverTcp =
+    options.udpOverTcp === true && address.type === 'domain' && uotVersion(address.name) !== undefined
+  if (port === 0 && !isUdpOverTcp) return failure('port_zero', 'client', 'DST.PORT is 0')
   return undefined
 }
