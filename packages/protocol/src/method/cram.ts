@@ -19,7 +19,7 @@ import type { Exchange, ExchangeStep, Method, Verdict } from './exchange.ts'
 /** Challenges in one exchange: a person does not answer more, and the draft sets no end. */
 export const CRAM_ROUNDS_MAX = 10
 /** Messages from the other end: one for each round, the name or the status, and as many again with text alone. */
-export const CRAM_MESSAGES_MAX = 2 * (CRAM_ROUNDS_MAX + 1)
+export const CRAM_MESSAGES_MAX: number = 2 * (CRAM_ROUNDS_MAX + 1)
 /** The length of a value is one octet. */
 const VALUE_OCTETS_MAX = 255
 

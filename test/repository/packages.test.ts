@@ -1,0 +1,200 @@
+/**
+ * The packages as people get them: built, packed, installed from the tarballs into an empty folder, and used there.
+ * Knows no source file.
+ */
+import assert from 'node:assert/strict'
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { type TestContext, after, before, suite, test } from 'node:test'
+import { connectPlainly, echo, logIn, open, requestConnect } from '../../packages/cli/test/socks-client.ts'
+import { type Folder, ROOT, SAME_NODE, copyTree, packageFolders, temporaryFolder } from './tree.ts'
+
+interface Packed {
+  readonly name: string
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+const LIBRARIES = ['protocol', 'engine', 'server'] as const
+
+suite('the packages', () => {
+  let folder: Folder
+  /** The folder of a person who installed them. */
+  let home: string
+  let packed: readonly Packed[]
+
+  before(async () => {
+    folder = await temporaryFolder()
+    const tree = join(folder.path, 'tree')
+    home = join(folder.path, 'home')
+    await copyTree(tree)
+    await mkdir(home)
+    npm(tree, 'run', 'build')
+    packed = readPacked(npm(tree, 'pack', '--workspaces', '--json', '--pack-destination', home))
+    await writeFile(join(home, 'package.json'), '{ "name": "home", "private": true, "type": "module" }')
+    const tarballs = packed.map(({ filename }) => `./${filename}`)
+    npm(home, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs)
+  })
+
+  after(() => folder.remove())
+
+  test('every package is packed, with what was built and a README, without sources and tests', async () => {
+    assert.equal(packed.length, (await packageFolders()).length)
+    for (const { name, files } of packed) {
+      const paths = files.map(({ path }) => path)
+      const door = name === 'socksmith' ? 'main' : 'index'
+      for (const path of ['README.md', 'package.json', `dist/${door}.js`, `dist/${door}.d.ts`]) {
+        assert.ok(paths.includes(path), `${name} has no ${path}`)
+      }
+      assert.deepEqual(
+        paths.filter(path => !/^(dist|bin|schema)\/|^(README\.md|package\.json|LICENSE)$/.test(path)),
+        [],
+        name,
+      )
+      assert.deepEqual(
+        paths.filter(path => /\.test\.|tsbuildinfo/.test(path)),
+        [],
+        name,
+      )
+    }
+  })
+
+  test('the command says its version and carries a SOCKS5 CONNECT', async t => {
+    const program = join(home, 'node_modules/.bin/socksmith')
+    const { version } = JSON.parse(await readFile(join(ROOT, 'packages/cli/package.json'), 'utf8')) as {
+      version: string
+    }
+    assert.equal(execFileSync(program, ['--version'], { cwd: home, env: SAME_NODE, encoding: 'utf8' }), `${version}\n`)
+
+    const serving = start(t, home, program, ['serve', '--listen', '127.0.0.1:0'])
+    const stream = await open(t, await portIn(serving.stderr, / ready on 127\.0\.0\.1:(\d+) /))
+    assert.equal(await connectPlainly(stream, await echo(t)), 0)
+    stream.socket.write('through the tarball')
+    assert.equal((await stream.take(19)).toString(), 'through the tarball')
+    stream.socket.destroy()
+
+    const closed = once(serving, 'close') as Promise<[number | null]>
+    serving.kill('SIGTERM')
+    assert.deepEqual((await closed)[0], 0)
+  })
+
+  test('the libraries can be imported, and required from CommonJS', () => {
+    for (const library of LIBRARIES) {
+      const name = `@socksmith/${library}`
+      for (const [format, load] of [
+        ['module', `const it = await import('${name}')`],
+        ['commonjs', `const it = require('${name}')`],
+      ] as const) {
+        const script = `${load}; console.log(Object.keys(it).length > 0)`
+        assert.equal(node(home, `--input-type=${format}`, '--eval', script), 'true\n', `${name}, ${format}`)
+      }
+    }
+  })
+
+  test('the types hold in a strict consumer, for the examples of the READMEs too', async () => {
+    await writeExamples(home)
+    await writeFile(join(home, 'misuse.ts'), MISUSE)
+    const compilerOptions = {
+      module: 'nodenext',
+      target: 'esnext',
+      strict: true,
+      noEmit: true,
+      types: ['node'],
+      typeRoots: [join(ROOT, 'node_modules/@types')],
+    }
+    await writeFile(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+    const { status, stdout } = spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', home], {
+      env: SAME_NODE,
+      encoding: 'utf8',
+    })
+    assert.equal(status, 0, stdout)
+  })
+
+  test('the examples of protocol and engine do what they say', async () => {
+    await writeExamples(home)
+    assert.equal(
+      node(home, 'protocol.example.ts'),
+      'the client asks for example.com:443\nthe client may use its tunnel\n',
+    )
+    assert.equal(node(home, 'engine.example.ts'), 'hello\n')
+  })
+
+  test('the example of server serves, asks for its password, tells the session and stops', async t => {
+    await writeExamples(home)
+    const serving = start(t, home, process.execPath, ['server.example.ts'])
+    const said = text(serving.stdout)
+    const port = await portIn(serving.stdout, /^listening on 127\.0\.0\.1:(\d+)$/)
+
+    assert.equal(await logIn(await open(t, port), { name: 'alice', password: 'wrong' }), false)
+    const stream = await open(t, port)
+    assert.equal(await logIn(stream, { name: 'alice', password: 'open sesame' }), true)
+    assert.equal(await requestConnect(stream, await echo(t)), 0)
+    stream.socket.end('12345')
+    await stream.take(5)
+    await once(stream.socket, 'close')
+
+    const closed = once(serving, 'close') as Promise<[number | null]>
+    serving.kill('SIGTERM')
+    assert.equal((await closed)[0], 0)
+    assert.match(await said, /^alice: client-finished, 5 octets$/m)
+  })
+})
+
+// What the types must refuse; if they were lost on the way, the expected errors would be missing.
+const MISUSE = `
+import { ServerHandshake } from '@socksmith/protocol'
+import { selectEngine } from '@socksmith/engine'
+import { createServer } from '@socksmith/server'
+// @ts-expect-error
+new ServerHandshake({})
+// @ts-expect-error
+selectEngine('fast')
+// @ts-expect-error
+createServer({ listeners: [] })
+`
+
+async function writeExamples(home: string): Promise<void> {
+  for (const library of LIBRARIES) {
+    const readme = await readFile(join(home, `node_modules/@socksmith/${library}/README.md`), 'utf8')
+    const [, example] = /^```ts\n([^]*?)^```$/m.exec(readme) ?? []
+    assert.ok(example, `the README of ${library} has no example`)
+    await writeFile(join(home, `${library}.example.ts`), example)
+  }
+}
+
+function npm(cwd: string, ...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, env: SAME_NODE, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`npm ${args.join(' ')}: ${stderr}${stdout}`)
+  return stdout
+}
+
+// npm 11 and older answer a list, npm 12 an object by name.
+function readPacked(json: string): readonly Packed[] {
+  return Object.values(JSON.parse(json) as Readonly<Record<string, Packed>>)
+}
+
+function node(cwd: string, ...args: readonly string[]): string {
+  return execFileSync(process.execPath, args, { cwd, env: SAME_NODE, encoding: 'utf8', timeout: 60_000 })
+}
+
+function start(t: TestContext, cwd: string, program: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+  const child = spawn(program, args, { cwd, env: SAME_NODE })
+  t.after(() => child.kill('SIGKILL'))
+  return child
+}
+
+/** The port in the first line that fits; rejects when the output ends without one. */
+async function portIn(output: NodeJS.ReadableStream, pattern: RegExp): Promise<number> {
+  const lines = createInterface({ input: output })
+  return new Promise((resolve, reject) => {
+    lines.on('line', line => {
+      const [, port] = pattern.exec(line) ?? []
+      if (port !== undefined) resolve(Number(port))
+    })
+    lines.on('close', () => reject(new Error(`it ended and said nothing like ${String(pattern)}`)))
+  })
+}
