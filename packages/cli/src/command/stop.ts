@@ -28,11 +28,13 @@ export function stopSignal(): Promise<void> {
 /** Lets the sessions finish, `drainMs` at most, and says what becomes of them. */
 export async function drain(server: Server, drainMs: number): Promise<void> {
   const { sessionCount } = server
+  // First the port is closed, then it is said.
+  const stopped = server.stop({ deadlineMs: drainMs })
   if (sessionCount > 0) {
     const wait = `waiting for ${sessionsText(sessionCount)}, ${drainMs / 1_000} s at most`
     say(`stopping: no new connections; ${wait} (a second signal ends at once)`)
   }
-  const ended = await server.stop({ deadlineMs: drainMs })
+  const ended = await stopped
   const left = `${sessionsText(ended)} left at the deadline ${ended === 1 ? 'was' : 'were'} ended`
   say(`stopped; ${ended === 0 ? 'no session was left' : left}`)
 }
