@@ -22,7 +22,10 @@ export interface SessionRecord {
   readonly durationMs: number
   readonly client: Place
   readonly listener: Place
+  /** Who the client has shown to be. */
   readonly user?: string
+  /** USERID of SOCKS4: what the client calls itself, which proves nothing. */
+  readonly userid?: string
   readonly protocol?: 'socks4' | 'socks4a' | 'socks5' | 'http'
   readonly command?: 'connect' | 'bind' | 'udp-associate' | 'forward'
   /** The target as the client named it. */

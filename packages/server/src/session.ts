@@ -12,8 +12,6 @@ import {
   ServerHandshake,
   type ServerHandshakeEvent,
   failure,
-  latin1Text,
-  utf8Text,
 } from '@socksmith/protocol'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
@@ -21,7 +19,8 @@ import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { ListenerOptions } from './options.ts'
-import type { SessionEnd, SessionRecord } from './record.ts'
+import type { SessionEnd } from './record.ts'
+import { type Carried, endOfRelay, sessionRecord } from './session-record.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -135,12 +134,12 @@ export class Session implements ConnectionReader {
 
   /** The relay is over, and so are both connections. */
   finish(end: RelayEnd): void {
-    this.#record(endOf(end), undefined, end)
+    this.#record(endOfRelay(end), undefined, end)
     this.closed()
   }
 
   /** The work ended by itself; the client's connection is still to be closed. */
-  finishWork(end: SessionEnd, carried: { clientToTarget: number; targetToClient: number }): void {
+  finishWork(end: SessionEnd, carried: Carried): void {
     this.#work = undefined
     this.#record(end, undefined, carried)
     this.connection.end()
@@ -266,56 +265,21 @@ export class Session implements ConnectionReader {
     this.#deadline = timer
   }
 
-  #record(end: SessionEnd, cause?: Failure, carried?: { clientToTarget: number; targetToClient: number }): void {
+  #record(end: SessionEnd, cause?: Failure, carried?: Carried): void {
     if (this.#isRecorded) return
     this.#isRecorded = true
-    const request = this.#request
-    const user = this.user ?? useridText(request)
-    const protocol = request?.protocol ?? this.#handshake.protocol
-    const reply = this.#handshake.reply
-    const record: SessionRecord = {
-      id: this.origin.id,
-      startedAtMs: this.#startedAtMs,
-      durationMs: Math.round(this.context.engine.clock.monotonicMs() - this.origin.acceptedAtMs),
-      client: this.origin.client,
-      listener: this.origin.place,
-      clientToTarget: carried?.clientToTarget ?? 0,
-      targetToClient: carried?.targetToClient ?? 0,
+    const { id, client, place, acceptedAtMs } = this.origin
+    const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
+    const record = sessionRecord({
+      base: { id, client, listener: place, startedAtMs: this.#startedAtMs, durationMs },
+      handshake: this.#handshake,
+      request: this.#request,
+      user: this.user,
+      dialled: this.#dialled,
+      carried,
       end,
-      ...(user !== undefined && { user }),
-      ...(protocol !== undefined && { protocol }),
-      ...(request !== undefined && { target: request.destination }),
-      ...(isServed(request) && { command: request.command }),
-      ...(this.#dialled !== undefined && { dialled: this.#dialled }),
-      ...(reply !== undefined && { reply }),
-      ...(cause !== undefined && { failure: cause.code }),
-      ...(cause?.detail !== undefined && { detail: cause.detail }),
-    }
+      cause,
+    })
     this.context.options.onSession?.(record)
-  }
-}
-
-function isServed(
-  request: HandshakeRequest | undefined,
-): request is HandshakeRequest & { command: 'connect' | 'bind' | 'udp-associate' } {
-  return request !== undefined && request.command !== 'resolve' && request.command !== 'resolve-ptr'
-}
-
-function useridText(request: HandshakeRequest | undefined): string | undefined {
-  if (request?.userid === undefined || request.userid.length === 0) return undefined
-  return utf8Text(request.userid) ?? latin1Text(request.userid)
-}
-
-function endOf(end: RelayEnd): SessionEnd {
-  switch (end.cause) {
-    case 'idle':
-      return 'idle'
-    case 'destroyed':
-      return 'stopped'
-    case 'ended':
-      return end.by === 'target' ? 'target-finished' : 'client-finished'
-    case 'reset':
-    case 'error':
-      return end.by === 'target' ? 'target-reset' : 'client-reset'
   }
 }

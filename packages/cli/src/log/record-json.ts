@@ -11,6 +11,7 @@ export function sessionJson(record: SessionRecord): string {
     client: formatPlace(record.client),
     listener: formatPlace(record.listener),
     user: record.user,
+    userid: record.userid,
     protocol: record.protocol,
     command: record.command,
     target: record.target && formatDestination(record.target),

@@ -10,7 +10,7 @@ export function sessionLine(record: SessionRecord, paint: Paint): string {
   const failed = record.failure !== undefined
   const parts = [
     paint('dim', clockTime(record.startedAtMs + record.durationMs)),
-    paint('bold', record.user === undefined ? '-' : userText(record.user)),
+    paint('bold', whoText(record)),
     record.client.kind === 'unix' ? formatPlace(record.listener) : formatPlace(record.client),
     targetText(record),
     record.protocol,
@@ -40,6 +40,12 @@ function targetText({ target, dialled }: SessionRecord): string | undefined {
 
 function failureText(end: string, failure: FailureCode | undefined, detail: string | undefined): string {
   return `${end}: ${failure}${detail === undefined ? '' : ` (${visible(detail)})`}`
+}
+
+/** Who logged in; a USERID of SOCKS4, which proves nothing, with a question mark. */
+function whoText({ user, userid }: SessionRecord): string {
+  if (user !== undefined) return userText(user)
+  return userid === undefined ? '-' : `${userText(userid)}?`
 }
 
 /** A user name may hold spaces, which part the words of the line. */

@@ -51,6 +51,16 @@ test('a session is one readable line', () => {
   )
 })
 
+test('a SOCKS4 user id is not taken for a user', () => {
+  const { user: _user, ...nobody } = RECORD
+  const record = { ...nobody, userid: 'alice' }
+  assert.match(sessionLine(record, plain), /^12:03:04 alice\? 192/)
+  assert.deepEqual(
+    Object.entries(JSON.parse(sessionJson(record)) as object).filter(([key]) => key.startsWith('user')),
+    [['userid', 'alice']],
+  )
+})
+
 test('a name from outside cannot break the line, colour it or turn it round', () => {
   const line = sessionLine(
     {

@@ -1,0 +1,83 @@
+/** Makes the record of a session from what is known at its end. Decides nothing. */
+import type { RelayEnd } from '@socksmith/engine'
+import {
+  type Endpoint,
+  type Failure,
+  type HandshakeRequest,
+  type ServerHandshake,
+  latin1Text,
+  utf8Text,
+} from '@socksmith/protocol'
+import type { SessionEnd, SessionRecord } from './record.ts'
+
+/** Octets carried each way. */
+export interface Carried {
+  readonly clientToTarget: number
+  readonly targetToClient: number
+}
+
+export interface SessionFacts {
+  readonly base: Pick<SessionRecord, 'id' | 'client' | 'listener' | 'startedAtMs' | 'durationMs'>
+  readonly handshake: Pick<ServerHandshake, 'protocol' | 'reply'>
+  readonly request: HandshakeRequest | undefined
+  readonly user: string | undefined
+  readonly dialled: Endpoint | undefined
+  readonly carried: Carried | undefined
+  readonly end: SessionEnd
+  readonly cause: Failure | undefined
+}
+
+export function sessionRecord({
+  base,
+  handshake,
+  request,
+  user,
+  dialled,
+  carried,
+  end,
+  cause,
+}: SessionFacts): SessionRecord {
+  const protocol = request?.protocol ?? handshake.protocol
+  const userid = useridText(request)
+  return {
+    ...base,
+    clientToTarget: carried?.clientToTarget ?? 0,
+    targetToClient: carried?.targetToClient ?? 0,
+    end,
+    ...(user !== undefined && { user }),
+    ...(userid !== undefined && { userid }),
+    ...(protocol !== undefined && { protocol }),
+    ...(request !== undefined && { target: request.destination }),
+    ...(isServed(request) && { command: request.command }),
+    ...(dialled !== undefined && { dialled }),
+    ...(handshake.reply !== undefined && { reply: handshake.reply }),
+    ...(cause !== undefined && { failure: cause.code }),
+    ...(cause?.detail !== undefined && { detail: cause.detail }),
+  }
+}
+
+/** The end of a session whose relay ended so. */
+export function endOfRelay(end: RelayEnd): SessionEnd {
+  switch (end.cause) {
+    case 'idle':
+      return 'idle'
+    case 'destroyed':
+      return 'stopped'
+    case 'ended':
+      return end.by === 'target' ? 'target-finished' : 'client-finished'
+    case 'reset':
+    case 'error':
+      return end.by === 'target' ? 'target-reset' : 'client-reset'
+  }
+}
+
+function isServed(
+  request: HandshakeRequest | undefined,
+): request is HandshakeRequest & { command: 'connect' | 'bind' | 'udp-associate' } {
+  return request !== undefined && request.command !== 'resolve' && request.command !== 'resolve-ptr'
+}
+
+function useridText(request: HandshakeRequest | undefined): string | undefined {
+  if (request?.userid === undefined || request.userid.length === 0) return undefined
+  return utf8Text(request.userid) ?? latin1Text(request.userid)
+}
