@@ -1,99 +1,84 @@
 /**
- * Measures our server beside no proxy at all and beside other SOCKS servers that are installed: interleaved, in rounds,
- * medians. Figures are to be read as ratios within one run. `--short` only proves that it works; `--write` puts the
- * table into docs/benchmarks.md.
+ * Measures the server against no proxy at all, and against other proxies that are installed. Loopback only; it stops by
+ * itself. `--seconds N` for each measurement, `--short` for a quick look, `--write` to write docs/benchmarks.md.
  */
-import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Way, download, openTargets, opens, roundTrips } from '../bench/load.ts'
-import { startProxies } from '../bench/proxies.ts'
+import { Worker } from 'node:worker_threads'
+import { type Measure, TUNNELS, download, opening, roundTrips } from '../bench/measure.ts'
+import { type Proxy, startProxies } from '../bench/proxy.ts'
+import { type Figure, type Row, page, table } from '../bench/report.ts'
+import type { TargetPorts } from '../bench/target.ts'
+
+/** In the order of the report's columns. */
+const MEASURES: readonly Measure[] = [download, opening, roundTrips]
+/** The least with a median. */
+const ROUNDS = 3
+const SHORT_SECONDS = 0.3
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '3' },
     short: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 })
-const seconds = values.short ? 0.3 : Number(values.seconds)
-const rounds = values.short ? 1 : Number(values.rounds)
+const seconds = values.short ? SHORT_SECONDS : Number(values.seconds)
+if (!(seconds > 0 && seconds <= 60)) throw new Error('--seconds is a number above 0, 60 at most')
 
-const MEASUREMENTS = [
-  { name: 'one stream down, MiB/s', run: download },
-  { name: 'tunnels opened/s', run: opens },
-  { name: '64-octet round trips/s, 16 tunnels', run: roundTrips },
-] as const
-
-interface Contender {
-  readonly name: string
-  readonly way: Way
-  cpuSeconds(): number
-  readonly figures: number[][]
-  /** CPU seconds for each GiB down. */
-  readonly cpuPerGib: number[]
+const folder = await mkdtemp(join(tmpdir(), 'socksmith-bench-'))
+const target = new Worker(new URL('../bench/target.ts', import.meta.url))
+const proxies: Proxy[] = []
+try {
+  const [ports] = (await once(target, 'message')) as [TargetPorts]
+  proxies.push(...(await startProxies(folder)))
+  const rows = await measureAll(ports)
+  process.stdout.write(table(rows))
+  if (values.write) {
+    const command = `npm run bench -- --write${values.short ? ' --short' : seconds === 2 ? '' : ` --seconds ${seconds}`}`
+    await writeFile('docs/benchmarks.md', page(rows, { command, seconds, rounds: ROUNDS, tunnels: TUNNELS }))
+  }
+} finally {
+  await Promise.all(proxies.map(proxy => proxy.end()))
+  await target.terminate()
+  await rm(folder, { recursive: true })
 }
 
-const targets = await openTargets()
-const proxies = await startProxies()
-const contenders: Contender[] = [
-  { name: 'no proxy', way: { kind: 'direct' }, cpuSeconds: () => 0, figures: [[], [], []], cpuPerGib: [] },
-  ...proxies.map(proxy => ({
-    name: proxy.name,
-    way: { kind: 'socks5', port: proxy.port } as const,
-    cpuSeconds: () => proxy.cpuSeconds(),
-    figures: [[], [], []],
-    cpuPerGib: [],
-  })),
-]
-
-for (let round = 0; round < rounds; round++) {
-  for (const [index, { name, run }] of MEASUREMENTS.entries()) {
-    for (const contender of contenders) {
-      process.stderr.write(`round ${round + 1} of ${rounds}: ${name}, ${contender.name}\n`)
-      const cpu = contender.cpuSeconds()
-      const figure = await run(contender.way, targets, seconds)
-      contender.figures[index]?.push(figure)
-      if (index === 0) contender.cpuPerGib.push((contender.cpuSeconds() - cpu) / ((figure * seconds) / 1_024))
+async function measureAll(ports: TargetPorts): Promise<readonly Row[]> {
+  const programs = [undefined, ...proxies]
+  const rounds = programs.map(() => MEASURES.map((): Figure[] => []))
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const [column, measure] of MEASURES.entries()) {
+      for (const [row, proxy] of programs.entries()) {
+        rounds[row]?.[column]?.push(await measureOne(measure, proxy, ports))
+      }
     }
+    process.stderr.write(`round ${round} of ${ROUNDS}\n`)
+  }
+  return programs.map((proxy, row) => ({
+    name: proxy?.name ?? 'no proxy',
+    figures: rounds[row]?.map(median) ?? [],
+  }))
+}
+
+async function measureOne(measure: Measure, proxy: Proxy | undefined, ports: TargetPorts): Promise<Figure> {
+  if (proxy === undefined) {
+    const done = await measure({ kind: 'direct' }, ports, seconds)
+    return { perSecond: done.amount / done.seconds }
+  }
+  const before = proxy.cpuSeconds()
+  const done = await measure({ kind: 'socks5', port: proxy.port }, ports, seconds).catch((cause: unknown) => {
+    throw new Error(`${proxy.name} failed`, { cause })
+  })
+  return {
+    perSecond: done.amount / done.seconds,
+    cpuSecondsPerUnit: (proxy.cpuSeconds() - before) / done.amount,
   }
 }
-for (const proxy of proxies) await proxy.stop()
-targets.close()
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0
-const ceilings = contenders[0]?.figures.map(median) ?? []
-const cell = (figure: number, index: number): string =>
-  `${Math.round(figure).toLocaleString('en')} (${(figure / (ceilings[index] ?? 1)).toFixed(2)})`
-const lines = [
-  `| | ${MEASUREMENTS.map(({ name }) => name).join(' | ')} | proxy CPU s per GiB |`,
-  `|---|${MEASUREMENTS.map(() => '---').join('|')}|---|`,
-  ...contenders.map(({ name, figures, cpuPerGib }) => {
-    const cells = figures.map((one, index) => cell(median(one), index))
-    return `| ${name} | ${cells.join(' | ')} | ${name === 'no proxy' ? '-' : median(cpuPerGib).toFixed(2)} |`
-  }),
-]
-process.stdout.write(`${lines.join('\n')}\n`)
-
-if (values.write) {
-  const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.versions.node}, ${process.platform}`
-  const page = [
-    '# Benchmarks',
-    '',
-    'Medians of one run on one machine; load generator, targets and proxy share its cores, so read them as ratios. In',
-    'brackets: the ratio to no proxy at all in the same run. The load generator is a Node program, which is the ceiling of',
-    'the direct figures. Sessions are written to a file.',
-    '',
-    '```sh',
-    `npm run bench -- --rounds ${rounds} --seconds ${seconds} --write`,
-    '```',
-    '',
-    `${new Date().toISOString().slice(0, 10)}: ${machine}.`,
-    '',
-    ...lines,
-    '',
-  ]
-  writeFileSync('docs/benchmarks.md', page.join('\n'))
+function median(figures: readonly Figure[]): Figure {
+  return figures.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor(figures.length / 2)] as Figure
 }
-process.exit(0)
