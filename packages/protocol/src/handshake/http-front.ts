@@ -26,6 +26,9 @@ const STATUS_TEXT: { readonly [status: number]: readonly [reason: string, senten
   504: ['Gateway Timeout', 'The target did not answer in time.'],
 }
 
+/** What a 407 asks for (RFC 7617). */
+export const BASIC_CHALLENGE = 'Basic realm="socksmith", charset="UTF-8"'
+
 /** A whole response that refuses, after which the connection is closed. */
 export function httpErrorResponse(status: number): Uint8Array {
   const [reason, sentence] = STATUS_TEXT[status] ?? ['Error', 'The proxy cannot do this.']
@@ -34,7 +37,7 @@ export function httpErrorResponse(status: number): Uint8Array {
     `HTTP/1.1 ${status} ${reason}`,
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${body.length}`,
-    ...(status === 407 ? ['Proxy-Authenticate: Basic realm="socksmith", charset="UTF-8"'] : []),
+    ...(status === 407 ? [`Proxy-Authenticate: ${BASIC_CHALLENGE}`] : []),
     'Connection: close',
     'Proxy-Connection: close',
     '',

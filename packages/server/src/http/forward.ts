@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, type ServerResponse, request as httpRequest } from 'node:http'
 import { pipeline } from 'node:stream'
-import { type Failure, NO_OCTETS, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
+import { BASIC_CHALLENGE, type Failure, NO_OCTETS, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
 import { dialTarget } from '../dial.ts'
 import type { SessionRecord } from '../record.ts'
 import type { Session } from '../session.ts'
@@ -124,7 +124,7 @@ function responseFields(incoming: IncomingMessage): string[] {
 
 function answer(response: ServerResponse, status: number, cause: Failure): void {
   const fields: Record<string, string> = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }
-  if (status === 407) fields['Proxy-Authenticate'] = 'Basic realm="socksmith", charset="UTF-8"'
+  if (status === 407) fields['Proxy-Authenticate'] = BASIC_CHALLENGE
   response.writeHead(status, fields)
   response.end(`The proxy did not serve this request: ${cause.detail ?? cause.code.replaceAll('_', ' ')}.\n`)
 }
