@@ -1,6 +1,7 @@
 /** The door of the package. */
 export * from './happy-eyeballs.ts'
 export { IdleWheel, type Idling } from './idle-wheel.ts'
+export { createLinuxEngine } from './linux/linux-engine.ts'
 export { createNodeEngine } from './node/node-engine.ts'
 export { systemClock } from './node/system-clock.ts'
 export { serverLookup, systemLookup } from './node/system-lookup.ts'

@@ -45,7 +45,11 @@ async function run(config: Config, quickUsers: readonly QuickUser[], log: Sessio
   if (!configured.ok) return configured
   const authenticate = await authenticatorOf(config, quickUsers, log)
   if (!authenticate.ok) return authenticate
-  const { engine } = selectEngine(config.engine)
+  const { engine, reason } = selectEngine(config.engine)
+  if (engine === undefined) {
+    return trouble(EXIT.UNAVAILABLE, `the Linux engine cannot run here: ${reason}; --engine auto takes another one`)
+  }
+  if (reason !== undefined) log.notice('engine', `the portable engine serves: ${reason}`)
   const options: ServerOptions = {
     ...configured.value,
     engine,

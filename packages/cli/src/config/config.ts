@@ -7,7 +7,7 @@ export const PROTOCOLS = ['socks4', 'socks5', 'http'] as const
 export const COMMANDS = ['connect', 'bind', 'udp-associate'] as const
 export const AUTHENTICATIONS = ['none', 'password', 'certificate'] as const
 export const CLIENT_CERTIFICATES = ['optional', 'required'] as const
-export const ENGINES = ['auto', 'node'] as const
+export const ENGINES = ['auto', 'linux', 'node'] as const
 export const LOG_FORMATS = ['auto', 'pretty', 'json'] as const
 export const LOG_SESSIONS = ['full', 'no-targets', 'none'] as const
 

@@ -196,7 +196,7 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     kind: 'text',
     value: 'ENGINE',
     group: HOW,
-    description: 'auto or node: what moves the octets (default auto)',
+    description: 'auto, linux or node: what moves the octets (default auto: the fastest that runs here)',
     choices: ENGINES,
   },
   {

@@ -12,7 +12,7 @@ test('the ready line names every address with its real port, and the proxy works
   const server = await serve(t, ['--listen', '127.0.0.1:0', '--listen', `unix:${path}`])
   assert.match(
     server.ready,
-    /ready on 127\.0\.0\.1:[1-9]\d* \(no password\), unix:\/.*proxy\.sock \(no password\); engine node/,
+    /ready on 127\.0\.0\.1:[1-9]\d* \(no password\), unix:\/.*proxy\.sock \(no password\); engine (linux|node)/,
   )
   const target = await echo(t)
   for (const proxy of [server.port, path]) {
