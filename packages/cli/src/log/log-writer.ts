@@ -14,6 +14,9 @@ const closeAsync = promisify(close)
 const QUEUE_OCTETS_MAX = 4 * 1_048_576
 // One system call for many lines; larger ones gain nothing.
 const BATCH_OCTETS_MAX = 65_536
+// A write wakes a thread of libuv, which costs as much as to serve a tunnel; so lines wait for others, but never so long
+// that a person would notice.
+const GATHER_MS = 20
 // How long the end of the process waits for a sink that does not take the rest.
 const FLUSH_MS_MAX = 2_000
 // Who runs the server, and nobody else: targets and user names are private.
@@ -37,6 +40,8 @@ export class LogWriter {
   #queuedOctets = 0
   #dropped = 0
   #pumping: Promise<void> | undefined
+  #hurry: () => void = () => {}
+  #isClosing = false
 
   /** `droppedLine` words the line that tells how many were lost. */
   constructor(sink: LogSink, droppedLine: (count: number) => string) {
@@ -58,6 +63,7 @@ export class LogWriter {
     }
     this.#queue.push({ octets, lines: count })
     this.#queuedOctets += octets.length
+    if (this.#queuedOctets >= BATCH_OCTETS_MAX) this.#hurry()
     this.#pumping ??= this.#pump()
   }
 
@@ -65,15 +71,16 @@ export class LogWriter {
   async close(): Promise<void> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, FLUSH_MS_MAX)
+    this.#isClosing = true
+    this.#hurry()
     await Promise.race([this.#pumping, late.promise])
     await Promise.race([this.#sink.close(), late.promise])
     clearTimeout(timer)
   }
 
   async #pump(): Promise<void> {
-    // Lines of the same turn of the event loop become one batch.
-    await new Promise(resolve => setImmediate(resolve))
     while (this.#queue.length > 0) {
+      await this.#gather()
       const batch = this.#takeBatch()
       try {
         await this.#sink.write(Buffer.concat(batch.map(chunk => chunk.octets)))
@@ -84,6 +91,16 @@ export class LogWriter {
       this.#tellDropped()
     }
     this.#pumping = undefined
+  }
+
+  /** Waits for more lines, unless there are enough for a batch. */
+  async #gather(): Promise<void> {
+    if (this.#isClosing || this.#queuedOctets >= BATCH_OCTETS_MAX) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, GATHER_MS)
+    this.#hurry = resolve
+    await promise
+    clearTimeout(timer)
   }
 
   #takeBatch(): readonly Chunk[] {

@@ -58,11 +58,17 @@ function tell(port: MessagePort, message: FromWorker): void {
   port.postMessage(message)
 }
 
-/** Lines of the same turn of the loop go to the main thread in one message. */
+/** Milliseconds for which lines wait for others: a message to the main thread costs more than to make many lines. */
+const GATHER_MS = 20
+/** Enough for a message of its own. */
+const GATHER_CHARACTERS_MAX = 65_536
+
+/** Sends lines to the main thread, many in one message. */
 class LineBatch {
   readonly #port: MessagePort
   #text = ''
   #count = 0
+  #timer: NodeJS.Timeout | undefined
 
   constructor(port: MessagePort) {
     this.#port = port
@@ -70,12 +76,14 @@ class LineBatch {
 
   add(line: string | undefined): void {
     if (line === undefined) return
-    if (this.#count === 0) setImmediate(() => this.flush())
+    if (this.#count === 0) this.#timer = setTimeout(() => this.flush(), GATHER_MS)
     this.#text += `${line}\n`
     this.#count++
+    if (this.#text.length >= GATHER_CHARACTERS_MAX) this.flush()
   }
 
   flush(): void {
+    clearTimeout(this.#timer)
     if (this.#count === 0) return
     tell(this.#port, { kind: 'lines', text: this.#text, count: this.#count })
     this.#text = ''
