@@ -61,6 +61,11 @@ export interface ListenOptions {
   readonly backlog: number
   /** For TCP: also take IPv4 on an IPv6 wildcard. Default false. */
   readonly dualStack?: boolean
+  /**
+   * For TCP on Linux: further sockets of this process may listen at the same place, and the kernel shares the newcomers out
+   * among them. Whoever asks must have made sure that nobody else listens there.
+   */
+  readonly reusePort?: boolean
   /** For a Unix socket: its file mode, for example 0o600. */
   readonly mode?: number
 }

@@ -88,8 +88,7 @@ export class Session implements ConnectionReader {
     if (this.#isRecorded) return
     // After the reply to UDP ASSOCIATE nothing on this connection means anything (digest section 7.3).
     if (this.#handshake.phase === 'established') return
-    // A copy: the engine reads the next octets into the same place, and the handshake keeps parts of these.
-    this.#take(this.#handshake.receive(new Uint8Array(octets)))
+    this.#take(this.#handshake.receive(octets))
     if (this.#handshake.bufferedOctets > this.context.limits.earlyOctets) this.connection.pause()
   }
 

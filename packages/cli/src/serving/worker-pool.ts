@@ -5,8 +5,8 @@
 import type { Worker } from 'node:worker_threads'
 import {
   type DescriptorLedger,
-  type ListeningSocket,
   type Place,
+  type SharedListener,
   closeSharedListener,
   createDescriptorLedger,
   openSharedListener,
@@ -50,10 +50,10 @@ export async function startWorkerPool(
   listeners: readonly ListenerOptions[],
   options: WorkerPoolOptions,
 ): Promise<Outcome<WorkerPool> | Failure> {
-  const sockets: ListeningSocket[] = []
+  const sockets: SharedListener[] = []
   for (const listener of listeners) {
     const { place, mode, backlog = BACKLOG } = listener
-    const opened = await openSharedListener({ place, backlog, ...(mode !== undefined && { mode }) })
+    const opened = await openSharedListener({ place, backlog, ...(mode !== undefined && { mode }) }, options.workers)
     if ('code' in opened) {
       for (const socket of sockets) closeSharedListener(socket)
       return { ...opened, place } as Failure
@@ -66,7 +66,7 @@ export async function startWorkerPool(
 }
 
 export class WorkerPool {
-  readonly #sockets: ListeningSocket[]
+  readonly #sockets: SharedListener[]
   readonly #options: WorkerPoolOptions
   readonly #counts: SharedCounts
   readonly #ledger: DescriptorLedger = createDescriptorLedger()
@@ -75,7 +75,7 @@ export class WorkerPool {
   readonly #notices = new Map<string, number>()
   #isStopping = false
 
-  constructor(sockets: ListeningSocket[], options: WorkerPoolOptions) {
+  constructor(sockets: SharedListener[], options: WorkerPoolOptions) {
     this.#sockets = sockets
     this.#options = options
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
@@ -126,7 +126,7 @@ export class WorkerPool {
       quickUsers,
       counts: this.#counts,
       ledger: this.#ledger,
-      descriptors: this.#sockets.map(socket => socket.fd),
+      descriptors: this.#sockets.map(socket => socket.descriptors[slot.thread - 1] as number),
       style: log.style,
     })
     const startedAtMs = performance.now()

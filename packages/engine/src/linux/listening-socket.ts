@@ -9,6 +9,7 @@ import {
   IPPROTO_IPV6,
   IPV6_V6ONLY,
   SO_REUSEADDR,
+  SO_REUSEPORT,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
@@ -74,9 +75,10 @@ function open(calls: SystemCalls, options: ListenOptions): ListeningSocket | Fai
   return { fd, place: placeOfSocket(calls, fd, place) }
 }
 
-function setListenOptions(calls: SystemCalls, fd: number, { place, dualStack }: ListenOptions): void {
+function setListenOptions(calls: SystemCalls, fd: number, { place, dualStack, reusePort }: ListenOptions): void {
   const [on, off] = [Buffer.from([1, 0, 0, 0]), Buffer.from([0, 0, 0, 0])]
   calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, on.length)
+  if (reusePort === true) calls.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, on.length)
   if (familyOf(place) === AF_INET6) {
     calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack === true ? off : on, on.length)
   }
