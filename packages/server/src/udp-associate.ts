@@ -45,6 +45,9 @@ class UdpWork implements Idling {
   readonly #verdicts = new Map<string, Failure | undefined>()
   readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
   readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
+  #known:
+    | { readonly destination: Destination; readonly endpoint: Endpoint; readonly socket: DatagramSocket }
+    | undefined
   #inside: DatagramSocket | undefined
   #waiting = 0
   #lastActivityMs: number
@@ -134,22 +137,29 @@ class UdpWork implements Idling {
     if (result.kind !== 'relay') return
     this.#lastActivityMs = nowMs
     if (!this.#bucket.take()) return
+    const known = this.#known
+    // Mostly the destination of the datagram before: judged, contacted, and its socket is open.
+    if (result.destination === known?.destination) return this.#sendNow(known.socket, known.endpoint, result.data)
     const address = plainAddress(result.destination.address)
-    if (address.type === 'domain') this.#sendToName(result.destination, result.data.slice())
-    else this.#sendTo({ address, port: result.destination.port }, result.data)
+    if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
+    const endpoint = { address, port: result.destination.port }
+    const socket = this.#sendTo(endpoint, result.data)
+    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket }
   }
 
-  #sendTo(endpoint: Endpoint, data: Uint8Array): void {
-    if (this.#refusal(endpoint) !== undefined) return
+  /** Sends, now or when there is a socket; answers the socket that has sent. */
+  #sendTo(endpoint: Endpoint, data: Uint8Array): DatagramSocket | undefined {
+    if (this.#refusal(endpoint) !== undefined) return undefined
     const association = this.#association
     if (!association.hasContacted(endpoint.address)) {
-      if (association.contactedCount >= this.#session.context.limits.udpRemotes) return
+      if (association.contactedCount >= this.#session.context.limits.udpRemotes) return undefined
       association.contacted(endpoint.address)
     }
     const family = endpoint.address.type
     const open = this.#opened[family]
     if (open !== undefined) this.#sendNow(open, endpoint, data)
-    else this.#sendWhenOpen(family, endpoint, data.slice())
+    else this.#sendWhenOpen(family, endpoint, new Uint8Array(data))
+    return open
   }
 
   #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array): void {
@@ -174,7 +184,7 @@ class UdpWork implements Idling {
     const any = family === 'ipv4' ? ANY_IPV4 : ANY_IPV6
     return context.engine.openDatagrams(
       { address: outgoingAddress(context, any) ?? any, port: 0 },
-      { onDatagram: (octets, from) => this.#fromRemote(octets, from), onFailure: () => {} },
+      { onDatagram: (octets, from, room) => this.#fromRemote(octets, from, room), onFailure: () => {} },
     )
   }
 
@@ -202,8 +212,8 @@ class UdpWork implements Idling {
     return refusal
   }
 
-  #fromRemote(octets: Uint8Array, from: Endpoint): void {
-    const result = this.#association.fromRemote(octets, from)
+  #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {
+    const result = this.#association.fromRemote(octets, from, room)
     if (result.kind === 'drop' || this.#inside === undefined) return
     this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
     this.#targetToClient += octets.length
