@@ -68,11 +68,13 @@ async function serveHere(
   quickUsers: ReadonlyMap<string, PasswordHash>,
   log: SessionLog,
 ): Promise<Outcome<Serving>> {
-  const server = await buildServer(config, { engine, log, quickUsers, threads: 1 })
-  if (!server.ok) return server
-  const places = await server.value.start()
+  const { promise: deaf, resolve: onDeaf } = Promise.withResolvers<void>()
+  const built = await buildServer(config, { engine, log, quickUsers, threads: 1, onDeaf })
+  if (!built.ok) return built
+  const server = built.value
+  const places = await server.start()
   if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
-  return done({ places, server: server.value })
+  return done({ places, server: Object.assign(server, { deaf }) })
 }
 
 async function serveInWorkers(

@@ -8,6 +8,8 @@ export interface RunningServer {
   /** Client connections that are not yet closed. */
   readonly sessionCount: number
   sessions(): Promise<readonly LiveSession[]> | readonly LiveSession[]
+  /** Resolves, after `stop`, when no socket listens any more. */
+  readonly deaf: Promise<void>
   /** No new connections from now on; ends what is left at the deadline, and answers how many. */
   stop(options: { readonly deadlineMs: number }): Promise<number>
 }
@@ -39,6 +41,7 @@ export async function drain(server: RunningServer, drainMs: number): Promise<voi
   const { sessionCount } = server
   // First the port is closed, then it is said.
   const stopped = server.stop({ deadlineMs: drainMs })
+  await server.deaf
   if (sessionCount > 0) {
     const wait = `waiting for ${sessionsText(sessionCount)}, ${drainMs / 1_000} s at most`
     say(`stopping: no new connections; ${wait} (a second signal ends at once)`)

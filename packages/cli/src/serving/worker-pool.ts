@@ -11,6 +11,7 @@ import {
   createDescriptorLedger,
   openSharedListener,
   reclaimDescriptors,
+  silenceThread,
 } from '@socksmith/engine'
 import type { Failure } from '@socksmith/protocol'
 import {
@@ -24,6 +25,7 @@ import {
   openSharedTally,
 } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
+import { formatPlace } from '../config/place-text.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { SessionLog } from '../log/session-log.ts'
 import type { PasswordHash } from '../users/password.ts'
@@ -56,7 +58,7 @@ export async function startWorkerPool(
     const opened = await openSharedListener({ place, backlog, ...(mode !== undefined && { mode }) }, options.workers)
     if ('code' in opened) {
       for (const socket of sockets) closeSharedListener(socket)
-      return { ...opened, place } as Failure
+      return { ...opened, detail: `cannot listen on ${formatPlace(place)}` }
     }
     sockets.push(opened)
   }
@@ -72,6 +74,7 @@ export class WorkerPool {
   readonly #ledger: DescriptorLedger = createDescriptorLedger()
   readonly #tally: Tally
   readonly #slots: WorkerSlot[]
+  readonly #deaf = Promise.withResolvers<void>()
   readonly #notices = new Map<string, number>()
   #isStopping = false
 
@@ -81,6 +84,7 @@ export class WorkerPool {
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
     this.#tally = openSharedTally(this.#counts, 0)
     this.#slots = Array.from({ length: options.workers }, (_, index) => new WorkerSlot(index + 1))
+    process.on('exit', this.#onProcessExit)
   }
 
   /** Where it listens, with the real ports. */
@@ -91,6 +95,11 @@ export class WorkerPool {
   /** Client connections of all workers that are not yet closed. */
   get sessionCount(): number {
     return this.#tally.count('connections')
+  }
+
+  /** Resolves when no socket listens any more. */
+  get deaf(): Promise<void> {
+    return this.#deaf.promise
   }
 
   async start(): Promise<Outcome<void>> {
@@ -114,7 +123,15 @@ export class WorkerPool {
     // Who is in the queue of a socket is accepted by the last worker that closes its ear; then nobody may join the queue.
     await Promise.all(this.#slots.map(slot => slot.deaf))
     for (const socket of this.#sockets.splice(0)) closeSharedListener(socket)
-    return (await Promise.all(stopping)).reduce((sum, one) => sum + one, 0)
+    this.#deaf.resolve()
+    const ended = (await Promise.all(stopping)).reduce((sum, one) => sum + one, 0)
+    process.off('exit', this.#onProcessExit)
+    return ended
+  }
+
+  // However the process ends: Node takes the threads down, and none may be woken by a socket while it does.
+  readonly #onProcessExit = (): void => {
+    for (const slot of this.#slots) silenceThread(this.#ledger, slot.thread)
   }
 
   #launch(slot: WorkerSlot): Promise<Outcome<void>> {
@@ -137,6 +154,7 @@ export class WorkerPool {
       else if (message.kind === 'notice') this.#notice(message.event, message.message)
       else if (message.kind === 'ready') resolve(done(undefined))
       else if (message.kind === 'failed') resolve({ ok: false, trouble: message.trouble })
+      else if (message.kind === 'stopped') void slot.onStopped(message.ended, this.#ledger)
       else slot.onAnswer(message)
     })
     let fault: Error | undefined
@@ -216,9 +234,8 @@ class WorkerSlot {
     })
   }
 
-  onAnswer(message: Extract<FromWorker, { kind: 'stopped' | 'sessions' | 'deaf' }>): void {
+  onAnswer(message: Extract<FromWorker, { kind: 'sessions' | 'deaf' }>): void {
     if (message.kind === 'deaf') return this.#deaf.resolve()
-    if (message.kind === 'stopped') return this.#hasStopped(message.ended)
     this.#asked.get(message.request)?.(message.sessions)
     this.#asked.delete(message.request)
   }
@@ -230,13 +247,19 @@ class WorkerSlot {
     for (const answer of this.#asked.values()) answer([])
     this.#asked.clear()
     if (wasStopped) this.#deaf.resolve()
-    this.#hasStopped(0)
+    for (const answer of this.#onStopped) answer(0)
     return wasStopped
   }
 
-  #hasStopped(ended: number): void {
+  /** All its sessions are over: the thread ends, whatever still runs in it. */
+  async onStopped(ended: number, ledger: DescriptorLedger): Promise<void> {
     for (const answer of this.#onStopped) answer(ended)
-    void this.#worker?.terminate()
+    await this.kill(ledger)
+  }
+
+  async kill(ledger: DescriptorLedger): Promise<void> {
+    silenceThread(ledger, this.thread)
+    await this.#worker?.terminate()
   }
 
   #tell(message: ToWorker): void {

@@ -4,12 +4,11 @@ import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import type { Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import { createLinuxEngine } from '@socksmith/engine'
 import { loadConfig } from '../../src/config/load.ts'
 import { toServerOptions } from '../../src/config/to-server-options.ts'
 import type { SessionLog } from '../../src/log/session-log.ts'
-import { startThread } from '../../src/serving/start-thread.ts'
 import { type WorkerPool, startWorkerPool } from '../../src/serving/worker-pool.ts'
 import type { RawMap } from '../../src/config/from-flags.ts'
 import { type OctetStream, connectPlainly, echo, open } from '../socks-client.ts'
@@ -45,7 +44,7 @@ async function startPool(t: TestContext, workers: number, keys: RawMap = {}): Pr
     connectionsMax: 100,
     log,
     startThread(task) {
-      const worker = startThread(task)
+      const worker = new Worker(new URL('./dying-worker.js', import.meta.url), { workerData: task, stderr: true })
       threads.push(worker)
       return worker
     },
@@ -109,26 +108,48 @@ test(
   },
 )
 
-test('a worker that dies takes only its own tunnels with it, and another one takes its place', { skip }, async t => {
-  const { pool, port, threads, notices } = await startPool(t, 2)
-  const target = await echo(t)
-  // Enough that both have some, whichever is woken.
-  const tunnels = await openTunnels(t, port, target, 40)
-  const load = setInterval(() => tunnels.forEach(tunnel => tunnel.socket.writable && tunnel.socket.write('')), 1)
-  t.after(() => clearInterval(load))
-  const before = readdirSync('/proc/self/fd').length
-  await threads[0]?.terminate()
-  await until(() => threads.length === 3, 'replaced')
-  await until(() => notices.some(notice => notice.startsWith('worker-died')), 'told')
-  const alive = await Promise.all(tunnels.map(tunnel => Promise.race([echoes(tunnel), once(tunnel.socket, 'close')])))
-  const survivors = alive.filter(one => one === true).length
-  assert.equal(pool.sessionCount, survivors, 'the places of the dead are free again')
-  assert.match(String(notices[0]), new RegExp(`worker 1 died and its ${40 - survivors} connections with it`))
-  assert.ok(survivors > 0 && survivors < 40, `${survivors} of 40 are alive`)
-  await until(() => readdirSync('/proc/self/fd').length <= before - (40 - survivors), 'its descriptors are closed')
-  const fresh = await openTunnels(t, port, target, 10)
-  assert.ok((await Promise.all(fresh.map(echoes))).every(Boolean), 'new ones are served')
-})
+test(
+  'a worker that dies under load takes only its own tunnels with it, and another takes its place',
+  { skip },
+  async t => {
+    const { pool, port, threads, notices } = await startPool(t, 2)
+    const [target, source] = [await echo(t), await endless(t)]
+    // Enough that both have some, wherever the kernel puts them.
+    const tunnels = await openTunnels(t, port, target, 40)
+    const busy = await openTunnels(t, port, source, 8)
+    for (const one of busy) one.socket.removeAllListeners('data').resume()
+    const before = readdirSync('/proc/self/fd').length
+    threads[0]?.postMessage({ kind: 'die' })
+    await until(() => threads.length === 3, 'replaced')
+    await until(() => notices.some(notice => notice.startsWith('worker-died')), 'told')
+    const alive = await Promise.all(tunnels.map(tunnel => Promise.race([echoes(tunnel), once(tunnel.socket, 'close')])))
+    const survivors = alive.filter(one => one === true).length
+    assert.ok(survivors > 0 && survivors < 40, `${survivors} of 40 are alive`)
+    const busySurvivors = busy.filter(one => !one.socket.closed).length
+    assert.equal(pool.sessionCount, survivors + busySurvivors, 'the places of the dead are free again')
+    const lost = 48 - survivors - busySurvivors
+    assert.match(String(notices[0]), new RegExp(`worker 1 died and its ${lost} connections with it[^]*a planted fault`))
+    await until(() => readdirSync('/proc/self/fd').length <= before - lost, 'its descriptors are closed')
+    const fresh = await openTunnels(t, port, target, 10)
+    assert.ok((await Promise.all(fresh.map(echoes))).every(Boolean), 'new ones are served')
+  },
+)
+
+/** A server that sends without end; its port. */
+async function endless(t: TestContext): Promise<number> {
+  const server = createServer(socket => {
+    const pour = (): void => {
+      while (socket.writable && socket.write(Buffer.alloc(65_536)));
+    }
+    socket.on('drain', pour).on('error', () => {})
+    pour()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : 0
+}
 
 test('a stop lets the sessions of every worker finish, and ends the rest at the deadline', { skip }, async t => {
   const { pool, port, lines } = await startPool(t, 2)

@@ -9,15 +9,17 @@ import { loadSystemCalls, type SystemCalls } from './system-calls.ts'
 /** More is not watched over: where the limit on descriptors is higher, a dead thread may leave some open. */
 const WATCHED_MAX = 1_048_576
 
-/** One octet for each descriptor: the number of its thread, from 1, or 0. */
+/** One octet for each descriptor: the number of its thread, from 1 to 127, or 0; and whether it is an epoll. */
 export type DescriptorLedger = SharedArrayBuffer
+
+const EPOLL_MARK = 0x80
 
 /** A ledger for all threads of this process. */
 export function createDescriptorLedger(): DescriptorLedger {
   return new SharedArrayBuffer(Math.min(WATCHED_MAX, DESCRIPTORS_MAX))
 }
 
-/** The same calls; what they open is noted as this thread's. `thread` is 1 to 255. */
+/** The same calls; what they open is noted as this thread's. `thread` is 1 to 127. */
 export function recordedCalls(calls: SystemCalls, ledger: DescriptorLedger, thread: number): SystemCalls {
   const owners = new Uint8Array(ledger)
   const opened = (fd: number): number => {
@@ -28,7 +30,11 @@ export function recordedCalls(calls: SystemCalls, ledger: DescriptorLedger, thre
     ...calls,
     socket: (domain, type, protocol) => opened(calls.socket(domain, type, protocol)),
     accept4: (fd, address, length, flags) => opened(calls.accept4(fd, address, length, flags)),
-    epollCreate1: flags => opened(calls.epollCreate1(flags)),
+    epollCreate1(flags) {
+      const fd = opened(calls.epollCreate1(flags))
+      if (fd >= 0) owners[fd] = thread | EPOLL_MARK
+      return fd
+    },
     pipe2(both, flags) {
       const result = calls.pipe2(both, flags)
       const ends = new Int32Array(both.buffer, both.byteOffset, 2)
@@ -44,6 +50,14 @@ export function recordedCalls(calls: SystemCalls, ledger: DescriptorLedger, thre
   }
 }
 
+/**
+ * Makes a thread deaf, so that it may be terminated: an event that comes while its environment is taken down would take the
+ * whole process with it. It serves nothing any more from this moment on.
+ */
+export function silenceThread(ledger: DescriptorLedger, thread: number): void {
+  closeAll(ledger, thread | EPOLL_MARK)
+}
+
 // struct linger { int l_onoff = 1; int l_linger = 0 }: close by RST.
 const LINGER_NONE = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])
 
@@ -52,11 +66,15 @@ const LINGER_NONE = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])
  * Answers how many descriptors there were.
  */
 export function reclaimDescriptors(ledger: DescriptorLedger, thread: number): number {
+  return closeAll(ledger, thread | EPOLL_MARK) + closeAll(ledger, thread)
+}
+
+function closeAll(ledger: DescriptorLedger, owner: number): number {
   const loaded = loadSystemCalls()
   if (loaded.kind === 'missing') return 0
   const owners = new Uint8Array(ledger)
   let count = 0
-  for (let fd = owners.indexOf(thread); fd !== -1; fd = owners.indexOf(thread, fd + 1)) {
+  for (let fd = owners.indexOf(owner); fd !== -1; fd = owners.indexOf(owner, fd + 1)) {
     owners[fd] = 0
     loaded.calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NONE, LINGER_NONE.length)
     loaded.calls.close(fd)
