@@ -1,6 +1,8 @@
 /** The door of the package. */
+export { ConnectionDuplex } from './connection-duplex.ts'
 export * from './happy-eyeballs.ts'
 export { IdleWheel, type Idling } from './idle-wheel.ts'
+export { socketOf } from './node/node-connection.ts'
 export { createNodeEngine } from './node/node-engine.ts'
 export { systemClock } from './node/system-clock.ts'
 export { serverLookup, systemLookup } from './node/system-lookup.ts'

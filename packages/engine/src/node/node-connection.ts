@@ -112,6 +112,13 @@ export class NodeConnection implements Connection {
     return socket
   }
 
+  /** As {@link NodeConnection.release}, for somebody who handles errors too. */
+  handOver(): Socket {
+    const socket = this.release()
+    socket.off('error', this.#onError)
+    return socket
+  }
+
   #resetNow(): void {
     if (!this.#carrier.destroyed) this.#carrier.resetAndDestroy()
   }
@@ -137,6 +144,14 @@ export class NodeConnection implements Connection {
     this.#cause ??= 'ended'
     this.#reader?.onClose(this.#cause)
   }
+}
+
+/**
+ * The socket of a connection of the portable engine, paused, for a program that wants a `net.Socket`; `undefined` for
+ * every other connection. The connection is then spent, and the socket belongs to the caller, its errors included.
+ */
+export function socketOf(connection: Connection): Socket | undefined {
+  return connection instanceof NodeConnection ? connection.handOver() : undefined
 }
 
 function onceAny(socket: Socket, events: readonly string[], callback: () => void): void {
