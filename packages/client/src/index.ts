@@ -19,6 +19,7 @@ export {
 } from './route/make.ts'
 export type { HostPattern, PortRange } from './route/pattern.ts'
 export type { ProxyOptions, ProxyScheme } from './route/proxy.ts'
+export { type ImportedRoute, routeFromProxychains } from './route/proxychains.ts'
 export {
   type BlockRoute,
   type ChainRoute,
@@ -38,4 +39,24 @@ export { SocksSocket, type SocksSocketOptions } from './socket/socks-socket.ts'
 export { type Phase, type RouteFailure, SocksError, type SocksErrorCode, type SocksErrorJson } from './socks-error.ts'
 export { type OpenPath, type OpenPathOptions, openUdpPath } from './udp/open-path.ts'
 export type { PathHandler, UdpPath } from './udp/path.ts'
-export { type SocksUdpSocket, type UdpMessage, type UdpSender, createUdpSocket } from './udp/udp-socket.ts'
+export {
+  type SocksUdpSocket,
+  type UdpData,
+  type UdpMessage,
+  type UdpSender,
+  createUdpSocket,
+} from './udp/udp-socket.ts'
+export {
+  type AgentRoute,
+  type AgentTarget,
+  SocksAgent,
+  type SocksAgentOptions,
+  type SocksRequestOptions,
+} from './http/agent.ts'
+export { type DispatcherOptions, type RuntimeDispatcher, type Undici, dispatcher } from './http/dispatcher.ts'
+export { type RouteRequestInit, fetch } from './http/fetch.ts'
+export { type Installation, install } from './http/install.ts'
+export { type RouteWebSocketConstructor, type RouteWebSocketInit, WebSocket } from './http/web-socket.ts'
+// So that `"socks": "npm:@socksmith/client"` in a package.json is all it takes to move a program over.
+export { SocksClient, SocksClientError } from './shim/socks.ts'
+export { SocksProxyAgent } from './shim/socks-proxy-agent.ts'

@@ -4,9 +4,9 @@ import { type Address, type Destination, formatAddress } from '@socksmith/protoc
 import { type ViaOptions, dialVia, routeOf } from './connect.ts'
 import { defaultContext } from './context.ts'
 import { toAddress, toIp } from './destination.ts'
-import { resolveFailure } from './dial/route-failure.ts'
+import { blocked, resolveFailure } from './dial/route-failure.ts'
 import { appliedRoute } from './route/choose.ts'
-import { SocksError, invalid } from './socks-error.ts'
+import { SocksError } from './socks-error.ts'
 
 /**
  * The addresses of a name, as the last proxy of the route finds them (Tor, and servers that speak its extension: one
@@ -46,7 +46,7 @@ async function ask(command: 'resolve' | 'resolve-ptr', address: Address, options
 
 function isDirect(address: Address, { via }: ViaOptions): boolean {
   const { kind } = appliedRoute(routeOf(via), { destination: destinationOf(address) })
-  if (kind === 'block') throw invalid('the route forbids this name')
+  if (kind === 'block') throw new SocksError(blocked())
   return kind === 'direct'
 }
 

@@ -10,7 +10,6 @@ import {
   type Protection,
   NO_ENDPOINT,
   NO_OCTETS,
-  failure,
 } from '@socksmith/protocol'
 import { appliedRoute } from '../route/choose.ts'
 import type { ProxyHop } from '../route/hop.ts'
@@ -20,7 +19,7 @@ import { followRoute } from './follow.ts'
 import type { HandshakeRun } from './handshake-run.ts'
 import { type PhaseTimeouts, TIMEOUT_MS } from './limits.ts'
 import { type ReachOptions, reach } from './reach.ts'
-import { routeFailure } from './route-failure.ts'
+import { blocked } from './route-failure.ts'
 import { Scope } from './scope.ts'
 import { passThrough } from './through.ts'
 import type { HopTrace } from './trace.ts'
@@ -100,7 +99,7 @@ async function dial(
   const reaching: ReachOptions = { ...options, timeouts: options.timeouts ?? {} }
   switch (applied.kind) {
     case 'block':
-      return routeFailure('SOCKS_BLOCKED', failure('not_allowed', 'policy'), 'route')
+      return blocked()
     case 'direct':
       return dialDirect(engine, destination, options, reaching, scope)
     case 'proxy':

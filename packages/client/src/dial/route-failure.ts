@@ -20,6 +20,11 @@ export function aborted(phase: Phase, spot?: Spot): RouteFailure {
   return routeFailure('SOCKS_ABORTED', failure('aborted', 'us'), phase, spot)
 }
 
+/** The route leads nowhere. */
+export function blocked(): RouteFailure {
+  return routeFailure('SOCKS_BLOCKED', failure('not_allowed', 'policy'), 'route')
+}
+
 /** One of our limits. */
 export function timedOut(phase: Phase, ms: number, spot?: Spot): RouteFailure {
   return routeFailure('SOCKS_TIMED_OUT', failure('timed_out', 'us', `limit of ${ms} ms`), phase, spot)

@@ -6,6 +6,7 @@ import type { Connection, Engine } from '@socksmith/engine'
 import {
   ClientHandshake,
   type ClientHandshakeOptions,
+  type CommandName,
   type Destination,
   type Failure,
   type IpAddress,
@@ -18,7 +19,7 @@ import {
   userPasswordClient,
 } from '@socksmith/protocol'
 import type { Credentials } from '../route/credentials.ts'
-import { type ProxyHop, hostNameOf } from '../route/hop.ts'
+import { type HopProtocol, type ProxyHop, hostNameOf } from '../route/hop.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
 import { openSshChannel } from '../ssh/ssh-hop.ts'
 import type { Asking } from './asking.ts'
@@ -53,6 +54,8 @@ export async function passThrough(
   options: ReachOptions,
   scope: Scope,
 ): Promise<Passed | RouteFailure> {
+  const fault = faultOf(hops, asking)
+  if (fault !== undefined) return fault
   const id = nextTraceId()
   const traces: HopTrace[] = []
   let [carrier, early]: [Connection | undefined, Uint8Array] = [undefined, NO_OCTETS]
@@ -61,19 +64,17 @@ export async function passThrough(
     const spot: Spot = { hop: index, proxy }
     const next = hops[index + 1]
     const last = next === undefined
-    const goal: Asking | RouteFailure = last ? asking : nextGoal(next, { hop: index + 1, proxy: next })
-    const target = 'code' in goal ? asking.destination : goal.destination
-    const start = { id, hop: index, proxy: proxy.label, target: formatDestination(target) }
+    const goal = next === undefined ? asking : goalOf(next)
+    const start = { id, hop: index, proxy: proxy.label, target: formatDestination(goal.destination) }
     traceHopStart(start)
-    const passed: Granted | (Listening & { run: HandshakeRun }) | RouteFailure =
-      'code' in goal ? goal : await passOne(engine, spot, carrier, early, goal, options, scope)
+    const passed = await passOne(engine, spot, carrier, early, goal, options, scope)
     if ('code' in passed) {
       carrier?.destroy()
       const error = last ? passed : blameNext(passed, spot, hops)
       traceHopError({ ...start, error })
       return error
     }
-    const trace = hopTrace(index, proxy.label, target, scope.takeTimes())
+    const trace = hopTrace(index, proxy.label, goal.destination, scope.takeTimes())
     traces.push(trace)
     traceHopEnd({ ...trace, id })
     if (passed.kind === 'listening') {
@@ -165,11 +166,9 @@ async function handshakeOptions(
       return { protocol: 'socks5', methods: methodsOf(proxy, credentials), command, destination }
     case 'socks4':
     case 'socks4a':
-      if (command === 'udp-associate' || command === 'resolve-ptr') return invalidRoute(`SOCKS4 has no ${command}`)
       return { protocol: 'socks4', command, destination, userid: told?.username ?? NO_OCTETS }
     case 'http':
-      if (command !== 'connect') return invalidRoute(`an HTTP proxy knows CONNECT only, not ${command}`)
-      return { protocol: 'http', command, destination, ...(told && { credentials: told }) }
+      return { protocol: 'http', command: 'connect', destination, ...(told && { credentials: told }) }
     case 'ssh':
       return invalidRoute('ssh has no handshake of SOCKS')
   }
@@ -181,10 +180,37 @@ function methodsOf(proxy: ProxyHop, credentials: Credentials | undefined): reado
   return credentials === undefined ? [noneMethod] : [noneMethod, userPasswordClient(credentials.reveal())]
 }
 
-/** The next proxy as a destination. */
-function nextGoal(next: ProxyHop, spot: Spot): Asking | RouteFailure {
-  if (next.place.kind === 'host') return { command: 'connect', destination: next.place.destination }
-  return { ...invalidRoute('a Unix socket can only be the first proxy of a chain'), hop: spot.hop, proxy: next.label }
+/** The next proxy as what to ask for. */
+function goalOf({ place }: ProxyHop): Asking {
+  if (place.kind === 'unix') throw new Error('a Unix socket inside a chain passed the check')
+  return { command: 'connect', destination: place.destination }
+}
+
+/** What cannot be asked of these proxies at all: known before anything is opened. */
+function faultOf(hops: readonly ProxyHop[], asking: Asking): RouteFailure | undefined {
+  for (const [hop, proxy] of hops.entries()) {
+    const next = hops[hop + 1]
+    const at = { hop, proxy: proxy.label }
+    if (hop > 0 && proxy.place.kind === 'unix') {
+      return { ...invalidRoute('a Unix socket can only be the first proxy of a chain'), ...at }
+    }
+    const { command, destination } = next?.place.kind === 'host' ? goalOf(next) : asking
+    const { protocol } = proxy
+    if (protocol === 'socks4' && destination.address.type === 'ipv6') {
+      return { ...invalidRoute('SOCKS4 carries no IPv6 address'), ...at }
+    }
+    const known = COMMANDS[protocol]
+    if (!known.includes(command)) return { ...invalidRoute(`${protocol} has no command ${command}`), ...at }
+  }
+  return undefined
+}
+
+const COMMANDS: { readonly [P in HopProtocol]: readonly CommandName[] } = {
+  socks4: ['connect', 'bind'],
+  socks4a: ['connect', 'bind', 'resolve'],
+  socks5: ['connect', 'bind', 'udp-associate', 'resolve', 'resolve-ptr'],
+  http: ['connect'],
+  ssh: ['connect'],
 }
 
 /** The destination in a form that the proxy can take: resolved here, or a name for SOCKS4a. */

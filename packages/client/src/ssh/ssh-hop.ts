@@ -28,7 +28,7 @@ export async function openSshChannel(
   scope: Scope,
 ): Promise<Granted | RouteFailure> {
   scope.enter('greeting', spot)
-  const config = await configOf(asking, spot, scope)
+  const config = await configOf(spot, scope)
   const ssh2 = 'code' in config ? config : await scope.during(uncancellable(loadSsh2()))
   if ('code' in config || 'code' in ssh2) {
     connection.destroy()
@@ -126,9 +126,8 @@ class SshSession implements Step<Granted | Failure> {
   }
 }
 
-async function configOf({ command }: Asking, spot: Spot, scope: Scope): Promise<ConnectConfig | RouteFailure> {
+async function configOf(spot: Spot, scope: Scope): Promise<ConnectConfig | RouteFailure> {
   const { proxy } = spot
-  if (command !== 'connect') return invalidRoute(`ssh knows CONNECT only, not ${command}`)
   const credentials = await credentialsOf(proxy, scope)
   if (credentials !== undefined && 'code' in credentials) return credentials
   const [username, password] = ['username', 'password'].map(name => {

@@ -1,10 +1,10 @@
 /** Finds a way for datagrams along a route, as `dialRoute` does for a stream: rules apply, pools choose and go on. */
 import type { Engine } from '@socksmith/engine'
-import { type Destination, NO_ENDPOINT, failure } from '@socksmith/protocol'
+import { type Destination, NO_ENDPOINT } from '@socksmith/protocol'
 import { type Attempted, followRoute } from '../dial/follow.ts'
 import type { DialRouteOptions } from '../dial/dial-route.ts'
 import { TIMEOUT_MS } from '../dial/limits.ts'
-import { routeFailure } from '../dial/route-failure.ts'
+import { blocked } from '../dial/route-failure.ts'
 import { Scope, type Step } from '../dial/scope.ts'
 import { appliedRoute } from '../route/choose.ts'
 import type { Route } from '../route/route.ts'
@@ -43,7 +43,7 @@ async function open(
   const { destination = NO_ENDPOINT } = options
   const applied = appliedRoute(route, { destination, scheme: 'udp' })
   const using = { ...options, timeouts: options.timeouts ?? {} }
-  if (applied.kind === 'block') return routeFailure('SOCKS_BLOCKED', failure('not_allowed', 'policy'), 'route')
+  if (applied.kind === 'block') return blocked()
   if (applied.kind === 'direct') {
     const path = await associate(engine, [], handler, using, scope)
     return 'code' in path ? path : { path, resolve: 'here' }

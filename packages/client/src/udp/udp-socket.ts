@@ -31,6 +31,9 @@ interface UdpEvents {
   error: [why: SocksError]
 }
 
+/** What can be sent: octets, text in UTF-8, or parts that make one datagram. */
+export type UdpData = Uint8Array | string | readonly (Uint8Array | string)[]
+
 type SendCallback = (error: SocksError | null, octets: number) => void
 
 /**
@@ -115,7 +118,10 @@ export class SocksUdpSocket extends EventEmitter<UdpEvents> implements AsyncDisp
    * As in `node:dgram`: `(message, port, host, callback?)`, `(message, offset, length, port, host, callback?)`, and without
    * port and host after {@link SocksUdpSocket.connect}. The callback says whether it was sent, never whether it arrived.
    */
-  send(message: Uint8Array | string | readonly (Uint8Array | string)[], ...rest: readonly unknown[]): void {
+  send(message: UdpData, callback?: SendCallback): void
+  send(message: UdpData, port: number, host?: string, callback?: SendCallback): void
+  send(message: UdpData, offset: number, length: number, port: number, host?: string, callback?: SendCallback): void
+  send(message: UdpData, ...rest: readonly unknown[]): void {
     const callback = rest.findLast(one => typeof one === 'function') as SendCallback | undefined
     const given = rest.filter(one => typeof one !== 'function' && one !== undefined) as (number | string)[]
     const whole = bufferOf(message)
@@ -123,13 +129,11 @@ export class SocksUdpSocket extends EventEmitter<UdpEvents> implements AsyncDisp
     const [offset, length] = isPart ? (given.splice(0, 2) as [number, number]) : [0, whole.length]
     const [port, host = '127.0.0.1'] = given as [number | undefined, string | undefined]
     const data = whole.subarray(offset, offset + length)
-    this.#send(data, port === undefined ? this.#peer : toDestination(host, port)).then(
-      () => callback?.(null, data.length),
-      (error: SocksError) => {
-        if (callback === undefined) this.emit('error', error)
-        else callback(error, 0)
-      },
-    )
+    const to = port === undefined ? this.#peer : toDestination(host, port)
+    void this.#send(data, to).then(error => {
+      if (callback !== undefined) process.nextTick(callback, error ?? null, error === undefined ? data.length : 0)
+      else if (error !== undefined) process.nextTick(() => this.emit('error', error))
+    })
   }
 
   /** Ends the association. */
@@ -175,25 +179,25 @@ export class SocksUdpSocket extends EventEmitter<UdpEvents> implements AsyncDisp
     this.emit('close', why)
   }
 
-  async #send(data: Uint8Array, to: Destination | undefined): Promise<void> {
-    if (to === undefined) throw invalid('a datagram needs a port and a host')
+  /** Sends, or says why not. */
+  async #send(data: Uint8Array, to: Destination | undefined): Promise<SocksError | undefined> {
+    if (to === undefined) return invalid('a datagram needs a port and a host')
     const destination = this.#open.resolve === 'here' ? await this.#resolved(to) : to
-    if (this.#isClosed) throw this.#why ?? invalid('the socket is closed')
-    if (!this.#open.path.send(data, destination)) {
-      const detail = `${data.length} octets do not fit into one datagram along this route`
-      const failure = { code: 'too_large', blame: 'us', errno: 'EMSGSIZE', detail } as const
-      throw new SocksError({ code: 'SOCKS_BAD_ARGUMENT', failure, phase: 'relay' })
-    }
+    if (destination instanceof SocksError) return destination
+    if (this.#isClosed) return this.#why ?? invalid('the socket is closed')
+    if (this.#open.path.send(data, destination)) return undefined
+    const detail = `${data.length} octets do not fit into one datagram along this route`
+    const failure = { code: 'too_large', blame: 'us', errno: 'EMSGSIZE', detail } as const
+    return new SocksError({ code: 'SOCKS_BAD_ARGUMENT', failure, phase: 'relay' })
   }
 
-  async #resolved(to: Destination): Promise<Destination> {
+  async #resolved(to: Destination): Promise<Destination | SocksError> {
     if (to.address.type !== 'domain') return to
     const found = await this.#resolver.resolve(to.address.name)
-    if ('code' in found) throw new SocksError(resolveFailure(found))
+    if ('code' in found) return new SocksError(resolveFailure(found))
     // The socket of a direct route is of IPv4, and so are most servers.
     const address = found.find(one => one.type === 'ipv4') ?? found[0]
-    if (address === undefined) throw invalid('the name has no address')
-    return { address, port: to.port }
+    return address === undefined ? invalid('the name has no address') : { address, port: to.port }
   }
 }
 
@@ -249,7 +253,7 @@ class Iteration implements AsyncIterableIterator<UdpMessage> {
   }
 }
 
-function bufferOf(message: Uint8Array | string | readonly (Uint8Array | string)[]): Buffer {
+function bufferOf(message: UdpData): Buffer {
   if (typeof message === 'string') return Buffer.from(message)
   if (message instanceof Uint8Array) return Buffer.from(message)
   return Buffer.concat(message.map(bufferOf))
