@@ -82,6 +82,8 @@ export interface DialOptions {
   readonly localAddress?: IpAddress
   /** Milliseconds until the attempt fails with `timed_out`. */
   readonly timeoutMs: number
+  /** Find out by probes that the other end vanished without FIN. Default true. */
+  readonly keepAlive?: boolean
 }
 
 /** One attempt to reach one address. */

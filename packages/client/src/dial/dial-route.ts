@@ -35,6 +35,8 @@ export interface DialRouteOptions {
   readonly timeouts?: PhaseTimeouts
   /** The address to leave by for a destination; `undefined` is the system's choice. */
   readonly localAddressFor?: (destination: IpAddress) => IpAddress | undefined
+  /** Find out by probes that the first proxy, or the target of a direct route, vanished. Default true. */
+  readonly keepAlive?: boolean
   /** Octets for the target that leave without waiting for the reply, where the way allows it. */
   readonly earlyData?: Uint8Array
   /** What the last proxy is asked for; default `connect`. A direct route knows only that. */

@@ -13,6 +13,8 @@ export interface ReachOptions {
   readonly timeouts: PhaseTimeouts
   /** The address to leave by for a destination; `undefined` is the system's choice. */
   readonly localAddressFor?: (destination: IpAddress) => IpAddress | undefined
+  /** Find out by probes that the other end vanished. Default true. */
+  readonly keepAlive?: boolean
 }
 
 /** Connects to a place, or says why not. `spot` is the proxy that it is; absent for a target. */
@@ -35,8 +37,7 @@ export async function reach(
   if ('code' in addresses) return addresses
   scope.enter('connect', spot)
   const endpoints = addresses.map(one => ({ address: one, port }))
-  const { localAddressFor } = options
-  const racing = dialAny(engine, endpoints, { timeoutMs, ...(localAddressFor && { localAddressFor }) })
+  const racing = dialAny(engine, endpoints, { ...options, timeoutMs })
   const dialled = await scope.during(racing)
   return isDialFailure(dialled) ? dialFailure(dialled, spot) : dialled
 }

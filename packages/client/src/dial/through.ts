@@ -74,7 +74,7 @@ export async function passThrough(
       traceHopError({ ...start, error })
       return error
     }
-    const trace = hopTrace(index, proxy.label, goal.destination, scope.takeTimes())
+    const trace = hopTrace(index, proxy.label, start.target, scope.takeTimes())
     traces.push(trace)
     traceHopEnd({ ...trace, id })
     if (passed.kind === 'listening') {

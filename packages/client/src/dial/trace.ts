@@ -3,7 +3,6 @@
  * Costs nothing without a subscriber. Nothing secret is in a message.
  */
 import { channel } from 'node:diagnostics_channel'
-import { type Destination, formatDestination } from '@socksmith/protocol'
 import type { RouteFailure } from '../socks-error.ts'
 import type { PhaseTime } from './scope.ts'
 
@@ -67,8 +66,8 @@ export function traceHopError(error: HopError): void {
 }
 
 /** The times of one proxy, added up. */
-export function hopTrace(hop: number, proxy: string, target: Destination, phases: readonly PhaseTime[]): HopTrace {
+export function hopTrace(hop: number, proxy: string, target: string, phases: readonly PhaseTime[]): HopTrace {
   const spent = phases.filter(({ phase }) => phase !== 'route')
   const ms = spent.reduce((sum, one) => sum + one.ms, 0)
-  return { hop, proxy, target: formatDestination(target), phases: spent, ms }
+  return { hop, proxy, target, phases: spent, ms }
 }

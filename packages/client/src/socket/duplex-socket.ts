@@ -13,6 +13,7 @@ export class DuplexSocket extends Socket {
 
   constructor(options: Pick<SocketConstructorOpts, 'allowHalfOpen'> = {}) {
     super(options)
+    this.on('newListener', this.#onNewListener)
   }
 
   /** The stream below, once there is one. */
@@ -45,8 +46,11 @@ export class DuplexSocket extends Socket {
   }
 
   // Node's own would write to the handle, which this socket does not have.
-  override _writev(chunks: { chunk: Uint8Array; encoding: BufferEncoding }[], done: Done): void {
-    this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), undefined, done)
+  override _writev(chunks: { chunk: Uint8Array | string; encoding: BufferEncoding }[], done: Done): void {
+    const parts = chunks.map(({ chunk, encoding }) =>
+      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
+    )
+    this.#send(Buffer.concat(parts), undefined, done)
   }
 
   override _final(done: Done): void {
@@ -101,6 +105,15 @@ export class DuplexSocket extends Socket {
     const inner = this.#inner
     if (inner !== undefined) act(inner)
     else this.once('connect', () => this.#inner !== undefined && act(this.#inner))
+  }
+
+  // Node's TLS asks a socket without a handle of the system for 'connect', even if it has been connected for long.
+  readonly #onNewListener = (event: string | symbol, listener: () => void): void => {
+    if (event !== 'connect' || this.#inner === undefined || this.connecting) return
+    process.nextTick(() => {
+      this.off(event, listener)
+      listener.call(this)
+    })
   }
 
   /** Restarts the timer of `setTimeout`, as Node's own reads and writes do. */
