@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { suite } from 'node:test'
 import { TLSSocket, createServer as createTlsServer } from 'node:tls'
 import type { AddressInfo } from 'node:net'
+import { type IpAddress, failure, parseIp } from '@socksmith/protocol'
 import { type HopEnd, chain, connect, connectionDetails, direct, rules } from '../src/index.ts'
 import { AUTHORITY, SERVER, type Scene, everything, leakTest, rejection, until } from './scene.ts'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -78,6 +79,28 @@ suite('one proxy', () => {
     const socket = await connect({ host: '127.0.0.1', port, via: `socks5h+unix://${path}` })
     socket.end('local')
     assert.equal(await everything(socket), 'local')
+  })
+})
+
+suite('names that are resolved here', () => {
+  leakTest('every address is tried, until the proxy reaches one', async scene => {
+    const proxy = await scene.proxy()
+    const port = await scene.echo()
+    const addresses = ['::1', '127.0.0.9', '127.0.0.1'].map(text => parseIp(text) as IpAddress)
+    const resolver = { resolve: () => Promise.resolve(addresses) }
+    const socket = await connect({ host: 'many.test', port, via: proxy.url('socks5'), resolver })
+    socket.end('found')
+    assert.equal(await everything(socket), 'found')
+    // SOCKS4 has no room for the first one.
+    const old = await connect({ host: 'many.test', port, via: proxy.url('socks4'), resolver })
+    old.destroy()
+    const none = { resolve: () => Promise.resolve(addresses.slice(0, 1)) }
+    const error = await rejection(connect({ host: 'many.test', port, via: proxy.url('socks4'), resolver: none }))
+    assert.deepEqual([error.code, error.phase], ['SOCKS_ADDRESS_TYPE_NOT_SUPPORTED', 'resolve'])
+    const unknown = { resolve: () => Promise.resolve(failure('name_not_found', 'target')) }
+    const missing = await rejection(connect({ host: 'many.test', port, via: proxy.url('socks5'), resolver: unknown }))
+    assert.deepEqual([missing.code, missing.errno], ['SOCKS_NAME_NOT_FOUND', 'ENOTFOUND'])
+    await until(() => proxy.records.length === 5, 'all sessions are over')
   })
 })
 

@@ -15,12 +15,13 @@ import { appliedRoute } from '../route/choose.ts'
 import type { ProxyHop } from '../route/hop.ts'
 import type { ChainRoute, PoolRoute, ProxyRoute, Route } from '../route/route.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
-import { followRoute } from './follow.ts'
+import { type Attempted, followRoute } from './follow.ts'
 import type { HandshakeRun } from './handshake-run.ts'
 import { type PhaseTimeouts, TIMEOUT_MS } from './limits.ts'
 import { type ReachOptions, reach } from './reach.ts'
-import { blocked } from './route-failure.ts'
+import { type Spot, blocked } from './route-failure.ts'
 import { Scope } from './scope.ts'
+import { mayAnotherAddressDo, targetsFor } from './targets.ts'
 import { passThrough } from './through.ts'
 import type { HopTrace } from './trace.ts'
 
@@ -135,9 +136,17 @@ async function dialProxies(
   scope: Scope,
 ): Promise<RouteConnection | RouteFailure> {
   const { command = 'connect', earlyData } = options
-  const asking = { command, destination, ...(earlyData && { earlyData }) }
-  return followRoute(route, engine.clock, scope, async ({ hops }) => {
-    const passed = await passThrough(engine, hops, asking, reaching, scope)
-    return 'code' in passed ? passed : { value: passed, hopMs: passed.hops.map(({ ms }) => ms) }
+  const asking = { command, ...(earlyData && { earlyData }) }
+  return followRoute(route, engine.clock, scope, async ({ hops }): Promise<Attempted<RouteConnection>> => {
+    const last: Spot = { hop: hops.length - 1, proxy: hops.at(-1) as ProxyHop }
+    const targets = await targetsFor(destination, command, last, reaching, scope)
+    if ('code' in targets) return targets
+    for (const [index, target] of targets.entries()) {
+      const passed = await passThrough(engine, hops, { ...asking, destination: target }, reaching, scope)
+      if (!('code' in passed)) return { value: passed, hopMs: passed.hops.map(({ ms }) => ms) }
+      const isLast = index === targets.length - 1
+      if (isLast || scope.ended !== undefined || !mayAnotherAddressDo(passed, last.hop)) return passed
+    }
+    throw new Error('no target to ask for')
   })
 }

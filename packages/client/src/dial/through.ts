@@ -9,11 +9,9 @@ import {
   type CommandName,
   type Destination,
   type Failure,
-  type IpAddress,
   type Method,
   type Protection,
   NO_OCTETS,
-  formatAddress,
   formatDestination,
   noneMethod,
   userPasswordClient,
@@ -26,9 +24,10 @@ import type { Asking } from './asking.ts'
 import { credentialsOf } from './login.ts'
 import { type Granted, HandshakeRun, type Listening } from './handshake-run.ts'
 import { limitOf } from './limits.ts'
-import { type ReachOptions, reach, resolveHere } from './reach.ts'
+import { type ReachOptions, reach } from './reach.ts'
 import { type Spot, handshakeFailure, routeFailure } from './route-failure.ts'
 import type { Scope } from './scope.ts'
+import { targetsFor } from './targets.ts'
 import { type HopTrace, hopTrace, nextTraceId, traceHopEnd, traceHopError, traceHopStart } from './trace.ts'
 
 /** The last proxy has granted it. */
@@ -46,7 +45,7 @@ export interface Passed {
   readonly listening?: HandshakeRun
 }
 
-/** Goes through `hops`, of which there is at least one. */
+/** Goes through `hops`, of which there is at least one. The last one gets the destination as it is. */
 export async function passThrough(
   engine: Engine,
   hops: readonly ProxyHop[],
@@ -64,7 +63,11 @@ export async function passThrough(
     const spot: Spot = { hop: index, proxy }
     const next = hops[index + 1]
     const last = next === undefined
-    const goal = next === undefined ? asking : goalOf(next)
+    const goal = next === undefined ? asking : await goalFor(next, spot, options, scope)
+    if ('code' in goal) {
+      carrier?.destroy()
+      return goal
+    }
     const start = { id, hop: index, proxy: proxy.label, target: formatDestination(goal.destination) }
     traceHopStart(start)
     const passed = await passOne(engine, spot, carrier, early, goal, options, scope)
@@ -113,13 +116,8 @@ async function passOne(
       return 'failure' in secured ? secured : routeFailure('SOCKS_TLS_FAILED', secured, 'tls', spot)
     ;[connection, early] = [secured, NO_OCTETS]
   }
-  const asked = await forHop(goal, proxy, options, scope, spot)
-  if ('code' in asked) {
-    connection.destroy()
-    return asked
-  }
-  if (proxy.protocol === 'ssh') return openSshChannel(connection, early, asked, spot, scope)
-  return shakeHands(connection, early, asked, spot, scope)
+  if (proxy.protocol === 'ssh') return openSshChannel(connection, early, goal, spot, scope)
+  return shakeHands(connection, early, goal, spot, scope)
 }
 
 async function shakeHands(
@@ -186,6 +184,18 @@ function goalOf({ place }: ProxyHop): Asking {
   return { command: 'connect', destination: place.destination }
 }
 
+/** As {@link goalOf}, in a form that the proxy before it can take. */
+async function goalFor(
+  next: ProxyHop,
+  spot: Spot,
+  options: ReachOptions,
+  scope: Scope,
+): Promise<Asking | RouteFailure> {
+  const { command, destination } = goalOf(next)
+  const targets = await targetsFor(destination, command, spot, options, scope)
+  return 'code' in targets ? targets : { command, destination: targets[0] }
+}
+
 /** What cannot be asked of these proxies at all: known before anything is opened. */
 function faultOf(hops: readonly ProxyHop[], asking: Asking): RouteFailure | undefined {
   for (const [hop, proxy] of hops.entries()) {
@@ -211,28 +221,6 @@ const COMMANDS: { readonly [P in HopProtocol]: readonly CommandName[] } = {
   socks5: ['connect', 'bind', 'udp-associate', 'resolve', 'resolve-ptr'],
   http: ['connect'],
   ssh: ['connect'],
-}
-
-/** The destination in a form that the proxy can take: resolved here, or a name for SOCKS4a. */
-async function forHop(
-  goal: Asking,
-  proxy: ProxyHop,
-  options: ReachOptions,
-  scope: Scope,
-  spot: Spot,
-): Promise<Asking | RouteFailure> {
-  const { address, port } = goal.destination
-  if (address.type === 'ipv6' && proxy.protocol === 'socks4a') {
-    return { ...goal, destination: { address: { type: 'domain', name: formatAddress(address) }, port } }
-  }
-  if (proxy.resolve === 'there' || address.type !== 'domain' || goal.command === 'resolve') return goal
-  const found = await resolveHere(address, options.resolver, scope, spot)
-  if ('code' in found) return found
-  const usable = proxy.protocol === 'socks4' ? found.filter(one => one.type === 'ipv4') : found
-  const [first] = usable as readonly (IpAddress | undefined)[]
-  if (first !== undefined) return { ...goal, destination: { address: first, port } }
-  const why = { code: 'address_type_not_supported', blame: 'us', detail: 'SOCKS4 needs an IPv4 address' } as const
-  return routeFailure('SOCKS_ADDRESS_TYPE_NOT_SUPPORTED', why, 'resolve', spot)
 }
 
 // A proxy that says it cannot reach the next one has done its part: the next one is dead.
