@@ -81,7 +81,10 @@ class SshSession implements Step<Granted | Failure> {
       enter('request')
       this.#openChannel()
     })
-    client.on('error', error => this.#fail(sshFailure(error)))
+    client.on('error', (error: SshError) => {
+      // An agent that is not there is one way of logging in less; the others are still tried.
+      if (error.level !== 'agent') this.#fail(sshFailure(error))
+    })
     client.on('close', () => this.#fail(failure('truncated', 'server')))
     try {
       client.connect({ ...config, sock: this.#stream })
@@ -175,7 +178,9 @@ async function loadSsh2(): Promise<typeof import('ssh2') | RouteFailure> {
   }
 }
 
-function sshFailure(error: Error & { readonly level?: string }): Failure {
+type SshError = Error & { readonly level?: string }
+
+function sshFailure(error: SshError): Failure {
   switch (error.level) {
     case 'client-authentication':
       return failure('auth_rejected', 'server', 'no way of logging in was accepted')

@@ -10,8 +10,8 @@ import { TLSSocket } from 'node:tls'
 import { Aedes } from 'aedes'
 import { AbstractConnector, Redis } from 'ioredis'
 import mqtt from 'mqtt'
-import nodemailer from 'nodemailer'
-import pg from 'pg'
+import { createTransport } from 'nodemailer'
+import { Client } from 'pg'
 import { SocksSocket, connect } from '../../src/index.ts'
 import { AUTHORITY, SERVER, leakTest, until } from '../scene.ts'
 
@@ -19,7 +19,7 @@ suite('drivers through a proxy', () => {
   leakTest('pg: a query, inside the TLS that it begins itself', async scene => {
     const proxy = await scene.proxy()
     const port = await scene.target(postgres)
-    const client = new pg.Client({
+    const client = new Client({
       host: 'localhost',
       port,
       user: 'u',
@@ -39,7 +39,7 @@ suite('drivers through a proxy', () => {
     const seen: string[] = []
     const port = await scene.target(socket => smtp(socket, seen))
     const socket = new SocksSocket({ via: proxy.url() })
-    const transport = nodemailer.createTransport({ host: 'localhost', port, secure: false, ignoreTLS: true, socket })
+    const transport = createTransport({ host: 'localhost', port, secure: false, ignoreTLS: true, socket })
     const sent = await transport.sendMail({ from: 'a@a.test', to: 'b@b.test', subject: 'by proxy', text: 'hello' })
     assert.deepEqual(sent.accepted, ['b@b.test'])
     assert.match(seen.join('\n'), /Subject: by proxy/)
@@ -86,36 +86,37 @@ suite('drivers through a proxy', () => {
 
 /** A server of PostgreSQL's protocol 3.0 that answers every query with one row. */
 function postgres(socket: Socket): void {
-  const serve = (stream: Socket): void => {
-    let isStarted = false
-    stream.on('error', () => undefined)
-    stream.on('data', (octets: Buffer) => {
-      if (!isStarted) {
-        isStarted = true
-        stream.write(Buffer.concat([message('R', Buffer.alloc(4)), READY]))
-      } else if (octets[0] === 0x51) {
-        const column = Buffer.concat([
-          Buffer.from('answer\0'),
-          Buffer.alloc(6),
-          Buffer.from([0, 0, 0, 25, 255, 255, 255, 255, 255, 255, 0, 0]),
-        ])
-        const value = Buffer.from('through the proxy')
-        stream.write(
-          Buffer.concat([
-            message('T', Buffer.concat([Buffer.from([0, 1]), column])),
-            message('D', Buffer.concat([Buffer.from([0, 1, 0, 0, 0, value.length]), value])),
-            message('C', Buffer.from('SELECT 1\0')),
-            READY,
-          ]),
-        )
-      } else stream.end()
-    })
-  }
   // The first message asks for TLS.
   socket.once('data', () => {
     socket.pause()
     socket.write('S')
-    serve(new TLSSocket(socket, { isServer: true, cert: SERVER.certificate, key: SERVER.key }))
+    answerQueries(new TLSSocket(socket, { isServer: true, cert: SERVER.certificate, key: SERVER.key }))
+  })
+}
+
+function answerQueries(stream: Socket): void {
+  let isStarted = false
+  stream.on('error', () => undefined)
+  stream.on('data', (octets: Buffer) => {
+    if (!isStarted) {
+      isStarted = true
+      stream.write(Buffer.concat([message('R', Buffer.alloc(4)), READY]))
+    } else if (octets[0] === 0x51) {
+      const column = Buffer.concat([
+        Buffer.from('answer\0'),
+        Buffer.alloc(6),
+        Buffer.from([0, 0, 0, 25, 255, 255, 255, 255, 255, 255, 0, 0]),
+      ])
+      const value = Buffer.from('through the proxy')
+      stream.write(
+        Buffer.concat([
+          message('T', Buffer.concat([Buffer.from([0, 1]), column])),
+          message('D', Buffer.concat([Buffer.from([0, 1, 0, 0, 0, value.length]), value])),
+          message('C', Buffer.from('SELECT 1\0')),
+          READY,
+        ]),
+      )
+    } else stream.end()
   })
 }
 
