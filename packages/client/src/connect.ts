@@ -65,6 +65,8 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   // With TLS the first octets for the target belong inside it.
   const inside = options.tls ? undefined : options.earlyData
   const dialled = await dialVia(options, destination, {
+    // As every socket of `net`; who wants probes calls `setKeepAlive`.
+    keepAlive: false,
     ...(inside && { earlyData: inside }),
     ...(options.scheme !== undefined && { scheme: options.scheme }),
   })
@@ -73,7 +75,7 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   const leftMs = (options.timeout ?? TIMEOUT_MS) - (clock.monotonicMs() - startedMs)
   const scope = new Scope(clock, leftMs, options.timeouts ?? {})
   const socket = await secure(handOut(dialled, allowHalfOpen), destination, options, scope)
-  details.set(socket, detailsOf(dialled))
+  noteDetails(socket, dialled)
   if (options.earlyData !== undefined) socket.write(options.earlyData)
   return socket
 }
@@ -86,27 +88,26 @@ export interface ConnectionDetails {
   readonly bound: { readonly host: string; readonly port: number }
 }
 
-const details = new WeakMap<Socket, ConnectionDetails>()
+const details = new WeakMap<Socket, Pick<RouteConnection, 'hops' | 'bound'>>()
 
 /** What is known about a socket of this library; `undefined` for any other. */
 export function connectionDetails(socket: Socket): ConnectionDetails | undefined {
-  return details.get(socket)
-}
-
-/** Notes how the socket came about. */
-export function noteDetails(socket: Socket, dialled: RouteConnection): void {
-  details.set(socket, detailsOf(dialled))
-}
-
-function detailsOf({ hops, bound }: RouteConnection): ConnectionDetails {
+  const known = details.get(socket)
+  if (known === undefined) return undefined
+  const { hops, bound } = known
   return { hops, bound: { host: formatAddress(bound.address), port: bound.port } }
+}
+
+/** Notes how the socket came about; it is put into words only for who asks. */
+export function noteDetails(socket: Socket, { hops, bound }: RouteConnection): void {
+  details.set(socket, { hops, bound })
 }
 
 /** Dials for an operation of this library; rejects with a {@link SocksError}. */
 export async function dialVia(
   options: ViaOptions,
   destination: Destination,
-  more: Pick<DialRouteOptions, 'earlyData' | 'scheme' | 'command'> = {},
+  more: Pick<DialRouteOptions, 'earlyData' | 'scheme' | 'command' | 'keepAlive'> = {},
 ): Promise<RouteConnection> {
   const { signal } = options
   const route = routeOf(options.via)

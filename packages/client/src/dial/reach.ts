@@ -1,6 +1,6 @@
 /** The first connection of a way: to the first proxy or, on a direct route, to the target; all its addresses (RFC 8305). */
 import { type Connection, type Engine, type Resolution, type Resolver, dialAny } from '@socksmith/engine'
-import { type Address, type Destination, type IpAddress, failure, plainAddress } from '@socksmith/protocol'
+import { type Address, type IpAddress, failure, plainAddress } from '@socksmith/protocol'
 import type { HopPlace } from '../route/hop.ts'
 import type { RouteFailure } from '../socks-error.ts'
 import { type PhaseTimeouts, limitOf } from './limits.ts'
@@ -56,11 +56,6 @@ export async function resolveHere(
   if (!('code' in resolution)) return resolution
   if ('failure' in resolution) return resolution
   return resolveFailure(resolution.code === 'name_not_found' ? withName(resolution, address.name) : resolution, spot)
-}
-
-/** The destination as this machine resolves it, for a proxy that shall not. */
-export function endpointsOf(destination: Destination, addresses: readonly IpAddress[]): Destination[] {
-  return addresses.map(address => ({ address, port: destination.port }))
 }
 
 function withName<T extends { readonly detail?: string }>(why: T, name: string): T {

@@ -22,8 +22,13 @@ export interface PhaseTime {
 export class Scope {
   readonly clock: Clock
   readonly #limits: PhaseTimeouts
-  readonly #whole: Timer | undefined
-  #phaseTimer: Timer | undefined
+  readonly #wholeMs: number
+  /** By the clock; `Infinity` is never. Both limits share one timer, which asks when it fires: most phases are short. */
+  #wholeUntilMs: number
+  #phaseUntilMs = Infinity
+  #phaseLimitMs = Infinity
+  #timer: Timer | undefined
+  #timerAtMs = Infinity
   #phase: Phase = 'route'
   #spot: Spot | undefined
   #phaseStartedMs: number
@@ -35,8 +40,9 @@ export class Scope {
     this.clock = clock
     this.#limits = limits
     this.#phaseStartedMs = clock.monotonicMs()
-    const late = (): void => this.#end(timedOut(this.#phase, wholeMs, this.#spot))
-    this.#whole = wholeMs === Infinity ? undefined : clock.after(wholeMs, late)
+    this.#wholeMs = wholeMs
+    this.#wholeUntilMs = this.#phaseStartedMs + wholeMs
+    this.#arm(this.#phaseStartedMs)
   }
 
   /** Why the whole attempt is over; `undefined` while it may go on. */
@@ -55,15 +61,14 @@ export class Scope {
 
   /** Begins a phase, with its own limit, at the proxy `spot` or at the target. */
   enter(phase: Phase, spot?: Spot): void {
-    this.#phaseTimer?.cancel()
     const nowMs = this.clock.monotonicMs()
     this.#times.push({ phase: this.#phase, ms: nowMs - this.#phaseStartedMs })
     this.#phaseStartedMs = nowMs
     this.#phase = phase
     this.#spot = spot
-    const limitMs = limitOf(phase, this.#limits)
-    this.#phaseTimer =
-      limitMs === Infinity ? undefined : this.clock.after(limitMs, () => this.#stop?.(timedOut(phase, limitMs, spot)))
+    this.#phaseLimitMs = limitOf(phase, this.#limits)
+    this.#phaseUntilMs = nowMs + this.#phaseLimitMs
+    this.#arm(nowMs)
   }
 
   /** The times of the phases since the last call, the running one included. */
@@ -97,14 +102,35 @@ export class Scope {
 
   /** Nothing is waited for any more. */
   finish(): void {
-    this.#phaseTimer?.cancel()
-    this.#whole?.cancel()
+    this.#phaseUntilMs = Infinity
+    this.#wholeUntilMs = Infinity
+    this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   #release(stop: (why: RouteFailure) => void): void {
     if (this.#stop !== stop) return
     this.#stop = undefined
-    this.#phaseTimer?.cancel()
+    this.#phaseUntilMs = Infinity
+  }
+
+  #arm(nowMs: number): void {
+    const atMs = Math.min(this.#wholeUntilMs, this.#phaseUntilMs)
+    if (atMs === Infinity || (this.#timer !== undefined && this.#timerAtMs <= atMs)) return
+    this.#timer?.cancel()
+    this.#timerAtMs = atMs
+    this.#timer = this.clock.after(Math.ceil(atMs - nowMs), this.#onTimer)
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined
+    const nowMs = this.clock.monotonicMs()
+    if (nowMs >= this.#wholeUntilMs) return this.#end(timedOut(this.#phase, this.#wholeMs, this.#spot))
+    if (nowMs >= this.#phaseUntilMs) {
+      this.#phaseUntilMs = Infinity
+      this.#stop?.(timedOut(this.#phase, this.#phaseLimitMs, this.#spot))
+    }
+    this.#arm(nowMs)
   }
 
   #end(why: RouteFailure): void {
