@@ -88,19 +88,25 @@ export interface ConnectionDetails {
   readonly bound: { readonly host: string; readonly port: number }
 }
 
-const details = new WeakMap<Socket, Pick<RouteConnection, 'hops' | 'bound'>>()
+/** Kept at the socket itself: a weak map of all connections would cost each of them. */
+const DETAILS: unique symbol = Symbol('socksmith:details')
+
+interface NotedSocket extends Socket {
+  [DETAILS]?: Pick<RouteConnection, 'hops' | 'bound'>
+}
 
 /** What is known about a socket of this library; `undefined` for any other. */
 export function connectionDetails(socket: Socket): ConnectionDetails | undefined {
-  const known = details.get(socket)
+  const known = (socket as NotedSocket)[DETAILS]
   if (known === undefined) return undefined
   const { hops, bound } = known
   return { hops, bound: { host: formatAddress(bound.address), port: bound.port } }
 }
 
 /** Notes how the socket came about; it is put into words only for who asks. */
-export function noteDetails(socket: Socket, { hops, bound }: RouteConnection): void {
-  details.set(socket, { hops, bound })
+export function noteDetails(socket: Socket, dialled: RouteConnection): void {
+  const { hops, bound } = dialled
+  ;(socket as NotedSocket)[DETAILS] = { hops, bound }
 }
 
 /** Dials for an operation of this library; rejects with a {@link SocksError}. */
@@ -190,6 +196,8 @@ function handshake(carrier: Socket, { address }: Destination, { tls }: ConnectOp
   const host = formatAddress(address)
   const given = typeof tls === 'object' ? tls : {}
   const socket = tlsConnect({ host, ...(isIP(host) === 0 && { servername: host }), ...given, socket: carrier })
+  // What happens to it is told by the TLS socket.
+  carrier.on('error', () => {})
   const onError = (error: Error & { readonly code?: string }): void => {
     const { code: errno } = error
     carrier.destroy()

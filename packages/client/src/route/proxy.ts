@@ -100,6 +100,7 @@ export function proxyFromOptions(options: ProxyOptions): ProxyRoute {
     ...(options.prompt && { prompt: options.prompt }),
     ...(options.ssh && { ssh: hidden(options.ssh) }),
   }
+  if (hop.resolve !== 'here' && hop.resolve !== 'there') throw invalid('names are resolved "here" or "there"')
   if (protocol === 'socks4' && hop.resolve === 'there') throw invalid('socks4 carries no names; socks4a does')
   if (tls?.serverName === undefined && tls && hostNameOf(place) === '') throw invalid('TLS needs a server name')
   return Object.freeze({ kind: 'proxy', hop: Object.freeze(hop) })
