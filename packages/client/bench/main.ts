@@ -34,7 +34,11 @@ try {
   if (values.write) {
     await writeFile(
       'docs/client-benchmarks.md',
-      page(results, { command: 'npm run bench:client -- --write', seconds, rounds }),
+      page(results, {
+        command: `npm run bench:client -- --write --seconds ${seconds} --rounds ${rounds}`,
+        seconds,
+        rounds,
+      }),
     )
   }
 } finally {

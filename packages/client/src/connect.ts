@@ -130,14 +130,18 @@ export function routeOf(via: RouteInput | undefined): Route {
 }
 
 /** The step's result; an abort gives it up in the same turn. */
-export async function untilAborted<T>(step: Step<T>, signal: AbortSignal | undefined): Promise<T> {
+export function untilAborted<T>(step: Step<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined ? step.result : whileAbortable(step, signal)
+}
+
+async function whileAbortable<T>(step: Step<T>, signal: AbortSignal): Promise<T> {
   const abort = (): void => step.cancel()
-  if (signal?.aborted) abort()
-  signal?.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
   try {
     return await step.result
   } finally {
-    signal?.removeEventListener('abort', abort)
+    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -86,11 +86,20 @@ export function dialRoute(
   options: DialRouteOptions,
 ): RouteDialing {
   const scope = new Scope(engine.clock, options.timeoutMs ?? TIMEOUT_MS, options.timeouts ?? {})
-  const result = dial(engine, route, destination, options, scope).finally(() => scope.finish())
+  const result = finishing(scope, dial(engine, route, destination, options, scope))
   return { result, cancel: () => scope.cancel() }
 }
 
-async function dial(
+// Here and below a promise is handed on as it is where nothing follows it: each turn of the queue costs every connection.
+async function finishing<T>(scope: Scope, result: Promise<T>): Promise<T> {
+  try {
+    return await result
+  } finally {
+    scope.finish()
+  }
+}
+
+function dial(
   engine: Engine,
   route: Route,
   destination: Destination,
@@ -102,7 +111,7 @@ async function dial(
   const reaching: ReachOptions = { ...options, timeouts: options.timeouts ?? {} }
   switch (applied.kind) {
     case 'block':
-      return blocked()
+      return Promise.resolve(blocked())
     case 'direct':
       return dialDirect(engine, destination, options, reaching, scope)
     case 'proxy':
@@ -127,7 +136,7 @@ async function dialDirect(
   return { connection, early: NO_OCTETS, bound: NO_ENDPOINT, hops: [] }
 }
 
-async function dialProxies(
+function dialProxies(
   engine: Engine,
   route: ProxyRoute | ChainRoute | PoolRoute,
   destination: Destination,

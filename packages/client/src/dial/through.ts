@@ -116,8 +116,8 @@ async function passOne(
       return 'failure' in secured ? secured : routeFailure('SOCKS_TLS_FAILED', secured, 'tls', spot)
     ;[connection, early] = [secured, NO_OCTETS]
   }
-  if (proxy.protocol === 'ssh') return openSshChannel(connection, early, goal, spot, scope)
-  return shakeHands(connection, early, goal, spot, scope)
+  if (proxy.protocol === 'ssh') return await openSshChannel(connection, early, goal, spot, scope)
+  return await shakeHands(connection, early, goal, spot, scope)
 }
 
 async function shakeHands(

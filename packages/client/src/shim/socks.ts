@@ -1,9 +1,6 @@
 /**
- * The door `@socksmith/client/socks`: what programs import from the package `socks`.
- *
- * ```json
- * { "dependencies": { "socks": "npm:..." } }
- * ```
+ * The door `@socksmith/client/socks`: what programs import from the package `socks`. The main door has the same names, for
+ * `"socks": "npm:@socksmith/client"` in a package.json.
  */
 export { SocksClient, type SocksClientEvents } from './socks-client.ts'
 export {
