@@ -1,0 +1,8 @@
+/** The door of the package. */
+export { type Abilities, type Ability, NEEDS, type Need } from './check/ability.ts'
+export { AREAS, type Area, type Case, type CaseResult, LEVELS, type Level, type Outcome, type Report } from './check/case.ts'
+export { CASES, CHOICES, chooseCases } from './check/catalogue.ts'
+export { type ProxyPlace, parseProxyUrl } from './check/proxy-url.ts'
+export * from './check/run.ts'
+export * from './check/score.ts'
+export { TIMING, type Timing } from './check/timing.ts'
