@@ -22,12 +22,22 @@ export async function associate(probe: Probe, declared: Endpoint, from?: IpAddre
 }
 
 /** Sends data to a destination through the relay. */
-export function sendThrough({ datagrams, relay }: Association, destination: Destination, data: Uint8Array, note?: string): void {
+export function sendThrough(
+  { datagrams, relay }: Association,
+  destination: Destination,
+  data: Uint8Array,
+  note?: string,
+): void {
   datagrams.send(encodeSocks5Datagram({ frag: 0, destination, data }), relay.at, relay.of, note)
 }
 
 /** Sends data to an echo and reads it back whole, header and all. */
-export async function echoThrough(probe: Probe, association: Association, destination: Endpoint, data: Uint8Array): Promise<void> {
+export async function echoThrough(
+  probe: Probe,
+  association: Association,
+  destination: Endpoint,
+  data: Uint8Array,
+): Promise<void> {
   const expected = Buffer.from(encodeSocks5Datagram({ frag: 0, destination, data }))
   sendThrough(association, destination, data, `${data.length} octets to the echo`)
   const answer = await association.datagrams.receive(probe.timing.patienceMs)

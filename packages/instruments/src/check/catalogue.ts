@@ -10,6 +10,7 @@ import { IPV6_CASES, NAME_CASES } from './cases/names.ts'
 import { PIECES_CASES } from './cases/pieces.ts'
 import { BND_CASES, REPLY_CASES } from './cases/replies.ts'
 import { REQUEST_CASES } from './cases/request.ts'
+import { SOCKS4_BIND_CASES } from './cases/socks4-bind.ts'
 import { SOCKS4_CASES } from './cases/socks4.ts'
 import { TUNNEL_CASES } from './cases/tunnel.ts'
 import { UDP_HOSTILE_CASES } from './cases/udp-hostile.ts'
@@ -31,6 +32,7 @@ export const CASES: readonly Case[] = [
   ...UDP_CASES,
   ...UDP_HOSTILE_CASES,
   ...SOCKS4_CASES,
+  ...SOCKS4_BIND_CASES,
   // Cases that leave stalled clients behind come late: they must not be why another one fails.
   ...LIMIT_CASES,
   ...WALKAROUND_CASES,

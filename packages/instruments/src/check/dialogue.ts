@@ -95,7 +95,12 @@ export class Dialogue {
   sendLogin(
     username: Uint8Array,
     password: Uint8Array,
-    options: { readonly masked?: number; readonly isCaseSwapped?: true; readonly version?: number; readonly tail?: Uint8Array } = {},
+    options: {
+      readonly masked?: number
+      readonly isCaseSwapped?: true
+      readonly version?: number
+      readonly tail?: Uint8Array
+    } = {},
   ): void {
     const octets = concat([login(username, password, options.version), options.tail ?? NONE])
     const offset = 3 + username.length
@@ -118,16 +123,13 @@ export class Dialogue {
   }
 
   /** A whole SOCKS5 reply, by its ATYP. */
-  async reply(limitMs: number = this.#timing.dialMs): Promise<Reply> {
-    await this.stream.read(0, 'a reply')
+  async reply(limitMs: number = this.#timing.patienceMs): Promise<Reply> {
     await this.stream.until(() => decodeSocks5Reply(this.stream.waiting).kind !== 'need-more', limitMs)
     const decoded = decodeSocks5Reply(this.stream.waiting)
     if (decoded.kind === 'malformed') {
       throw new Finding('a whole reply', `${decoded.failure.detail ?? decoded.failure.code} in ${this.#sample()}`)
     }
-    // Reads once more, for the finding that says what came instead.
-    if (decoded.kind === 'need-more') await this.stream.read(this.stream.waiting.length + 1, 'a whole reply', 0)
-    if (decoded.kind !== 'whole') throw new Finding('a whole reply', this.#sample())
+    if (decoded.kind === 'need-more') throw this.stream.missing('a whole reply', limitMs)
     this.stream.take(decoded.consumed)
     const { rep, reserved, bound } = decoded.value
     this.stream.line.meaning(`reply: ${repText(rep)}, BND ${formatDestination(bound)}`)
@@ -148,14 +150,18 @@ export class Dialogue {
     return reply
   }
 
-  request4(command: number, to: Endpoint, options: { readonly userid?: Uint8Array; readonly host?: string; readonly tail?: Uint8Array } = {}): void {
+  request4(
+    command: number,
+    to: Endpoint,
+    options: { readonly userid?: Uint8Array; readonly host?: string; readonly tail?: Uint8Array } = {},
+  ): void {
     const octets = concat([request4(command, to, options.userid, options.host), options.tail ?? NONE])
     const place = options.host === undefined ? formatDestination(to) : `${options.host}:${to.port} (4a)`
     this.stream.send(octets, `SOCKS4 request: ${commandText(command)} ${place}`)
   }
 
   /** A SOCKS4 reply: eight octets. */
-  async reply4(limitMs: number = this.#timing.dialMs): Promise<Reply4> {
+  async reply4(limitMs: number = this.#timing.patienceMs): Promise<Reply4> {
     const octets = await this.stream.read(8, 'a SOCKS4 reply', limitMs)
     const decoded = decodeSocks4Reply(octets)
     if (decoded.kind !== 'whole') throw new Finding('a SOCKS4 reply', Buffer.from(octets).toString('hex'))
@@ -184,7 +190,7 @@ export class Dialogue {
 
   /** The next octets are these. */
   async expectOctets(octets: Uint8Array, what: string): Promise<void> {
-    const got = Buffer.from(await this.stream.read(octets.length, what, this.#timing.dialMs))
+    const got = Buffer.from(await this.stream.read(octets.length, what))
     if (got.equals(octets)) return
     const at = got.findIndex((octet, index) => octet !== octets[index])
     throw new Finding(what, `other octets from number ${at} on: ${got.toString('hex', at, at + 16)}`)

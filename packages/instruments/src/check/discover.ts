@@ -32,7 +32,9 @@ export async function discover(
   if (wantsPassword) await ask('auth', probe => choose(probe, METHOD.userPassword))
   if (wantsPassword && found.auth.has) {
     if (surroundings.proxy.username === undefined) {
-      return hopeless('the server wants a password: name user and password in the URL, socks5://USER:PASSWORD@HOST:PORT')
+      return hopeless(
+        'the server wants a password: name user and password in the URL, socks5://USER:PASSWORD@HOST:PORT',
+      )
     }
     const login = await tryOut({ ...surroundings, abilities: found }, pace, async probe => void (await probe.enter()))
     if (!login.has) return hopeless(`the server does not take this user and password: ${login.reason}`)
@@ -55,7 +57,9 @@ function nothing(): Record<Need, Ability> {
   return Object.fromEntries(Object.keys(NEEDS).map(need => [need, lack])) as Record<Need, Ability>
 }
 
-function whereabouts({ proxyAddress }: Omit<Surroundings, 'abilities'>): Pick<Record<Need, Ability>, 'here' | 'elsewhere'> {
+function whereabouts({
+  proxyAddress,
+}: Omit<Surroundings, 'abilities'>): Pick<Record<Need, Ability>, 'here' | 'elsewhere'> {
   const isHere = isLoopback(formatAddress(proxyAddress))
   return isHere
     ? { here: CAN, elsewhere: { has: false, reason: 'it is on this host, whose clients reach such addresses anyway' } }

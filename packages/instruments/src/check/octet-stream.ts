@@ -9,7 +9,7 @@ import type { Line, Masked } from './transcript.ts'
 /** How the other side stands: still open, finished (FIN), or gone (RST). */
 export type Ending = 'open' | 'fin' | 'reset'
 
-const ENDING_TEXT: { readonly [E in Ending]: string } = { open: 'nothing more', fin: 'FIN', reset: 'RST' }
+const ENDING_TEXT: { readonly [E in Ending]: string } = { open: 'nothing', fin: 'FIN', reset: 'RST' }
 
 export class OctetStream {
   readonly line: Line
@@ -65,7 +65,7 @@ export class OctetStream {
   /** Exactly `count` octets. A finding when they do not come; `what` names them. */
   async read(count: number, what: string, limitMs: number = this.#patienceMs): Promise<Uint8Array> {
     await this.until(() => this.#inbox.length >= count, limitMs)
-    if (this.#inbox.length < count) throw this.#missing(count, what, limitMs)
+    if (this.#inbox.length < count) throw this.missing(what, limitMs)
     return this.take(count)
   }
 
@@ -101,6 +101,15 @@ export class OctetStream {
     this.#wake = undefined
   }
 
+  /** The finding that `what` did not come: what came in its place. */
+  missing(what: string, limitMs: number): Finding {
+    const waited = `${limitMs / 1000} s`
+    const came = this.#inbox.length === 0 ? '' : `${this.#inbox.toString('hex', 0, 32)} and then `
+    const end = this.#ending === 'open' ? `nothing in ${waited}` : ENDING_TEXT[this.#ending]
+    if (this.#ending === 'open') this.line.event('gave-up', `waited ${waited} for ${what}`)
+    return new Finding(what, came + end)
+  }
+
   /** Sends FIN; the other direction stays open. */
   finish(): void {
     this.line.event('fin-sent')
@@ -129,13 +138,6 @@ export class OctetStream {
     this.#ending = ending
     this.line.event(ending === 'fin' ? 'fin-received' : 'reset-received')
     this.#wake?.()
-  }
-
-  #missing(count: number, what: string, limitMs: number): Finding {
-    const came = this.#inbox.length === 0 ? '' : `${this.#inbox.toString('hex', 0, 32)} and then `
-    const end = this.#ending === 'open' ? `nothing more in ${limitMs / 1000} s` : ENDING_TEXT[this.#ending]
-    if (this.#ending === 'open') this.line.event('gave-up', `waited ${limitMs / 1000} s for ${what}`)
-    return new Finding(`${what} (${count} octets)`, came + end)
   }
 }
 

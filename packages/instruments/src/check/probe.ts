@@ -101,7 +101,11 @@ export class Probe {
   /** A datagram socket; by default at the address from which the server sees this host. */
   async datagrams(from?: IpAddress): Promise<Datagrams> {
     const { socket, local } = await openDatagramSocket(from ?? this.#ownAddress())
-    const line = this.#recorder.open('udp', { kind: 'datagrams', from: formatAddress(local.address) }, `from ${formatDestination(local)}`)
+    const line = this.#recorder.open(
+      'udp',
+      { kind: 'datagrams', from: formatAddress(local.address) },
+      `from ${formatDestination(local)}`,
+    )
     const datagrams = new Datagrams(socket, local, line)
     this.#open.push(datagrams)
     return datagrams

@@ -74,7 +74,8 @@ export async function runCheck(options: CheckOptions): Promise<CheckOutcome> {
   const startedMs = performance.now()
   const targets = await openTargets(options.targetsOn ?? LOOPBACK)
   try {
-    const rate = options.ratePerSecond ?? (isOnThisHost(options.proxyAddress) ? RATE_HERE_PER_SECOND : RATE_ELSEWHERE_PER_SECOND)
+    const rate =
+      options.ratePerSecond ?? (isOnThisHost(options.proxyAddress) ? RATE_HERE_PER_SECOND : RATE_ELSEWHERE_PER_SECOND)
     const pace = new Pace(rate)
     const surroundings = surroundingsOf(options, targets)
     const discovery = await discover(surroundings, pace, what => options.onProgress?.({ kind: 'discovering', what }))

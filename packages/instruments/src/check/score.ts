@@ -15,7 +15,9 @@ export function scoreOf(results: readonly CaseResult[]): Score {
 }
 
 /** The areas that have results, in the order of the table. */
-export function byArea(results: readonly CaseResult[]): readonly { readonly area: Area; readonly results: readonly CaseResult[] }[] {
+export function byArea(
+  results: readonly CaseResult[],
+): readonly { readonly area: Area; readonly results: readonly CaseResult[] }[] {
   return (Object.keys(AREAS) as Area[])
     .map(area => ({ area, results: results.filter(result => result.case.area === area) }))
     .filter(group => group.results.length > 0)

@@ -132,14 +132,18 @@ export class Targets {
   describe(): readonly TranscriptTarget[] {
     const address = formatAddress(this.address)
     const tcp = [...this.#tcp].map(([kind, { port }]) => ({ kind, address, port }))
-    return [...tcp, { kind: 'udp-echo', address, port: this.#udp.port }, { kind: 'udp-echo', address, port: this.#udp.port2 }]
+    return [
+      ...tcp,
+      { kind: 'udp-echo', address, port: this.#udp.port },
+      { kind: 'udp-echo', address, port: this.#udp.port2 },
+    ]
   }
 
   async close(): Promise<void> {
     this.#udp.close()
     for (const socket of this.#sockets) socket.destroy()
     const servers = [...this.#tcp.values()].flatMap(target => target.servers)
-    await Promise.all(servers.map(server => server.listening && new Promise(resolve => server.close(resolve))))
+    await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
   }
 
   #of(manner: Manner): TcpTarget {
@@ -195,7 +199,8 @@ async function openTcp(
     behave(manner, socket)
   }
   const servers = await listenEverywhere(serve, address, address6, wanted)
-  const { port } = servers[0]?.address() as AddressInfo
+  const [first] = servers
+  const { port } = first.address() as AddressInfo
   if (manner === 'nobody') await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
   return { servers, port, visits }
 }
@@ -206,7 +211,7 @@ async function listenEverywhere(
   address: IpAddress,
   address6: IpAddress | undefined,
   wanted: number,
-): Promise<readonly Server[]> {
+): Promise<readonly [Server, ...Server[]]> {
   for (let tries = 1; ; tries++) {
     const first = await listen(serve, address, wanted)
     if (address6 === undefined) return [first]

@@ -82,6 +82,11 @@ export function longOctets(count: number): Uint8Array {
   return Buffer.alloc(count, period)
 }
 
+/** ASCII letters, upper for lower and lower for upper. */
+export function swapCase(octets: Uint8Array): Uint8Array {
+  return octets.map(octet => (/[a-z]/i.test(String.fromCharCode(octet)) ? octet ^ 0x20 : octet))
+}
+
 /** The octets of an event, whole again. Those of a password are stars. */
 export function eventOctets(event: TranscriptEvent): Uint8Array {
   const start = Buffer.from(event.octets ?? '', 'hex')
@@ -121,7 +126,10 @@ export class Recorder {
   }
 }
 
-function written(octets: Uint8Array, masked: Masked | undefined): Pick<TranscriptEvent, 'octets' | 'length' | 'masked'> {
+function written(
+  octets: Uint8Array,
+  masked: Masked | undefined,
+): Pick<TranscriptEvent, 'octets' | 'length' | 'masked'> {
   const start = Buffer.from(octets.subarray(0, EVENT_OCTETS_MAX))
   if (masked !== undefined) start.fill(0x2a, masked.offset, masked.offset + masked.length)
   return {

@@ -1,10 +1,17 @@
 /** BIND (RFC 1928 section 6): two replies, the right peer and no other. The peers are this host's own addresses. */
-import { type Endpoint, type IpAddress, formatAddress, formatDestination, isUnspecified, parseIp } from '@socksmith/protocol'
+import {
+  type Endpoint,
+  type IpAddress,
+  formatAddress,
+  formatDestination,
+  isUnspecified,
+  parseIp,
+} from '@socksmith/protocol'
 import type { Case } from '../case.ts'
 import { type Dialogue, at } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
-import type { OctetStream } from '../octet-stream.ts'
+import { type OctetStream, pause } from '../octet-stream.ts'
 import { COMMAND, type Probe } from '../probe.ts'
 import { longOctets } from '../transcript.ts'
 
@@ -28,13 +35,18 @@ async function waiting(probe: Probe): Promise<Waiting> {
 }
 
 /** BND of the first reply; an unspecified address stands for the server's own, as clients take it. */
-export function boundPlace(probe: Probe, { address, port }: { readonly address: Endpoint['address'] | { readonly type: 'domain' }; readonly port: number }): Endpoint {
+export function boundPlace(
+  probe: Probe,
+  { address, port }: { readonly address: Endpoint['address'] | { readonly type: 'domain' }; readonly port: number },
+): Endpoint {
   if (address.type === 'domain') throw new Finding('an IP address as BND.ADDR', 'a name')
   if (port === 0) throw new Finding('a BND.PORT', '0')
   return at(isUnspecified(address) ? probe.proxyAddress : address, port)
 }
 
-async function joined(probe: Probe): Promise<{ readonly dialogue: Dialogue; readonly peer: OctetStream; readonly bound: Endpoint }> {
+async function joined(
+  probe: Probe,
+): Promise<{ readonly dialogue: Dialogue; readonly peer: OctetStream; readonly bound: Endpoint }> {
   const { dialogue, bound } = await waiting(probe)
   const peer = await probe.connectAsPeer(bound, dialogue)
   await dialogue.success()
@@ -111,7 +123,11 @@ const ORDER_CASES: readonly Case[] = [
       const { dialogue, peer } = await joined(probe)
       const data = longOctets(1_000)
       dialogue.stream.send(data, 'to the peer')
-      expectThat(Buffer.from(await peer.read(data.length, 'what the client sent')).equals(data), 'the same octets', 'others')
+      expectThat(
+        Buffer.from(await peer.read(data.length, 'what the client sent')).equals(data),
+        'the same octets',
+        'others',
+      )
       peer.send(data, 'from the peer')
       await dialogue.expectOctets(data, 'what the peer sent')
     },
@@ -197,7 +213,8 @@ const PEER_CASES: readonly Case[] = [
     async probe => {
       const { dialogue, bound } = await waiting(probe)
       dialogue.stream.reset()
-      await dialogue.quiet('the server has time to hear of it')
+      // Time for the server to hear of it: there is nothing to wait for.
+      await pause(probe.timing.quietMs)
       await expectClosedPort(probe, bound, dialogue)
     },
   ),
@@ -215,7 +232,11 @@ const PEER_CASES: readonly Case[] = [
       await dialogue.stream.end(probe.timing.patienceMs)
       const data = longOctets(100)
       dialogue.stream.send(data, 'after the FIN of the peer')
-      expectThat(Buffer.from(await peer.read(data.length, 'what the client sent')).equals(data), 'the same octets', 'others')
+      expectThat(
+        Buffer.from(await peer.read(data.length, 'what the client sent')).equals(data),
+        'the same octets',
+        'others',
+      )
     },
   ),
 ]

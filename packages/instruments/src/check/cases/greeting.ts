@@ -11,6 +11,11 @@ const SECTION = 'RFC 1928 section 3'
 /** Two methods that are set aside for private use and mean nothing to anybody else. */
 const PRIVATE = [0x80, 0xfe] as const
 
+/** A selection that is not FF. */
+function selectsOne(octets: Uint8Array): boolean {
+  return octets.length >= 2 && octets[1] !== METHOD.noneAcceptable
+}
+
 export const GREETING_CASES: readonly Case[] = [
   greeting(
     1,
@@ -116,8 +121,7 @@ export const GREETING_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await probe.open()
       dialogue.greet()
-      const grants = (octets: Uint8Array): boolean => octets.length >= 2 && octets[1] !== METHOD.noneAcceptable
-      await dialogue.notServed(grants, 'FF (none acceptable) or the end')
+      await dialogue.notServed(selectsOne, 'FF (none acceptable) or the end')
     },
   ),
   greeting(

@@ -35,48 +35,35 @@ const about = (title: string, why: string): Pick<Case, 'title' | 'why' | 'clause
 })
 
 export const INSIDE_CASES: readonly Case[] = [
-  inside(
-    1,
-    about('127.0.0.1 is closed', 'Services on loopback trust whoever reaches them.'),
-    probe => isClosed(probe, literal('127.0.0.1')),
+  inside(1, about('127.0.0.1 is closed', 'Services on loopback trust whoever reaches them.'), probe =>
+    isClosed(probe, literal('127.0.0.1')),
   ),
-  inside(
-    2,
-    about('localhost is closed', 'A rule about numbers has to hold for the names that lead to them.'),
-    probe => isClosed(probe, named('localhost', PORT)),
+  inside(2, about('localhost is closed', 'A rule about numbers has to hold for the names that lead to them.'), probe =>
+    isClosed(probe, named('localhost', PORT)),
   ),
-  inside(
-    3,
-    about('::1 is closed', 'Rules are written for IPv4 and forgotten for IPv6.'),
-    probe => isClosed(probe, literal('::1')),
+  inside(3, about('::1 is closed', 'Rules are written for IPv4 and forgotten for IPv6.'), probe =>
+    isClosed(probe, literal('::1')),
   ),
-  inside(
-    4,
-    about('::ffff:127.0.0.1 is closed', 'It is 127.0.0.1 in other octets.'),
-    probe => isClosed(probe, literal('::ffff:127.0.0.1')),
+  inside(4, about('::ffff:127.0.0.1 is closed', 'It is 127.0.0.1 in other octets.'), probe =>
+    isClosed(probe, literal('::ffff:127.0.0.1')),
   ),
-  inside(
-    5,
-    about('0.0.0.0 and :: are closed', 'Linux takes them for this host.'),
-    async probe => {
-      await isClosed(probe, literal('0.0.0.0'))
-      await isClosed(probe, literal('::'))
-    },
-  ),
+  inside(5, about('0.0.0.0 and :: are closed', 'Linux takes them for this host.'), async probe => {
+    await isClosed(probe, literal('0.0.0.0'))
+    await isClosed(probe, literal('::'))
+  }),
   inside(
     6,
-    about('Other ways to write 127.0.0.1 are closed', 'Resolvers read 0x7f.1, 127.1 and 2130706433; rules on text do not.'),
+    about(
+      'Other ways to write 127.0.0.1 are closed',
+      'Resolvers read 0x7f.1, 127.1 and 2130706433; rules on text do not.',
+    ),
     async probe => {
       for (const text of ['127.1', '0x7f.1', '2130706433', '0177.0.0.1']) await isClosed(probe, named(text, PORT))
     },
   ),
-  inside(
-    7,
-    about('Private networks are closed', 'They are the inside of whoever runs the server.'),
-    async probe => {
-      for (const text of ['10.255.255.254', '172.31.255.254', '192.168.255.254']) await isClosed(probe, literal(text))
-    },
-  ),
+  inside(7, about('Private networks are closed', 'They are the inside of whoever runs the server.'), async probe => {
+    for (const text of ['10.255.255.254', '172.31.255.254', '192.168.255.254']) await isClosed(probe, literal(text))
+  }),
   inside(
     8,
     about('The metadata service of clouds is closed', '169.254.169.254 gives the keys of the machine to whoever asks.'),
@@ -84,7 +71,10 @@ export const INSIDE_CASES: readonly Case[] = [
   ),
   inside(
     9,
-    about('IPv6 forms of 127.0.0.1 for translators are closed', '64:ff9b::/96 and 2002::/16 lead to the IPv4 address inside.'),
+    about(
+      'IPv6 forms of 127.0.0.1 for translators are closed',
+      '64:ff9b::/96 and 2002::/16 lead to the IPv4 address inside.',
+    ),
     async probe => {
       await isClosed(probe, literal('64:ff9b::7f00:1'))
       await isClosed(probe, literal('2002:7f00:1::1'))

@@ -5,7 +5,7 @@ import { type Dialogue, login, request } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { COMMAND, type Probe } from '../probe.ts'
-import { longOctets } from '../transcript.ts'
+import { longOctets, swapCase } from '../transcript.ts'
 
 const loginCase = family({ prefix: 'S5-LOG', area: 'login', needs: ['auth'] })
 const SECTION = 'RFC 1929 section 2'
@@ -329,8 +329,3 @@ const DISGUISE_CASES: readonly Case[] = [
 ]
 
 export const LOGIN_CASES: readonly Case[] = [...FORM_CASES, ...REFUSAL_CASES, ...DISGUISE_CASES]
-
-/** ASCII letters, upper for lower and lower for upper. */
-export function swapCase(octets: Uint8Array): Uint8Array {
-  return octets.map(octet => (/[a-z]/i.test(String.fromCharCode(octet)) ? octet ^ 0x20 : octet))
-}

@@ -1,5 +1,12 @@
 /** Address types and names (RFC 1928 section 5), and IPv6. */
-import { NO_ENDPOINT, encodeSocks5Datagram, formatAddress, formatDestination, latin1Octets, parseIp } from '@socksmith/protocol'
+import {
+  NO_ENDPOINT,
+  encodeSocks5Datagram,
+  formatAddress,
+  formatDestination,
+  latin1Octets,
+  parseIp,
+} from '@socksmith/protocol'
 import type { Case } from '../case.ts'
 import { at, named, requestForName } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
@@ -25,7 +32,7 @@ async function leadsToEcho(probe: Probe, name: string): Promise<void> {
 async function isRefused(probe: Probe, octets: Uint8Array, note: string): Promise<void> {
   const dialogue = await probe.enter()
   dialogue.stream.send(requestForName(COMMAND.connect, octets, probe.targets.port('echo')), note)
-  const { rep } = await dialogue.reply()
+  const { rep } = await dialogue.reply(probe.timing.dialMs)
   expectThat(rep !== 0, 'a failure', repText(rep))
 }
 
@@ -85,7 +92,7 @@ const NAME_CASES_ALL: readonly Case[] = [
       const dialogue = await probe.enter()
       const name = latin1Octets('a'.repeat(60).concat('.').repeat(5).slice(0, 247).concat('.invalid'))
       dialogue.stream.send(requestForName(COMMAND.connect, name, 80), 'CONNECT to a name of 255 octets')
-      const { rep } = await dialogue.reply()
+      const { rep } = await dialogue.reply(probe.timing.dialMs)
       expectThat(rep !== 0, 'a failure', repText(rep))
     },
   ),
@@ -101,7 +108,11 @@ const NAME_CASES_ALL: readonly Case[] = [
     async probe => {
       for (const start of [formatAddress(probe.targets.address), 'localhost']) {
         const dialogue = await probe.enter()
-        const octets = requestForName(COMMAND.connect, latin1Octets(`${start}\0.allowed.example`), probe.targets.port('echo'))
+        const octets = requestForName(
+          COMMAND.connect,
+          latin1Octets(`${start}\0.allowed.example`),
+          probe.targets.port('echo'),
+        )
         dialogue.stream.send(octets, `CONNECT to ${start}, NUL, .allowed.example`)
         await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')
       }
@@ -183,7 +194,9 @@ const IPV6_CASES_ALL: readonly Case[] = [
       const dialogue = await probe.enter()
       dialogue.request(COMMAND.connect, at(address6(probe), probe.targets.port('who')))
       const { bound } = await dialogue.success()
-      const seen = Buffer.from(await dialogue.stream.readToEnd()).toString().trim()
+      const seen = Buffer.from(await dialogue.stream.readToEnd())
+        .toString()
+        .trim()
       const said = formatDestination(bound)
       expectThat(said === seen || /^(0\.0\.0\.0|\[::\]):/.test(said), `${seen} or zeros`, said)
     },

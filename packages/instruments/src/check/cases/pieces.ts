@@ -8,6 +8,7 @@ import { pause } from '../octet-stream.ts'
 import { COMMAND } from '../probe.ts'
 import { HELLO } from '../targets.ts'
 import { longOctets } from '../transcript.ts'
+import { methodText } from '../words.ts'
 
 const pieces = family({ prefix: 'S5-PIE', area: 'pieces', needs: ['socks5', 'connect'] })
 const STREAM = 'RFC 9293 section 3.8'
@@ -24,7 +25,8 @@ export const PIECES_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await probe.open()
       await dialogue.stream.sendOneByOne(greeting([dialogue.entryMethod]), 'a greeting, octet by octet')
-      expectThat((await dialogue.selection()) === dialogue.entryMethod, 'the method that was offered', 'another')
+      const method = await dialogue.selection()
+      expectThat(method === dialogue.entryMethod, methodText(dialogue.entryMethod), methodText(method))
     },
   ),
   pieces(
@@ -37,7 +39,10 @@ export const PIECES_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.enter()
-      await dialogue.stream.sendOneByOne(request(COMMAND.connect, probe.targets.tcp('echo')), 'a request, octet by octet')
+      await dialogue.stream.sendOneByOne(
+        request(COMMAND.connect, probe.targets.tcp('echo')),
+        'a request, octet by octet',
+      )
       await dialogue.success()
       await dialogue.echo()
     },

@@ -19,7 +19,7 @@ const ASSIGNED_MAX = 8
 async function ask(probe: Probe, command: number, to: Parameters<Dialogue['request']>[1]): Promise<Reply> {
   const dialogue = await probe.enter()
   dialogue.request(command, to)
-  return dialogue.reply()
+  return dialogue.reply(probe.timing.dialMs)
 }
 
 const CODE_CASES: readonly Case[] = [
@@ -222,6 +222,8 @@ async function boundAndSeen(probe: Probe): Promise<{ readonly said: Reply; reado
   const dialogue = await probe.enter()
   dialogue.request(COMMAND.connect, probe.targets.tcp('who'))
   const said = await dialogue.success()
-  const seen = Buffer.from(await dialogue.stream.readToEnd()).toString().trim()
+  const seen = Buffer.from(await dialogue.stream.readToEnd())
+    .toString()
+    .trim()
   return { said, seen }
 }

@@ -239,7 +239,10 @@ const WRONG_NUMBER_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.enter()
-      dialogue.stream.send(requestForName(UNKNOWN_COMMAND, Buffer.from('name.invalid'), 80), 'command 7e name.invalid:80')
+      dialogue.stream.send(
+        requestForName(UNKNOWN_COMMAND, Buffer.from('name.invalid'), 80),
+        'command 7e name.invalid:80',
+      )
       await dialogue.refusal([7], probe.timing.patienceMs)
     },
   ),

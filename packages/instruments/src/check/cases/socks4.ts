@@ -1,24 +1,25 @@
-/** SOCKS4 and SOCKS4a: the form of requests and replies, names, and BIND. */
-import { ANY_IPV4, type IpAddress, concat, parseIp } from '@socksmith/protocol'
+/** CONNECT by SOCKS4 and SOCKS4a: the form of requests and replies, and names. */
+import { ANY_IPV4, concat } from '@socksmith/protocol'
 import type { Case } from '../case.ts'
 import { type Dialogue, at, request4 } from '../dialogue.ts'
-import { Finding, expectThat } from '../finding.ts'
+import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { pause } from '../octet-stream.ts'
 import { COMMAND, type Probe } from '../probe.ts'
 import { HELLO } from '../targets.ts'
 import { longOctets } from '../transcript.ts'
-import { boundPlace } from './bind.ts'
 
 const socks4 = family({ prefix: 'S4', area: 'socks4', needs: ['socks4'] })
 const socks4a = family({ prefix: 'S4A', area: 'socks4', needs: ['socks4a'] })
-const bind4 = family({ prefix: 'S4-BIN', area: 'socks4', needs: ['bind4', 'here'] })
 const NOTE = 'SOCKS4 note'
 const NOTE_4A = 'SOCKS4a note'
-const STRANGER = parseIp('127.0.0.2') as IpAddress
 const SEGMENTS_APART_MS = 5
 
-async function granted(probe: Probe, manner: Parameters<Probe['targets']['tcp']>[0], userid?: Uint8Array): Promise<Dialogue> {
+async function granted(
+  probe: Probe,
+  manner: Parameters<Probe['targets']['tcp']>[0],
+  userid?: Uint8Array,
+): Promise<Dialogue> {
   const dialogue = await probe.open()
   dialogue.request4(COMMAND.connect, probe.targets.tcp(manner), userid === undefined ? {} : { userid })
   await dialogue.granted4()
@@ -167,7 +168,11 @@ const CONNECT_CASES: readonly Case[] = [
       const dialogue = await probe.open()
       dialogue.request4(COMMAND.connect, at(ANY_IPV4, probe.targets.port('echo')))
       await dialogue.notServed(octets => octets[1] === 90, 'no grant')
-      expectThat(dialogue.stream.waiting.length > 0 || dialogue.stream.ending !== 'open', 'code 91 or the end', 'silence')
+      expectThat(
+        dialogue.stream.waiting.length > 0 || dialogue.stream.ending !== 'open',
+        'code 91 or the end',
+        'silence',
+      )
     },
   ),
   socks4(
@@ -211,7 +216,7 @@ const NAME_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await probe.open()
       dialogue.request4(COMMAND.connect, at(ANY_IPV4, 80), { host: 'socksmith-check.invalid' })
-      const { code } = await dialogue.reply4()
+      const { code } = await dialogue.reply4(probe.timing.dialMs)
       expectThat(code === 91, 'code 91', `code ${code}`)
     },
   ),
@@ -225,7 +230,12 @@ const NAME_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.open()
-      const octets = request4(COMMAND.connect, at(ANY_IPV4, probe.targets.port('echo')), Buffer.from('fred'), 'localhost')
+      const octets = request4(
+        COMMAND.connect,
+        at(ANY_IPV4, probe.targets.port('echo')),
+        Buffer.from('fred'),
+        'localhost',
+      )
       dialogue.stream.send(octets.subarray(0, -5), 'a 4a request, cut inside the name')
       await pause(SEGMENTS_APART_MS)
       dialogue.stream.send(octets.subarray(-5))
@@ -276,55 +286,14 @@ const NAME_CASES: readonly Case[] = [
       const dialogue = await probe.open()
       const tail = longOctets(100)
       const place = at(ANY_IPV4, probe.targets.port('echo'))
-      dialogue.stream.send(concat([request4(COMMAND.connect, place, undefined, 'localhost'), tail]), 'a 4a request and 100 octets')
+      dialogue.stream.send(
+        concat([request4(COMMAND.connect, place, undefined, 'localhost'), tail]),
+        'a 4a request and 100 octets',
+      )
       await dialogue.granted4()
       await dialogue.expectOctets(tail, 'the early octets back from the echo')
     },
   ),
 ]
 
-const BIND4_CASES: readonly Case[] = [
-  bind4(
-    1,
-    {
-      title: 'BIND gets a second reply when the peer has come, and carries octets then',
-      clause: `${NOTE}, BIND`,
-      level: 'must',
-      why: 'The client cannot know otherwise that somebody has come.',
-    },
-    async probe => {
-      const dialogue = await probe.open()
-      dialogue.request4(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
-      const { bound } = await dialogue.granted4()
-      await dialogue.quiet('no second reply without a peer')
-      const peer = await probe.connectAsPeer(boundPlace(probe, bound), dialogue)
-      await dialogue.granted4()
-      peer.send(HELLO, 'from the peer')
-      await dialogue.expectOctets(HELLO, 'what the peer sent')
-    },
-  ),
-  bind4(
-    2,
-    {
-      title: 'A peer from another address is told by code 91 in the second reply',
-      clause: `${NOTE}, BIND`,
-      level: 'must',
-      why: 'The note says so: both connections are closed then.',
-    },
-    async probe => {
-      const dialogue = await probe.open()
-      dialogue.request4(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
-      const { bound } = await dialogue.granted4()
-      try {
-        await probe.connectAsPeer(boundPlace(probe, bound), dialogue, STRANGER)
-      } catch (error) {
-        if (error instanceof Finding) return { skip: 'the server does not listen where a stranger could come' }
-        throw error
-      }
-      const { code } = await dialogue.reply4()
-      expectThat(code === 91, 'code 91', `code ${code}`)
-    },
-  ),
-]
-
-export const SOCKS4_CASES: readonly Case[] = [...CONNECT_CASES, ...NAME_CASES, ...BIND4_CASES]
+export const SOCKS4_CASES: readonly Case[] = [...CONNECT_CASES, ...NAME_CASES]

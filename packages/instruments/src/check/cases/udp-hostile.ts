@@ -46,7 +46,12 @@ const SENDER_CASES: readonly Case[] = [
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(8))
       const before = probe.targets.udpCount
       const stranger = await probe.datagrams(OTHER_ADDRESS)
-      stranger.send(withHeader(probe, () => {}), association.relay.at, association.relay.of, 'from 127.0.0.2')
+      stranger.send(
+        withHeader(probe, () => {}),
+        association.relay.at,
+        association.relay.of,
+        'from 127.0.0.2',
+      )
       await untilFence(probe, association)
       expectThat(probe.targets.udpCount - before === 1, 'only the datagram of the client', 'that of the stranger too')
       const answer = await stranger.receive(0)
@@ -66,7 +71,12 @@ const SENDER_CASES: readonly Case[] = [
       const association = await associate(probe, NO_ENDPOINT)
       const before = probe.targets.udpCount
       const stranger = await probe.datagrams(OTHER_ADDRESS)
-      stranger.send(withHeader(probe, () => {}), association.relay.at, association.relay.of, 'from 127.0.0.2, first')
+      stranger.send(
+        withHeader(probe, () => {}),
+        association.relay.at,
+        association.relay.of,
+        'from 127.0.0.2, first',
+      )
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(8))
       expectThat(probe.targets.udpCount - before === 1, 'only the datagram of the client', 'that of the stranger too')
     },
@@ -83,7 +93,12 @@ const SENDER_CASES: readonly Case[] = [
       const association = await associate(probe, NO_ENDPOINT)
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(8))
       const other = await probe.datagrams()
-      other.send(withHeader(probe, () => {}), association.relay.at, association.relay.of, 'from another socket')
+      other.send(
+        withHeader(probe, () => {}),
+        association.relay.at,
+        association.relay.of,
+        'from another socket',
+      )
       await untilFence(probe, association)
       await echoThrough(probe, association, probe.targets.udpEcho(), Buffer.from('still mine'))
     },
@@ -118,7 +133,12 @@ const SENDER_CASES: readonly Case[] = [
     async probe => {
       const before = probe.targets.udpCount
       const nobody = await probe.datagrams()
-      nobody.send(withHeader(probe, () => {}), { address: probe.proxyAddress, port: probe.proxy.port }, undefined, 'to the port of the server')
+      nobody.send(
+        withHeader(probe, () => {}),
+        { address: probe.proxyAddress, port: probe.proxy.port },
+        undefined,
+        'to the port of the server',
+      )
       const answer = await nobody.receive(probe.timing.quietMs)
       expectThat(answer === undefined && probe.targets.udpCount === before, 'silence', 'the datagram was carried')
     },
@@ -134,7 +154,12 @@ const FRAGMENT_CASES: readonly Case[] = [
       level: 'must',
       why: 'An implementation without fragments MUST drop them; a part delivered as the whole corrupts what it carries.',
     },
-    probe => isDropped(probe, withHeader(probe, octets => void octets.fill(1, 2, 3)), 'FRAG 01, and never more'),
+    probe =>
+      isDropped(
+        probe,
+        withHeader(probe, octets => void octets.fill(1, 2, 3)),
+        'FRAG 01, and never more',
+      ),
   ),
   udp(
     51,
@@ -144,7 +169,12 @@ const FRAGMENT_CASES: readonly Case[] = [
       level: 'must',
       why: 'It is the end of something that never was.',
     },
-    probe => isDropped(probe, withHeader(probe, octets => void octets.fill(0x85, 2, 3)), 'FRAG 85, alone'),
+    probe =>
+      isDropped(
+        probe,
+        withHeader(probe, octets => void octets.fill(0x85, 2, 3)),
+        'FRAG 85, alone',
+      ),
   ),
   udp(
     52,
@@ -163,7 +193,8 @@ const FRAGMENT_CASES: readonly Case[] = [
       datagrams.send(encodeSocks5Datagram({ frag: 0x82, destination, data: last }), relay.at, relay.of, 'FRAG 82')
       const others = await untilFence(probe, association)
       const whole = encodeSocks5Datagram({ frag: 0, destination, data: concat([first, last]) })
-      const fits = others.length === 0 || (others.length === 1 && Buffer.from(whole).equals(others[0]?.octets ?? NOTHING))
+      const fits =
+        others.length === 0 || (others.length === 1 && Buffer.from(whole).equals(others[0]?.octets ?? NOTHING))
       expectThat(fits, 'both halves as one, or none', sample(others[0]?.octets ?? NOTHING))
     },
   ),
@@ -194,7 +225,12 @@ const MALFORMED_CASES: readonly Case[] = [
       level: 'should',
       why: 'One bad datagram, forged by anybody, must not end the flows of a client.',
     },
-    probe => isDropped(probe, withHeader(probe, octets => void octets.fill(0x7f, 3, 4)), 'ATYP 7f'),
+    probe =>
+      isDropped(
+        probe,
+        withHeader(probe, octets => void octets.fill(0x7f, 3, 4)),
+        'ATYP 7f',
+      ),
   ),
   udp(
     62,
@@ -214,7 +250,12 @@ const MALFORMED_CASES: readonly Case[] = [
       level: 'should',
       why: 'The kernel refuses to send it; whoever does not expect that ends the association.',
     },
-    probe => isDropped(probe, withHeader(probe, octets => void octets.fill(0, 8, 10)), 'port 0'),
+    probe =>
+      isDropped(
+        probe,
+        withHeader(probe, octets => void octets.fill(0, 8, 10)),
+        'port 0',
+      ),
   ),
   udp(
     64,
@@ -224,7 +265,12 @@ const MALFORMED_CASES: readonly Case[] = [
       level: 'custom',
       why: 'It is not what the RFC draws; taking it gives those two octets away for ever.',
     },
-    probe => isDropped(probe, withHeader(probe, octets => void octets.fill(0xff, 0, 2)), 'RSV ffff'),
+    probe =>
+      isDropped(
+        probe,
+        withHeader(probe, octets => void octets.fill(0xff, 0, 2)),
+        'RSV ffff',
+      ),
   ),
 ]
 

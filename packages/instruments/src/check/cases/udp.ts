@@ -5,6 +5,7 @@ import type { Case } from '../case.ts'
 import { at, named } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
+import { pause } from '../octet-stream.ts'
 import { COMMAND } from '../probe.ts'
 import { relayOf } from '../relay.ts'
 import { longOctets } from '../transcript.ts'
@@ -126,7 +127,11 @@ const CARRYING_CASES: readonly Case[] = [
       dialogue.request(COMMAND.udpAssociate, first.local)
       const { bound } = await dialogue.success()
       expectThat(bound.address.type !== 'domain' && bound.port !== 0, 'an address and a port', 'others')
-      const association = { dialogue, datagrams: first, relay: relayOf(probe, dialogue, { rep: 0, reserved: 0, bound }) }
+      const association = {
+        dialogue,
+        datagrams: first,
+        relay: relayOf(probe, dialogue, { rep: 0, reserved: 0, bound }),
+      }
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(64))
     },
   ),
@@ -160,7 +165,8 @@ const LIFE_CASES: readonly Case[] = [
       const association = await associate(probe, NO_ENDPOINT)
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(64))
       association.dialogue.stream.reset()
-      await association.dialogue.quiet('the server has time to hear of it')
+      // Time for the server to hear of it: there is nothing to wait for.
+      await pause(probe.timing.quietMs)
       const before = probe.targets.udpCount
       sendThrough(association, probe.targets.udpEcho(), Buffer.from('too late'), 'after the end of the connection')
       const answer = await association.datagrams.receive(probe.timing.quietMs)
@@ -216,7 +222,11 @@ const LIFE_CASES: readonly Case[] = [
         [two, 'of the second'],
       ] as const) {
         const answer = await association.datagrams.receive(probe.timing.patienceMs)
-        const expected = encodeSocks5Datagram({ frag: 0, destination: probe.targets.udpEcho(), data: Buffer.from(text) })
+        const expected = encodeSocks5Datagram({
+          frag: 0,
+          destination: probe.targets.udpEcho(),
+          data: Buffer.from(text),
+        })
         expectThat(answer !== undefined, `the answer ${text}`, 'nothing')
         expectThat(Buffer.from(answer.octets).equals(expected), sample(expected), sample(answer.octets))
       }

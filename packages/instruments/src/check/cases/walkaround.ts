@@ -9,7 +9,10 @@ import { COMMAND, type Probe } from '../probe.ts'
 const around = family({ prefix: 'WAY', area: 'walkaround', needs: ['auth', 'connect'] })
 
 /** A SOCKS4 request is not granted. */
-async function notGranted4(probe: Probe, options: { readonly userid?: Uint8Array; readonly host?: string }): Promise<void> {
+async function notGranted4(
+  probe: Probe,
+  options: { readonly userid?: Uint8Array; readonly host?: string },
+): Promise<void> {
   const dialogue = await probe.open()
   const place = options.host === undefined ? probe.targets.tcp('echo') : at(ANY_IPV4, probe.targets.port('echo'))
   dialogue.request4(COMMAND.connect, place, options)

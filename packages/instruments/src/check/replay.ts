@@ -1,0 +1,236 @@
+/**
+ * Plays a transcript again: the same octets in the same order against the same server, and what it answers now. The
+ * targets are opened again on the ports that they had. Judges nothing but "the same or not".
+ */
+import { once } from 'node:events'
+import { type Socket, connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import {
+  type Endpoint,
+  type IpAddress,
+  decodeSocks4Reply,
+  decodeSocks5Reply,
+  formatAddress,
+  isUnspecified,
+  parseIp,
+} from '@socksmith/protocol'
+import { Datagrams, openDatagramSocket } from './datagrams.ts'
+import { OctetStream } from './octet-stream.ts'
+import type { ProxyPlace } from './proxy-url.ts'
+import { openTargets } from './targets.ts'
+import type { Timing } from './timing.ts'
+import {
+  Recorder,
+  type Transcript,
+  type TranscriptConnection,
+  type TranscriptEvent,
+  eventOctets,
+  swapCase,
+} from './transcript.ts'
+
+export interface ReplayOptions {
+  readonly proxy: ProxyPlace
+  readonly proxyAddress: IpAddress
+  readonly transcript: Transcript
+  readonly timing: Timing
+  readonly tlsAuthorities?: string
+}
+
+export type ReplayOutcome =
+  | {
+      readonly kind: 'played'
+      readonly transcript: Transcript
+      /** The server said the same octets, but for ports that it chooses anew, and ended in the same way. */
+      readonly isSame: boolean
+    }
+  /** A sentence that says why it could not be played. */
+  | { readonly kind: 'impossible'; readonly reason: string }
+
+/** Opens the targets, plays all events in order, and compares what came. */
+export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
+  const { transcript } = options
+  const address = parseIp(transcript.targets[0]?.address ?? '127.0.0.1')
+  if (address === undefined) return { kind: 'impossible', reason: 'the address of its targets is none' }
+  let targets
+  try {
+    targets = await openTargets(address, transcript.targets)
+  } catch (error) {
+    return { kind: 'impossible', reason: `its targets cannot be opened again: ${(error as Error).message}` }
+  }
+  const player = new Player(options)
+  try {
+    for (const event of transcript.events) await player.play(event)
+    await player.settle()
+    const played = player.recorder.transcript(transcript.targets)
+    return { kind: 'played', transcript: played, isSame: sameAnswers(transcript, played) }
+  } catch (error) {
+    return { kind: 'impossible', reason: (error as Error).message }
+  } finally {
+    player.dispose()
+    await targets.close()
+  }
+}
+
+type Opened = { readonly stream: OctetStream; readonly socket: Socket } | { readonly datagrams: Datagrams }
+
+class Player {
+  readonly recorder: Recorder = new Recorder()
+  readonly #options: ReplayOptions
+  readonly #opened = new Map<number, Opened>()
+  /** Octets that each connection had to hear until now. */
+  readonly #heard = new Map<number, number>()
+
+  constructor(options: ReplayOptions) {
+    this.#options = options
+  }
+
+  async play(event: TranscriptEvent): Promise<void> {
+    if (event.kind === 'open') return this.#open(event.connection)
+    const opened = this.#opened.get(event.connection)
+    if (opened === undefined) throw new Error(`connection ${event.connection} was never opened`)
+    if ('datagrams' in opened) return this.#playDatagram(event, opened.datagrams)
+    const { stream } = opened
+    switch (event.kind) {
+      case 'sent':
+        stream.send(this.#unmasked(event), event.note, event.masked)
+        break
+      case 'received': {
+        const heard = (this.#heard.get(event.connection) ?? 0) + eventOctets(event).length
+        this.#heard.set(event.connection, heard)
+        await stream.until(() => stream.waiting.length >= heard, this.#options.timing.patienceMs)
+        break
+      }
+      case 'fin-sent':
+        stream.finish()
+        break
+      case 'reset-sent':
+        stream.reset()
+        break
+      case 'fin-received':
+      case 'reset-received':
+        await stream.end(this.#options.timing.patienceMs)
+        break
+      case 'meaning':
+      case 'gave-up':
+    }
+  }
+
+  /** Whatever still comes where the transcript ends. */
+  async settle(): Promise<void> {
+    await new Promise(resolve => setTimeout(resolve, this.#options.timing.quietMs))
+  }
+
+  dispose(): void {
+    for (const opened of this.#opened.values()) {
+      if ('datagrams' in opened) opened.datagrams.dispose()
+      else opened.socket.destroy()
+    }
+  }
+
+  async #open(number: number): Promise<void> {
+    const about = this.#options.transcript.connections.find(one => one.number === number)
+    if (about === undefined) throw new Error(`connection ${number} is not described`)
+    const line = this.recorder.open(about.transport, about.role, about.label)
+    if (about.role.kind === 'datagrams') {
+      const { socket, local } = await openDatagramSocket(parseIp(about.role.from) as IpAddress)
+      this.#opened.set(number, { datagrams: new Datagrams(socket, local, line) })
+      return
+    }
+    const socket = await this.#connect(about)
+    this.#opened.set(number, { socket, stream: new OctetStream(socket, line, this.#options.timing.patienceMs) })
+  }
+
+  async #connect({ role }: TranscriptConnection): Promise<Socket> {
+    const { proxy, proxyAddress, tlsAuthorities } = this.#options
+    const isPeer = role.kind === 'bind-peer'
+    const to = isPeer ? this.#boundOn(role.of) : { address: proxyAddress, port: proxy.port }
+    const localAddress = isPeer ? { localAddress: role.from } : {}
+    const socket = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
+    await once(socket, 'connect')
+    if (isPeer || !proxy.isTls) return socket
+    const secured = connectTls({
+      socket,
+      host: proxy.host,
+      ...(tlsAuthorities === undefined ? {} : { ca: tlsAuthorities }),
+    })
+    await once(secured, 'secureConnect')
+    return secured
+  }
+
+  // The other end of a datagram: the relay that was told this time, or whoever it was.
+  #playDatagram(event: TranscriptEvent, datagrams: Datagrams): Promise<void> {
+    if (event.kind === 'sent') {
+      const to = event.relayOf === undefined ? endpointOf(event.peer) : this.#boundOn(event.relayOf)
+      datagrams.send(eventOctets(event), to, event.relayOf, event.note)
+    }
+    return event.kind === 'received' ? this.#heardDatagram(datagrams) : Promise.resolve()
+  }
+
+  async #heardDatagram(datagrams: Datagrams): Promise<void> {
+    await datagrams.receive(this.#options.timing.patienceMs)
+  }
+
+  /** BND of the first reply with one on a connection of this replay. */
+  #boundOn(number: number): Endpoint {
+    const opened = this.#opened.get(number)
+    const waiting = opened !== undefined && 'stream' in opened ? opened.stream.waiting : new Uint8Array(0)
+    const bound = boundIn(waiting)
+    if (bound === undefined) throw new Error(`the server told no place on connection ${number} this time`)
+    return isUnspecified(bound.address) ? { address: this.#options.proxyAddress, port: bound.port } : bound
+  }
+
+  #unmasked(event: TranscriptEvent): Uint8Array {
+    const octets = eventOctets(event)
+    if (event.masked === undefined) return octets
+    const { offset, length, isCaseSwapped } = event.masked
+    const { password } = this.#options.proxy
+    if (password === undefined || password.length < length) {
+      throw new Error('the transcript holds a login: name the same user and password in the URL')
+    }
+    octets.set(isCaseSwapped === true ? swapCase(password.subarray(0, length)) : password.subarray(0, length), offset)
+    return octets
+  }
+}
+
+/** The reply behind the selection and the answer to a login, if these are there; or the SOCKS4 reply. */
+function boundIn(octets: Uint8Array): Endpoint | undefined {
+  if (octets[0] === 0) {
+    const reply = decodeSocks4Reply(octets)
+    return reply.kind === 'whole' ? reply.value.bound : undefined
+  }
+  for (const at of [2, 4]) {
+    const reply = octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
+    if (reply?.kind === 'whole' && reply.value.bound.address.type !== 'domain') {
+      return { address: reply.value.bound.address, port: reply.value.bound.port }
+    }
+  }
+  return undefined
+}
+
+function endpointOf(text = ''): Endpoint {
+  const match = /^\[?(.*?)\]?:(\d+)$/.exec(text)
+  const address = parseIp(match?.[1] ?? '')
+  if (address === undefined) throw new Error(`a datagram goes to ${text}, which is no address`)
+  return { address, port: Number(match?.[2]) }
+}
+
+function sameAnswers(before: Transcript, now: Transcript): boolean {
+  return before.connections.every(({ number }) => answersOn(before, number) === answersOn(now, number))
+}
+
+/** All that one connection heard, with the ports that the server chose blotted out, and how it ended. */
+function answersOn({ events }: Transcript, number: number): string {
+  const own = events.filter(({ connection }) => connection === number)
+  const heard = own.filter(({ kind }) => kind === 'received').map(event => Buffer.from(eventOctets(event)))
+  const ends = own.filter(({ kind }) => kind === 'fin-received' || kind === 'reset-received').map(({ kind }) => kind)
+  return `${withoutPorts(Buffer.concat(heard))} ${ends.join()}`
+}
+
+function withoutPorts(octets: Buffer): string {
+  for (const at of [2, 4]) {
+    const reply = octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
+    if (reply?.kind === 'whole') octets.fill(0, at + reply.consumed - 2, at + reply.consumed)
+  }
+  if (octets[0] === 0 && octets.length >= 8) octets.fill(0, 2, 4)
+  return octets.toString('hex')
+}
