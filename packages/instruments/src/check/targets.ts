@@ -124,6 +124,11 @@ export class Targets {
     socket.close()
   }
 
+  /** Sends a datagram from the UDP echo itself, unasked. */
+  sendFromUdpEcho(octets: Uint8Array, to: Endpoint): void {
+    this.#udp.send(octets, to)
+  }
+
   /** Clients of a target, in the order they came. */
   visits(manner: Manner): readonly Visit[] {
     return this.#of(manner).visits
@@ -302,6 +307,7 @@ interface UdpEcho {
   readonly port2: number
   readonly lastSender: () => Endpoint | undefined
   readonly count: () => number
+  readonly send: (octets: Uint8Array, to: Endpoint) => void
   readonly close: () => void
 }
 
@@ -328,8 +334,10 @@ async function openUdpEcho(
   const port = await open(address, ports[0] ?? 0)
   const port2 = await open(address, ports[1] ?? 0)
   if (address6 !== undefined) await open(address6, port)
+  const send = (octets: Uint8Array, to: Endpoint): void =>
+    sockets[0]?.send(octets, to.port, formatAddress(to.address), () => {})
   const close = (): void => {
     for (const socket of sockets) socket.close()
   }
-  return { port, port2, lastSender: () => last, count: () => count, close }
+  return { port, port2, lastSender: () => last, count: () => count, send, close }
 }

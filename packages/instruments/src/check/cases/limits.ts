@@ -91,6 +91,8 @@ const QUICK_CASES: readonly Case[] = [
       stalled.request(COMMAND.connect, probe.targets.tcp('flood'))
       await stalled.success()
       stalled.stream.stall()
+      // Time for all buffers on the way to fill.
+      await pause(probe.timing.quietMs)
       for (let count = 0; count < 3; count++) await isServed(probe)
     },
   ),

@@ -92,15 +92,23 @@ const SENDER_CASES: readonly Case[] = [
     async probe => {
       const association = await associate(probe, NO_ENDPOINT)
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(8))
+      const outside = probe.targets.lastUdpSender
+      expectThat(outside !== undefined, 'a datagram at the target', 'none')
       const other = await probe.datagrams()
+      const { at, of } = association.relay
       other.send(
         withHeader(probe, () => {}),
-        association.relay.at,
-        association.relay.of,
+        at,
+        of,
         'from another socket',
       )
-      await untilFence(probe, association)
-      await echoThrough(probe, association, probe.targets.udpEcho(), Buffer.from('still mine'))
+      // Whether it is served by itself is not asked; only that what is meant for the first does not go there.
+      await other.receive(probe.timing.quietMs)
+      const late = Buffer.from('a late answer to the first socket')
+      probe.targets.sendFromUdpEcho(late, outside)
+      const answer = await association.datagrams.receive(probe.timing.patienceMs)
+      expectThat(answer !== undefined, 'the late answer', 'nothing: it goes to the other socket')
+      expectThat(Buffer.from(answer.octets).includes(late), 'the late answer', sample(answer.octets))
     },
   ),
   udp(

@@ -82,7 +82,7 @@ function grant(rogue: Rogue, client: Socket, target: Socket, place: Place, speec
   let octets = speech.success(bound)
   if (rogue.has('bnd-is-a-name')) octets = Buffer.from([5, 0, 0, 3, 5, ...Buffer.from('proxy'), 0, 80])
   if (rogue.has('bnd-cut-to-ipv4'))
-    octets = Buffer.concat([Buffer.from([5, 0, 0, 1]), octets.subarray(4, 8), octets.subarray(-2)])
+    octets = Buffer.concat([Buffer.from([5, 0, 0, 1]), octets.subarray(-6, -2), octets.subarray(-2)])
   if (rogue.has('rsv-nonzero')) octets[2] = 1
   client.write(octets)
   if (rogue.has('two-replies')) client.write(octets)
@@ -102,12 +102,15 @@ export function join(rogue: Rogue, client: Socket, target: Socket, early: Buffer
     if (rogue.has('reset-becomes-fin')) client.end()
     else client.resetAndDestroy()
   })
-  client.on('end', () => {
+  const onClientEnd = (): void => {
     if (rogue.has('fin-ends-both')) {
       client.destroy()
       target.destroy()
     } else target.end()
-  })
+  }
+  // FIN may have come during the dial.
+  if (client.readableEnded) onClientEnd()
+  client.on('end', onClientEnd)
   target.on('end', () => {
     if (rogue.has('keeps-finished-tunnels')) return
     if (rogue.has('target-fin-ends-both')) {

@@ -51,6 +51,10 @@ export function failureOctets(rep: number): Buffer {
 
 /** The addresses to try, or the REP of the refusal; `silent` for the faults that never answer. */
 export async function resolve(rogue: Rogue, place: Place): Promise<readonly string[] | number> {
+  if (rogue.has('blocks-on-names')) {
+    if (place.kind === 'name') rogue.shared.names = new Promise(() => {})
+    await rogue.shared.names
+  }
   if (place.kind === 'ip') return resolveIp(rogue, place.octets)
   if (rogue.has('no-names')) return 8
   const { octets } = place
@@ -64,11 +68,7 @@ export async function resolve(rogue: Rogue, place: Place): Promise<readonly stri
 }
 
 async function resolveName(rogue: Rogue, name: string): Promise<readonly string[] | number> {
-  const { shared, options } = rogue
-  if (rogue.has('blocks-on-names')) {
-    if (name.endsWith('.invalid')) shared.names = new Promise(() => {})
-    await shared.names
-  }
+  const { options } = rogue
   const notFound = rogue.has('no-name-is-01') ? 1 : 4
   if (rogue.has('names-by-case') && name !== name.toLowerCase()) return notFound
   if (rogue.has('no-final-dot') && name.endsWith('.')) return notFound
