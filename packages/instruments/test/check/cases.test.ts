@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { CASES, type Case, type CaseResult, type Timing, parseProxyUrl } from '@socksmith/instruments'
-import { type Abilities, NEEDS, type Need } from '../../src/check/ability.ts'
 import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { parseIp } from '@socksmith/protocol'
+import { ALL_ABILITIES, LACK } from './abilities.ts'
 import { FAULT_OF, type Fault } from './rogue/faults.ts'
 import { type RogueOptions, openRogue } from './rogue/rogue.ts'
 
@@ -73,18 +73,11 @@ async function run(one: Case, targets: Targets, rogue: RogueOptions, timing: Tim
   const login = isAuth ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ''
   const proxy = parseProxyUrl(`socks5://${login}127.0.0.1:${server.port}`)
   assert.ok(typeof proxy !== 'string' && LOOPBACK)
-  const abilities = abilitiesOf(isAuth)
+  // The password only where the case is about it.
+  const abilities = { ...ALL_ABILITIES, ...(isAuth ? { open: LACK } : { auth: LACK }) }
   try {
     return await runCase(one, { proxy, proxyAddress: LOOPBACK, targets, timing, abilities }, new Pace(10_000), true)
   } finally {
     await server.close()
   }
 }
-
-/** Everything, and the password only where the case is about it. */
-function abilitiesOf(isAuth: boolean): Abilities {
-  const all = Object.keys(NEEDS).map(need => [need, { has: true }])
-  return { ...(Object.fromEntries(all) as Abilities), ...(isAuth ? { open: LACK } : { auth: LACK }) }
-}
-
-const LACK = { has: false, reason: 'by the test' } as const satisfies Abilities[Need]
