@@ -8,7 +8,8 @@ import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { parseIp } from '@socksmith/protocol'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
 import { FAULT_OF, type Fault } from './rogue/faults.ts'
-import { type RogueOptions, openRogue } from './rogue/rogue.ts'
+import { openRogue } from './rogue/rogue.ts'
+import type { RogueOptions } from './rogue/terms.ts'
 
 const USER = { name: 'alice', password: 'Open sesame' }
 const HANDSHAKE_MS = 400

@@ -101,7 +101,6 @@ const CODE_CASES: readonly Case[] = [
     async probe => {
       const causes = [
         ask(probe, COMMAND.connect, probe.targets.tcp('nobody')),
-        ask(probe, 0x7e, probe.targets.tcp('echo')),
         ask(probe, COMMAND.connect, at(NO_WAY, 9)),
       ]
       for (const { rep } of await Promise.all(causes)) {

@@ -66,6 +66,7 @@ const REPLY_CASES: readonly Case[] = [
       clause: REPLY,
       level: 'must',
       why: 'Clients read the reply by its ATYP before they look at REP; half a reply leaves them waiting.',
+      needs: ['connect'],
     },
     async probe => {
       const dialogue = await probe.enter()
@@ -81,6 +82,7 @@ const REPLY_CASES: readonly Case[] = [
       clause: REPLY,
       level: 'must',
       why: 'The RFC says so; clients that wait for the end hang, and the server keeps their descriptors.',
+      needs: ['connect'],
     },
     async probe => {
       const dialogue = await probe.enter()
@@ -97,6 +99,7 @@ const REPLY_CASES: readonly Case[] = [
       clause: REPLY,
       level: 'should',
       why: 'Closing with octets unread makes the kernel send RST, which takes the reply away from the client.',
+      needs: ['connect'],
     },
     async probe => {
       const dialogue = await probe.enter()

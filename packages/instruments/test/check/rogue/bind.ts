@@ -4,7 +4,8 @@ import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { type Speech, join } from './connect.ts'
 import { type Place, hostText } from './place.ts'
 import type { Reader } from './reader.ts'
-import { type Rogue, finish } from './rogue.ts'
+import { finish } from './ending.ts'
+import type { Rogue } from './terms.ts'
 
 export async function serveBind(
   rogue: Rogue,

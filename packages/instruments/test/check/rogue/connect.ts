@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
 import { type Endpoint, type Place, hostText, resolve } from './place.ts'
 import type { Reader } from './reader.ts'
-import type { Rogue } from './rogue.ts'
-import { endAfterFailure, refuse } from './socks5.ts'
+import type { Rogue } from './terms.ts'
+import { endAfterFailure, refuse } from './ending.ts'
 
 /** How a protocol says yes and no. */
 export interface Speech {

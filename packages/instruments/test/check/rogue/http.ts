@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { join } from './connect.ts'
 import type { Reader } from './reader.ts'
-import { type Rogue, finish } from './rogue.ts'
+import { finish } from './ending.ts'
+import type { Rogue } from './terms.ts'
 
 export async function serveHttp(rogue: Rogue, socket: Socket, reader: Reader): Promise<void> {
   const isConnect = (await reader.peek(1))?.[0] === 0x43

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Fault } from './faults.ts'
-import type { Rogue } from './rogue.ts'
+import type { Rogue } from './terms.ts'
 
 export type Place =
   | { readonly kind: 'ip'; readonly octets: Buffer; readonly port: number }
@@ -28,11 +28,14 @@ export function hostOctets(host: string): Buffer {
   const text = plain(host)
   if (!text.includes(':')) return Buffer.from(text.split('.').map(Number))
   const [head = '', tail] = text.split('::')
-  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'))
-  const left = groups(head)
-  const right = tail === undefined ? [] : groups(tail)
+  const left = groupsOf(head)
+  const right = tail === undefined ? [] : groupsOf(tail)
   const all = [...left, ...new Array<string>(8 - left.length - right.length).fill('0'), ...right]
   return Buffer.from(all.map(group => group.padStart(4, '0')).join(''), 'hex')
+}
+
+function groupsOf(part: string): string[] {
+  return part === '' ? [] : part.split(':')
 }
 
 export function portOctets(port: number): Buffer {

@@ -4,33 +4,13 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
-import type { Fault } from './faults.ts'
+import { finish } from './ending.ts'
 import { Reader } from './reader.ts'
 import { serveHttp } from './http.ts'
 import { serveSocks4 } from './socks4.ts'
 import { serveSocks5 } from './socks5.ts'
+import type { Rogue, RogueOptions } from './terms.ts'
 import { openSharedUdp } from './udp.ts'
-
-export interface RogueOptions {
-  readonly fault?: Fault
-  /** With a user the password is needed, and SOCKS4 is refused. */
-  readonly user?: { readonly name: string; readonly password: string }
-  /** Clients may not reach loopback and private addresses. */
-  readonly isInsideClosed?: boolean
-  readonly handshakeMs?: number
-}
-
-/** What all connections of one server share. */
-export interface Rogue {
-  readonly options: RogueOptions
-  has(fault: Fault): boolean
-  /** Its own TCP port. */
-  readonly port: () => number
-  readonly sockets: Set<{ destroy(): void }>
-  /** Of the faults that let one client hinder another. */
-  readonly shared: { connections: number; isStalled: boolean; names: Promise<void>; turn: Promise<void> }
-  stop(): void
-}
 
 export interface RunningRogue {
   readonly port: number
@@ -118,12 +98,4 @@ async function serve(rogue: Rogue, socket: Socket, reader: Reader): Promise<void
       if (rogue.has('keeps-unknown-version')) return
   }
   if (!rogue.has('ignores-fin')) finish(socket)
-}
-
-/** FIN, and everything that still comes is thrown away, so that the kernel has no reason for RST. */
-export function finish(socket: Socket): void {
-  socket.resume()
-  socket.on('data', () => {})
-  socket.end()
-  socket.once('end', () => socket.destroy())
 }

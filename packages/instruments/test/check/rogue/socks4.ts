@@ -4,7 +4,8 @@ import { serveBind } from './bind.ts'
 import { type Speech, serveConnect } from './connect.ts'
 import { type Endpoint, type Place, hostOctets, portOctets } from './place.ts'
 import type { Reader } from './reader.ts'
-import { type Rogue, finish } from './rogue.ts'
+import { finish } from './ending.ts'
+import type { Rogue } from './terms.ts'
 
 const USERID_MAX = 255
 /** Of the fault that cuts user ids. */

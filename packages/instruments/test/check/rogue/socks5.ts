@@ -2,9 +2,10 @@
 import type { Socket } from 'node:net'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
+import { finish, refuse } from './ending.ts'
 import { type Place, encodeReply, failureOctets } from './place.ts'
 import type { Reader } from './reader.ts'
-import { type Rogue, finish } from './rogue.ts'
+import type { Rogue } from './terms.ts'
 import { serveUdp } from './udp.ts'
 
 export async function serveSocks5(rogue: Rogue, socket: Socket, reader: Reader): Promise<void> {
@@ -125,21 +126,6 @@ async function serveRequest(rogue: Rogue, socket: Socket, reader: Reader): Promi
     default:
       return serveUdp(rogue, socket, reader, place)
   }
-}
-
-/** A failure reply, and the end behind it. */
-export function refuse(rogue: Rogue, socket: Socket, reader: Reader, rep: number): void {
-  reader.isServed = true
-  const code = rogue.has('unassigned-codes') ? 0x5b : rep
-  const octets = failureOctets(code)
-  socket.write(rogue.has('short-failure') ? octets.subarray(0, 2) : octets)
-  endAfterFailure(rogue, socket)
-}
-
-export function endAfterFailure(rogue: Rogue, socket: Socket): void {
-  if (rogue.has('open-after-failure')) return
-  if (rogue.has('reset-after-failure')) return void setImmediate(() => socket.resetAndDestroy())
-  finish(socket)
 }
 
 type Request = { readonly command: number; readonly place: Place } | { readonly rep: number } | 'silent' | undefined

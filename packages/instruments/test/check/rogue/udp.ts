@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type Endpoint, type Place, encodeReply, hostOctets, hostText, plain, portOctets, resolve } from './place.ts'
 import type { Reader } from './reader.ts'
-import type { Rogue } from './rogue.ts'
+import type { Rogue } from './terms.ts'
 
 /** Of the fault that mixes the clients up. */
 const lastOfAll: { client?: Endpoint } = {}
@@ -14,7 +14,7 @@ export async function serveUdp(rogue: Rogue, control: Socket, reader: Reader, de
   const relay = createSocket('udp4')
   relay.bind(0, '127.0.0.1')
   await once(relay, 'listening')
-  new Association(rogue, control, relay, declared)
+  Association.open(rogue, control, relay, declared)
   reader.release()
   control.resume()
   const host = rogue.has('relay-at-zeros') ? '0.0.0.0' : '127.0.0.1'
@@ -31,6 +31,10 @@ class Association {
   #client: Endpoint | undefined
   #firstTarget: { readonly host: string; readonly port: number } | undefined
   #isOver = false
+
+  static open(rogue: Rogue, control: Socket, relay: DatagramSocket, declared: Place): Association {
+    return new Association(rogue, control, relay, declared)
+  }
 
   constructor(rogue: Rogue, control: Socket, relay: DatagramSocket, declared: Place) {
     this.#rogue = rogue

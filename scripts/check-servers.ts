@@ -1,0 +1,70 @@
+/**
+ * Starts every SOCKS server that Debian ships on loopback, checks it with the suite, and writes docs/check-results.md.
+ * Needs the packages named in `check-servers/subjects.ts` and, for Dante's users, root. Words choose servers; then the
+ * page is printed and not written.
+ */
+import { writeFile } from 'node:fs/promises'
+import { CASES, type CaseResult, parseProxyUrl, resolveProxy, runCheck } from '@socksmith/instruments'
+import { type Checked, resultsPage } from './check-servers/page.ts'
+import { type Setting, Stage, type Subject, debianVersion } from './check-servers/subject.ts'
+import { SUBJECTS } from './check-servers/subjects.ts'
+
+const PAGE = new URL('../docs/check-results.md', import.meta.url)
+
+async function checkSubject(subject: Subject): Promise<Checked | undefined> {
+  const { name, debianPackage, configured, settings } = subject
+  const version = debianPackage === '' ? '' : debianVersion(debianPackage)
+  if (version === undefined) {
+    process.stderr.write(`${name}: apt-get install ${debianPackage}\n`)
+    return undefined
+  }
+  const runs: (readonly CaseResult[])[] = []
+  for (const setting of settings) {
+    process.stderr.write(`${name}, ${setting.name}\n`)
+    runs.push(await checkSetting(setting))
+  }
+  return { name, version, configured, results: CASES.map((_, index) => worst(runs.map(run => run[index]))) }
+}
+
+async function checkSetting({ start }: Setting): Promise<readonly CaseResult[]> {
+  const stage = await Stage.open()
+  try {
+    const proxy = parseProxyUrl((await start(stage)).url)
+    if (typeof proxy === 'string') throw new Error(proxy)
+    const proxyAddress = await resolveProxy(proxy)
+    if (typeof proxyAddress === 'string') throw new Error(proxyAddress)
+    const outcome = await runCheck({ proxy, proxyAddress, cases: CASES, isSlow: process.argv.includes('--slow') })
+    if (outcome.kind === 'hopeless') throw new Error(outcome.reason)
+    return outcome.report.results
+  } finally {
+    await stage.close()
+  }
+}
+
+const GRAVITY = { fail: 2, pass: 1, skip: 0 } as const
+
+/** Of the same case in several settings: a failure counts most, an answer more than none. */
+function worst(results: readonly (CaseResult | undefined)[]): CaseResult {
+  const given = results.filter(one => one !== undefined)
+  const [first] = given.toSorted((a, b) => GRAVITY[b.outcome.kind] - GRAVITY[a.outcome.kind])
+  if (first === undefined) throw new Error('a case without a result')
+  return first
+}
+
+const words = process.argv.slice(2).filter(word => !word.startsWith('--'))
+const wanted = SUBJECTS.filter(
+  ({ name }) => words.length === 0 || words.some(word => name.toLowerCase().includes(word)),
+)
+const checked: Checked[] = []
+let missing = 0
+for (const subject of wanted) {
+  const one = await checkSubject(subject)
+  if (one === undefined) missing++
+  else checked.push(one)
+}
+const page = resultsPage(checked)
+if (words.length > 0) process.stdout.write(page)
+else if (missing > 0) {
+  process.stderr.write(`${missing} servers are missing: the page is left as it is\n`)
+  process.exitCode = 69
+} else await writeFile(PAGE, page)
