@@ -50,10 +50,10 @@ const microsocks: Subject = {
   debianPackage: 'microsocks',
   configured: 'its defaults, and with `-u` and `-P`',
   settings: [
-    setting('no password', async (_stage, port) => ['microsocks', ['-q', '-i', '127.0.0.1', '-p', `${port}`]]),
+    setting('no password', async (_stage, port) => ['microsocks', ['-i', '127.0.0.1', '-p', `${port}`]]),
     setting('password', async (_stage, port) => [
       'microsocks',
-      ['-q', '-i', '127.0.0.1', '-p', `${port}`, '-u', USER, '-P', PASSWORD],
+      ['-i', '127.0.0.1', '-p', `${port}`, '-u', USER, '-P', PASSWORD],
     ]),
   ],
 }

@@ -23,9 +23,9 @@ export async function discover(
 ): Promise<Discovery> {
   const found: Record<Need, Ability> = { ...nothing(), ...whereabouts(surroundings) }
   const ask = async (need: Need, question: (probe: Probe) => Promise<void>): Promise<void> => {
-    onStep(NEEDS[need])
     found[need] = await tryOut({ ...surroundings, abilities: found }, pace, question)
   }
+  onStep('versions and methods')
   await ask('open', probe => choose(probe, METHOD.none))
   // A password that is only one of the ways in does not show whether it is asked for.
   const wantsPassword = !found.open.has
@@ -40,8 +40,9 @@ export async function discover(
     if (!login.has) return hopeless(`the server does not take this user and password: ${login.reason}`)
   }
   found.socks5 = found.open.has ? CAN : found.auth
-  for (const [need, question] of SOCKS5_QUESTIONS) await ask(need, question)
-  for (const [need, question] of SOCKS4_QUESTIONS) await ask(need, question)
+  // At once: a server that answers none of them takes its time over each.
+  onStep('commands and address types')
+  await Promise.all(QUESTIONS.map(([need, question]) => ask(need, question)))
   if (!found.socks5.has && !found.socks4.has) {
     return hopeless(`it speaks neither SOCKS5 (${found.socks5.reason}) nor SOCKS4 (${found.socks4.reason})`)
   }
@@ -167,3 +168,5 @@ const SOCKS4_QUESTIONS: readonly Question[] = [
     },
   ],
 ]
+
+const QUESTIONS: readonly Question[] = [...SOCKS5_QUESTIONS, ...SOCKS4_QUESTIONS]

@@ -20,6 +20,7 @@ import type { ProxyPlace } from './proxy-url.ts'
 import { openTargets } from './targets.ts'
 import type { Timing } from './timing.ts'
 import {
+  type EventKind,
   Recorder,
   type Transcript,
   type TranscriptConnection,
@@ -110,8 +111,12 @@ class Player {
       case 'reset-received':
         await stream.end(this.#options.timing.patienceMs)
         break
+      case 'gave-up': {
+        const heard = this.#heard.get(event.connection) ?? 0
+        await stream.until(() => stream.waiting.length > heard, this.#options.timing.patienceMs)
+        break
+      }
       case 'meaning':
-      case 'gave-up':
     }
   }
 
@@ -215,15 +220,29 @@ function endpointOf(text = ''): Endpoint {
 }
 
 function sameAnswers(before: Transcript, now: Transcript): boolean {
-  return before.connections.every(({ number }) => answersOn(before, number) === answersOn(now, number))
+  return before.connections.every(({ number }) => {
+    const [old, young] = [answersOn(before, number), answersOn(now, number)]
+    // The case may have ended before the server had said all.
+    const isCut = old.end === undefined && !old.gaveUp
+    return isCut ? young.heard.startsWith(old.heard) : young.heard === old.heard && young.end === old.end
+  })
 }
 
-/** All that one connection heard, with the ports that the server chose blotted out, and how it ended. */
-function answersOn({ events }: Transcript, number: number): string {
+interface Answers {
+  /** All that the connection heard, as hex, with the ports that the server chose blotted out. */
+  readonly heard: string
+  readonly end: EventKind | undefined
+  readonly gaveUp: boolean
+}
+
+function answersOn({ events }: Transcript, number: number): Answers {
   const own = events.filter(({ connection }) => connection === number)
   const heard = own.filter(({ kind }) => kind === 'received').map(event => Buffer.from(eventOctets(event)))
-  const ends = own.filter(({ kind }) => kind === 'fin-received' || kind === 'reset-received').map(({ kind }) => kind)
-  return `${withoutPorts(Buffer.concat(heard))} ${ends.join()}`
+  return {
+    heard: withoutPorts(Buffer.concat(heard)),
+    end: own.findLast(({ kind }) => kind === 'fin-received' || kind === 'reset-received')?.kind,
+    gaveUp: own.some(({ kind }) => kind === 'gave-up'),
+  }
 }
 
 function withoutPorts(octets: Buffer): string {
