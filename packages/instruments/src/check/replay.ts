@@ -197,14 +197,14 @@ class Player {
   }
 }
 
-/** The reply behind the selection and the answer to a login, if these are there; or the SOCKS4 reply. */
+/** BND of the first reply that has one. */
 function boundIn(octets: Uint8Array): Endpoint | undefined {
-  if (octets[0] === 0) {
+  if (isSocks4Reply(octets)) {
     const reply = decodeSocks4Reply(octets)
     return reply.kind === 'whole' ? reply.value.bound : undefined
   }
-  for (const at of [2, 4]) {
-    const reply = octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
+  for (const start of REPLY_STARTS) {
+    const reply = replyAt(octets, start)
     if (reply?.kind === 'whole' && reply.value.bound.address.type !== 'domain') {
       return { address: reply.value.bound.address, port: reply.value.bound.port }
     }
@@ -245,11 +245,31 @@ function answersOn({ events }: Transcript, number: number): Answers {
   }
 }
 
+/** BND.PORT of every reply zeroed: the first stands behind the selection and the answer to a login, a BIND has two. */
 function withoutPorts(octets: Buffer): string {
-  for (const at of [2, 4]) {
-    const reply = octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
-    if (reply?.kind === 'whole') octets.fill(0, at + reply.consumed - 2, at + reply.consumed)
+  if (isSocks4Reply(octets)) {
+    for (let at = 0; isSocks4Reply(octets.subarray(at)); at += SOCKS4_REPLY_OCTETS) octets.fill(0, at + 2, at + 4)
+    return octets.toString('hex')
   }
-  if (octets[0] === 0 && octets.length >= 8) octets.fill(0, 2, 4)
+  for (const start of REPLY_STARTS) {
+    let at = start
+    for (let reply = replyAt(octets, at); reply?.kind === 'whole'; reply = replyAt(octets, at)) {
+      at += reply.consumed
+      octets.fill(0, at - 2, at)
+    }
+  }
   return octets.toString('hex')
+}
+
+const SOCKS4_REPLY_OCTETS = 8
+const REPLY_STARTS = [2, 4] as const
+
+/** VN may be wrong: that may be what the transcript is about. */
+function isSocks4Reply(octets: Uint8Array): boolean {
+  const [version, code = 0] = octets
+  return octets.length >= SOCKS4_REPLY_OCTETS && (version === 0 || version === 4) && code >= 90 && code <= 93
+}
+
+function replyAt(octets: Uint8Array, at: number): ReturnType<typeof decodeSocks5Reply> | undefined {
+  return octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
 }

@@ -63,7 +63,8 @@ export function isOnThisHost(address: IpAddress): boolean {
 }
 
 /**
- * Checks a server: opens the targets, finds out what the server can do, runs the cases in their order, one at a time.
+ * Checks a server: opens the targets, finds out what the server can do, runs the cases in their order, one at a time,
+ * and the slow ones together at the end.
  *
  * @example
  * const outcome = await runCheck({ proxy, proxyAddress, cases: CASES })
@@ -96,13 +97,18 @@ function surroundingsOf(options: CheckOptions, targets: Targets): Omit<Surroundi
 }
 
 async function runAll(options: CheckOptions, surroundings: Surroundings, pace: Pace): Promise<readonly CaseResult[]> {
-  const results: CaseResult[] = []
-  for (const [index, one] of options.cases.entries()) {
-    if (options.signal?.aborted === true) break
-    options.onProgress?.({ kind: 'case', case: one, index, of: options.cases.length })
-    results.push(await runCase(one, surroundings, pace, options.isSlow === true))
+  const results = new Map<Case, CaseResult>()
+  const { cases, isSlow = false } = options
+  const ask = async (one: Case, index: number): Promise<void> => {
+    if (options.signal?.aborted === true) return
+    options.onProgress?.({ kind: 'case', case: one, index, of: cases.length })
+    results.set(one, await runCase(one, surroundings, pace, isSlow))
   }
-  return results
+  // What waits for minutes waits together, when nothing else can be disturbed any more.
+  const quick = cases.filter(one => one.isSlow !== true)
+  for (const [index, one] of quick.entries()) await ask(one, index)
+  await Promise.all(cases.filter(one => one.isSlow === true).map((one, index) => ask(one, quick.length + index)))
+  return cases.map(one => results.get(one)).filter(result => result !== undefined)
 }
 
 /** Runs one case against a server whose abilities are known. */

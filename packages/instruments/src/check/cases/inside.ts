@@ -38,8 +38,10 @@ export const INSIDE_CASES: readonly Case[] = [
   inside(1, about('127.0.0.1 is closed', 'Services on loopback trust whoever reaches them.'), probe =>
     isClosed(probe, literal('127.0.0.1')),
   ),
-  inside(2, about('localhost is closed', 'A rule about numbers has to hold for the names that lead to them.'), probe =>
-    isClosed(probe, named('localhost', PORT)),
+  inside(
+    2,
+    about('The name localhost is closed', 'A rule about numbers has to hold for the names that lead to them.'),
+    probe => isClosed(probe, named('localhost', PORT)),
   ),
   inside(3, about('::1 is closed', 'Rules are written for IPv4 and forgotten for IPv6.'), probe =>
     isClosed(probe, literal('::1')),
