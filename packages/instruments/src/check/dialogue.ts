@@ -69,6 +69,13 @@ export class Dialogue {
     return method as number
   }
 
+  /** The METHOD that the server selects; FF when it ends the connection in its place, which lets nobody in either. */
+  async selectionOrEnd(): Promise<number> {
+    await this.stream.until(() => this.stream.waiting.length >= 2, this.#timing.patienceMs)
+    const isOver = this.stream.ending !== 'open' && this.stream.waiting.length === 0
+    return isOver ? METHOD.noneAcceptable : this.selection()
+  }
+
   /** Chooses a method and logs in where that is needed. */
   async enter(): Promise<void> {
     this.greet(this.entryMethod)
@@ -134,6 +141,13 @@ export class Dialogue {
     const { rep, reserved, bound } = decoded.value
     this.stream.line.meaning(`reply: ${repText(rep)}, BND ${formatDestination(bound)}`)
     return { rep, reserved, bound }
+  }
+
+  /** A whole reply; `undefined` when the server ends the connection without a word. */
+  async replyOrEnd(limitMs: number = this.#timing.patienceMs): Promise<Reply | undefined> {
+    await this.stream.until(() => this.stream.waiting.length > 0, limitMs)
+    const isOver = this.stream.ending !== 'open' && this.stream.waiting.length === 0
+    return isOver ? undefined : this.reply(limitMs)
   }
 
   /** A reply that grants the request. */

@@ -53,7 +53,7 @@ export const METHOD_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await probe.open()
       dialogue.greet(UNKNOWN)
-      await dialogue.selection()
+      await dialogue.selectionOrEnd()
       await dialogue.quiet('nothing behind FF')
     },
   ),
@@ -69,7 +69,7 @@ export const METHOD_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await probe.open()
       dialogue.greet(UNKNOWN)
-      await dialogue.selection()
+      await dialogue.selectionOrEnd()
       dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
       await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')
     },
@@ -86,7 +86,7 @@ export const METHOD_CASES: readonly Case[] = [
       for (const offered of [[METHOD.none], [METHOD.userPassword], [UNKNOWN, METHOD.none]]) {
         const dialogue = await probe.open()
         dialogue.greet(...offered)
-        const method = await dialogue.selection()
+        const method = await dialogue.selectionOrEnd()
         const fits = offered.includes(method) || method === METHOD.noneAcceptable
         expectThat(fits, `one of ${offered.map(methodText).join(', ')}, or FF`, methodText(method))
       }
@@ -104,7 +104,7 @@ export const METHOD_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await probe.open()
       dialogue.greet(METHOD.none)
-      const method = await dialogue.selection()
+      const method = await dialogue.selectionOrEnd()
       expectThat(method === METHOD.noneAcceptable, methodText(METHOD.noneAcceptable), methodText(method))
       dialogue.stream.send(request(COMMAND.connect, probe.targets.tcp('echo')), 'a request all the same')
       await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')

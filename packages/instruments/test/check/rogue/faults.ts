@@ -75,7 +75,6 @@ export const FAULT_OF = {
   'S5-NAM-07': 'cleans-names',
   'S5-NAM-08': 'crashes-on-octets',
   'S5-NAM-09': 'no-mapped',
-  'S5-NAM-10': 'no-final-dot',
   'S5-IP6-01': 'no-ipv6',
   'S5-IP6-02': 'bnd-cut-to-ipv4',
   'S5-IP6-03': 'no-literal-names',

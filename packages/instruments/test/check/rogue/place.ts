@@ -74,7 +74,6 @@ async function resolveName(rogue: Rogue, name: string): Promise<readonly string[
   const { options } = rogue
   const notFound = rogue.has('no-name-is-01') ? 1 : 4
   if (rogue.has('names-by-case') && name !== name.toLowerCase()) return notFound
-  if (rogue.has('no-final-dot') && name.endsWith('.')) return notFound
   const lower = name.toLowerCase().replace(/\.$/, '')
   const isNumber = /^[0-9a-fx.]+$/.test(lower)
   if (options.isInsideClosed === true) {
