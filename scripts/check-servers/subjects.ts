@@ -123,7 +123,8 @@ const v2ray: Subject = {
 const openssh: Subject = {
   name: 'OpenSSH -D',
   debianPackage: 'openssh-client',
-  configured: '`ssh -N -D` to an sshd of the same version on loopback; it knows no password for SOCKS',
+  configured:
+    '`ssh -N -D` to an sshd of the same version on loopback, which is the end that dials; it knows no password for SOCKS',
   settings: [
     setting('no password', async (stage, port) => {
       const sshPort = await startSshd(stage)
@@ -161,7 +162,8 @@ PermitRootLogin prohibit-password
 const tor: Subject = {
   name: 'tor',
   debianPackage: 'tor',
-  configured: 'the client of a private Tor network of three relays on loopback, which may reach inside addresses',
+  configured:
+    'the client of a private Tor network of three relays on loopback, which dial, reach inside addresses and resolve no names',
   settings: [{ name: 'no password', start: async stage => ({ url: url(await startTor(stage)) }) }],
 }
 

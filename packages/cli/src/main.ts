@@ -166,7 +166,7 @@ function addCheckCommand(program: Command, conclude: Conclude): void {
     .argument('[PROXY-URL]', 'socks5://[USER:PASSWORD@]HOST:PORT; socks5+tls:// for SOCKS inside TLS')
     .addHelpText('after', CHECK_EXAMPLES)
   check
-    .option('--only <WORDS...>', 'cases by id, area or level, such as S5-REQ-10, udp or must; repeatable')
+    .option('--only <WORDS>', 'cases by id, area or level, such as S5-REQ-10,udp,must; repeatable', gather)
     .option('--list', 'print the cases and ask nothing')
     .option('--verbose', 'show the cases that passed, too')
     .option('--json', 'print the report as JSON, with the transcripts of the failures')
@@ -184,12 +184,17 @@ function addCheckCommand(program: Command, conclude: Conclude): void {
     .description('play the failures of a JSON report again, octet by octet, and show what the server says now')
     .argument('<REPORT>', 'a file with the output of --json')
     .argument('[PROXY-URL]', 'the server (default: that of the report); with user and password if it has any')
-    .option('--only <IDS...>', 'these cases')
+    .option('--only <IDS>', 'these cases, such as S5-REQ-10,S5-GRE-01; repeatable', gather)
     .option('--tls-ca <FILE>', 'authorities that signed the certificate of the server (PEM)')
     .option('--i-may-test-this', 'the server is elsewhere, and whoever runs it agrees')
     .action(async (file: string, url: string | undefined, _flags: CheckFlags, command: Command) =>
       conclude((await import('./command/check.ts')).replayReport(file, url, command.optsWithGlobals())),
     )
+}
+
+/** Words of an option that may be given several times, each with commas. */
+function gather(words: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...words.split(',').filter(word => word !== '')]
 }
 
 const HELP: Partial<Help> = {

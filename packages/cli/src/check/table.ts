@@ -1,4 +1,4 @@
-/** A report as the table that a person reads: what the server can do, the score of each area, every failure. Prints nothing. */
+/** A report as the table that a person reads: what the server can do, every failure, the score of each area. Prints nothing. */
 import {
   AREAS,
   type Abilities,
@@ -27,10 +27,11 @@ export function reportTable(report: Report, paint: Paint, isVerbose: boolean): s
     paint('bold', report.proxy),
     '',
     ...abilityLines(report.abilities),
-    '',
-    ...areaLines(report, paint),
     ...(isVerbose ? ['', ...report.results.flatMap(result => caseLine(result, paint))] : []),
     ...failures.flatMap(result => failureLines(result, paint)),
+    '',
+    // Last, where one looks when a long report has gone by.
+    ...areaLines(report, paint),
     '',
     verdictLine(report, paint),
   ].join('\n')

@@ -70,7 +70,7 @@ interface Options {
 }
 
 function chosen(only: readonly string[]): Outcome<readonly Case[]> {
-  const cases = chooseCases(only.flatMap(word => word.split(',')).filter(word => word !== ''))
+  const cases = chooseCases(only)
   if (typeof cases !== 'string') return done(cases)
   const near = nearest(cases, [...CHOICES, ...CASES.map(one => one.id)])
   const hint = near === undefined ? '' : `; did you mean "${near}"?`
@@ -180,7 +180,7 @@ export async function replayReport(file: string, url: string | undefined, flags:
   if (!text.ok) return text
   const recorded = readReportJson(text.value)
   if (typeof recorded === 'string') return trouble(EXIT.DATA, `${file}: ${recorded}`)
-  const wanted = flags.only?.flatMap(word => word.toUpperCase().split(','))
+  const wanted = flags.only?.map(word => word.toUpperCase())
   const failures = recorded.failures.filter(one => wanted === undefined || wanted.includes(one.case.id))
   if (failures.length === 0) {
     const ids = recorded.failures.map(one => one.case.id).join(', ') || 'no failures'

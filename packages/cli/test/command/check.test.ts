@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { AUTHORITY, SERVER } from '../../../engine/test/data/certificates.ts'
 import { run, serve, temporaryFolder } from '../run-command.ts'
 
 /** A server that selects "no authentication" whatever it is told, says an octet too many, and goes. */
@@ -128,4 +129,19 @@ test('a server that wants a password is not judged without one', async t => {
     assert.equal(code, 69)
     assert.ok(stderr.includes(words), stderr)
   }
+})
+
+test('SOCKS inside TLS is checked, when the certificate is believed', async t => {
+  const folder = await temporaryFolder(t)
+  for (const [name, text] of Object.entries({ cert: SERVER.certificate, key: SERVER.key, ca: AUTHORITY })) {
+    await writeFile(join(folder, `${name}.pem`), text)
+  }
+  const tls = ['--tls-certificate', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem')]
+  const { port } = await serve(t, ['--listen', '127.0.0.1:0', ...tls])
+  const url = `socks5+tls://127.0.0.1:${port}`
+  const { code, stdout, stderr } = await run(['check', url, '--tls-ca', join(folder, 'ca.pem')])
+  assert.equal(code, 0, stdout + stderr)
+  const strange = await run(['check', url])
+  assert.equal(strange.code, 69)
+  assert.match(strange.stderr, /certificate/)
 })

@@ -16,14 +16,17 @@ export class OctetStream {
   /** `ADDRESS:PORT` of this end. */
   readonly localPlace: string
   readonly #socket: Socket
+  /** The TCP socket, which is another one inside TLS. */
+  readonly #tcp: Socket
   readonly #patienceMs: number
   #inbox: Buffer = Buffer.alloc(0)
   #ending: Ending = 'open'
   #wake: (() => void) | undefined
 
-  /** `socket` is connected, and was made with `allowHalfOpen`. */
-  constructor(socket: Socket, line: Line, patienceMs: number) {
+  /** `socket` is connected, and was made with `allowHalfOpen`; inside TLS `tcp` is what carries it. */
+  constructor(socket: Socket, line: Line, patienceMs: number, tcp: Socket = socket) {
     this.#socket = socket
+    this.#tcp = tcp
     this.line = line
     this.#patienceMs = patienceMs
     const host = socket.localAddress ?? ''
@@ -119,7 +122,7 @@ export class OctetStream {
   /** Sends RST. */
   reset(): void {
     this.line.event('reset-sent')
-    this.#socket.resetAndDestroy()
+    this.#tcp.resetAndDestroy()
   }
 
   /** Stops taking octets, so that the sender has to wait. */

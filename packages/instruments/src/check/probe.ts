@@ -73,7 +73,7 @@ export class Probe {
     const secured = isTls ? await this.#secure(socket, host) : socket
     const entryMethod = this.abilities.auth.has ? METHOD.userPassword : METHOD.none
     const { proxy, timing } = this
-    return new Dialogue(this.#streamOf(secured, { kind: 'proxy' }), { proxy, timing, entryMethod })
+    return new Dialogue(this.#streamOf(secured, { kind: 'proxy' }, socket), { proxy, timing, entryMethod })
   }
 
   /** A connection to the server that has chosen a method and logged in: the request is next. */
@@ -159,9 +159,9 @@ export class Probe {
     return secured
   }
 
-  #streamOf(socket: Socket, role: Role): OctetStream {
-    const ends = `${socket.localAddress ?? '?'}:${socket.localPort ?? 0} to ${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
-    return new OctetStream(socket, this.#recorder.open('tcp', role, ends), this.timing.patienceMs)
+  #streamOf(socket: Socket, role: Role, tcp: Socket = socket): OctetStream {
+    const ends = `${tcp.localAddress ?? '?'}:${tcp.localPort ?? 0} to ${tcp.remoteAddress ?? '?'}:${tcp.remotePort ?? 0}`
+    return new OctetStream(socket, this.#recorder.open('tcp', role, ends), this.timing.patienceMs, tcp)
   }
 }
 

@@ -141,25 +141,25 @@ class Player {
       this.#opened.set(number, { datagrams: new Datagrams(socket, local, line) })
       return
     }
-    const socket = await this.#connect(about)
-    this.#opened.set(number, { socket, stream: new OctetStream(socket, line, this.#options.timing.patienceMs) })
+    const { socket, tcp } = await this.#connect(about)
+    this.#opened.set(number, { socket, stream: new OctetStream(socket, line, this.#options.timing.patienceMs, tcp) })
   }
 
-  async #connect({ role }: TranscriptConnection): Promise<Socket> {
+  async #connect({ role }: TranscriptConnection): Promise<{ readonly socket: Socket; readonly tcp: Socket }> {
     const { proxy, proxyAddress, tlsAuthorities } = this.#options
     const isPeer = role.kind === 'bind-peer'
     const to = isPeer ? this.#boundOn(role.of) : { address: proxyAddress, port: proxy.port }
     const localAddress = isPeer ? { localAddress: role.from } : {}
-    const socket = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
-    await once(socket, 'connect')
-    if (isPeer || !proxy.isTls) return socket
+    const tcp = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
+    await once(tcp, 'connect')
+    if (isPeer || !proxy.isTls) return { socket: tcp, tcp }
     const secured = connectTls({
-      socket,
+      socket: tcp,
       host: proxy.host,
       ...(tlsAuthorities === undefined ? {} : { ca: tlsAuthorities }),
     })
     await once(secured, 'secureConnect')
-    return secured
+    return { socket: secured, tcp }
   }
 
   // The other end of a datagram: the relay that was told this time, or whoever it was.
