@@ -92,7 +92,7 @@ async function placeOf(url: string | undefined, { iMayTestThis }: CheckFlags): P
     const place = formatAddress(proxyAddress)
     return trouble(
       EXIT.REFUSED,
-      `${proxy.host} (${place}) is not this host. The check sends it malformed messages and tries ways around its ` +
+      `${proxy.host === place ? place : `${proxy.host} (${place})`} is not this host. The check sends it malformed messages and tries ways around its ` +
         'password. If it is yours, or its owner agrees, say --i-may-test-this',
     )
   }

@@ -68,7 +68,7 @@ export function isOnThisHost(address: IpAddress): boolean {
  *
  * @example
  * const outcome = await runCheck({ proxy, proxyAddress, cases: CASES })
- * if (outcome.kind === 'report') console.log(scoreOf(outcome.report.results))
+ * const isRight = outcome.kind === 'report' && scoreOf(outcome.report.results).failed === 0
  */
 export async function runCheck(options: CheckOptions): Promise<CheckOutcome> {
   const startedAt = new Date()
