@@ -152,6 +152,7 @@ function verdictLine({ results, durationMs }: Report, paint: Paint): string {
   const { passed, failed, skipped } = scoreOf(results)
   const took = `in ${(durationMs / 1_000).toFixed(1)} s`
   const left = skipped === 0 ? '' : `, ${skipped} not asked`
+  if (passed + failed === 0) return 'no case was asked'
   if (failed === 0) return paint('green', `all ${passed} cases passed${left}, ${took}`)
   return `${paint('bold', `${passed} of ${passed + failed} cases passed`)}${left}, ${took}; ${failuresText(results)}`
 }

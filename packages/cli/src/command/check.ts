@@ -55,7 +55,7 @@ export async function check(url: string | undefined, flags: CheckFlags): Promise
   const options = await readOptions(place.value, flags)
   if (!options.ok) return options
   const report = await run(cases.value, place.value, options.value, flags.slow === true)
-  return report.ok ? show(report.value, flags) : report
+  return report.ok ? show(report.value, cases.value.length, flags) : report
 }
 
 interface Place {
@@ -125,14 +125,14 @@ async function readOptions({ proxyAddress }: Place, flags: CheckFlags): Promise<
 
 async function run(cases: readonly Case[], place: Place, options: Options, isSlow: boolean): Promise<Outcome<Report>> {
   const where = options.targetsOn === undefined ? '' : `; targets on ${formatAddress(options.targetsOn)}`
-  say(
-    `checking ${place.proxy.label}: ${cases.length} cases, one after the other, at most ` +
-      `${options.ratePerSecond} new connections a second${where}`,
-  )
   const progress = progressLine()
   const interrupted = new AbortController()
   const onSignal = (): void => interrupted.abort()
   process.once('SIGINT', onSignal)
+  say(
+    `checking ${place.proxy.label}: ${cases.length} cases, one after the other, at most ` +
+      `${options.ratePerSecond} new connections a second${where}`,
+  )
   try {
     const outcome = await runCheck({
       ...place,
@@ -153,7 +153,7 @@ async function run(cases: readonly Case[], place: Place, options: Options, isSlo
   }
 }
 
-async function show(report: Report, flags: CheckFlags): Promise<Outcome<void>> {
+async function show(report: Report, wanted: number, flags: CheckFlags): Promise<Outcome<void>> {
   print(flags.json === true ? reportJson(report) : reportTable(report, paintFor(1), flags.verbose === true))
   if (flags.junit !== undefined) {
     try {
@@ -162,6 +162,12 @@ async function show(report: Report, flags: CheckFlags): Promise<Outcome<void>> {
       return trouble(EXIT.CANNOT_WRITE, `${flags.junit}: ${fileErrorText(error)}`)
     }
   }
+  if (report.results.length < wanted) {
+    return trouble(EXIT.INTERRUPTED, `interrupted after ${report.results.length} of ${wanted} cases`)
+  }
+  const reasons = report.results.flatMap(({ outcome }) => (outcome.kind === 'skip' ? [outcome.reason] : []))
+  // Nothing failed, and nothing was shown either: a CI must not take that for a pass.
+  if (reasons.length === wanted) return trouble(EXIT.UNAVAILABLE, `none of these cases could be asked: ${reasons[0]}`)
   const exitCode = exitCodeOf(report)
   return exitCode === EXIT.OK ? done(undefined) : trouble(exitCode, `${report.proxy} ${failuresText(report.results)}`)
 }

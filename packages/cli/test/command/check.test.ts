@@ -5,8 +5,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
 import { AUTHORITY, SERVER } from '../../../engine/test/data/certificates.ts'
-import { run, serve, temporaryFolder } from '../run-command.ts'
+import { LAUNCHER, run, serve, temporaryFolder } from '../run-command.ts'
 
 /** A server that selects "no authentication" whatever it is told, says an octet too many, and goes. */
 async function wrongServer(t: TestContext): Promise<number> {
@@ -76,6 +78,29 @@ test('the level of the gravest failure is the exit code', async t => {
   ] as const) {
     assert.equal((await run(['check', `socks5://127.0.0.1:${port}`, '--only', word])).code, code, word)
   }
+})
+
+test('cases of which none could be asked are no pass', async t => {
+  const { port } = await serve(t, ['--listen', '127.0.0.1:0'])
+  const { code, stdout, stderr } = await run(['check', `socks5://127.0.0.1:${port}`, '--only', 'login'])
+  assert.equal(code, 69)
+  assert.match(stdout, /no case was asked/)
+  assert.match(stderr, /none of these cases could be asked: it needs SOCKS5 with a password/)
+})
+
+test('a check that is interrupted shows what it has, and says so', async t => {
+  const { port } = await serve(t, ['--listen', '127.0.0.1:0'])
+  // At four connections a second it cannot be over before the signal.
+  const args = [LAUNCHER, 'check', `socks5://127.0.0.1:${port}`, '--only', 'greeting', '--rate', '4']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)]
+  const closed = once(child, 'close') as Promise<[number | null]>
+  await once(child.stderr, 'data')
+  child.kill('SIGINT')
+  assert.equal((await closed)[0], 130)
+  assert.match(await stdout, /speaks/)
+  assert.match(await stderr, /interrupted after \d+ of 10 cases/)
 })
 
 test('a list of all cases needs no server', async () => {
