@@ -1,7 +1,7 @@
 /**
  * Starts every SOCKS server that Debian ships on loopback, checks it with the suite, and writes docs/check-results.md.
- * Needs the packages named in `check-servers/subjects.ts` and, for Dante's users, root. Takes a quarter of an hour: some
- * servers let silent clients stay. Words choose servers, and `--quick` leaves the slow cases out; then the page is
+ * Needs the packages named in `check-servers/subjects.ts` and, for Dante's users, root. Takes some minutes: there are
+ * servers that let silent clients stay. Words choose servers, and `--quick` leaves the slow cases out; then the page is
  * printed and not written.
  */
 import { writeFile } from 'node:fs/promises'
@@ -57,13 +57,10 @@ const words = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const wanted = SUBJECTS.filter(
   ({ name }) => words.length === 0 || words.some(word => name.toLowerCase().includes(word)),
 )
-const checked: Checked[] = []
-let missing = 0
-for (const subject of wanted) {
-  const one = await checkSubject(subject)
-  if (one === undefined) missing++
-  else checked.push(one)
-}
+// All at once: most of the time they are waited for.
+const outcomes = await Promise.all(wanted.map(checkSubject))
+const checked = outcomes.filter(one => one !== undefined)
+const missing = outcomes.length - checked.length
 const page = resultsPage(checked)
 if (words.length > 0 || process.argv.includes('--quick')) process.stdout.write(page)
 else if (missing > 0) {

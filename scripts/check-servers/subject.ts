@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -34,6 +34,7 @@ export class Stage {
   /** What the server that was started last has said. */
   #said = ''
   #onSaid: (() => unknown) | undefined
+  #onEnded: ((error: unknown) => void) | undefined
 
   constructor(folder: string) {
     this.folder = folder
@@ -66,14 +67,15 @@ export class Stage {
     }
     const ended = once(child, 'close').then(() => Promise.reject(new Error(`${program} ended: ${this.#said}`)))
     await Promise.race([takesConnections(port), ended])
-    // From here on its end is no failure of the start.
-    ended.catch(() => {})
+    // From here on its end is a failure of nothing but the wait for what another says.
+    ended.catch(error => this.#onEnded?.(error))
   }
 
   /** Waits until the server that was started last has said it. */
   async said(wanted: RegExp, limitMs: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const timer = setTimeout(() => reject(new Error(`it did not say ${wanted.source}: ${this.#said}`)), limitMs)
+    this.#onEnded = reject
     this.#onSaid = () => wanted.test(this.#said) && resolve()
     this.#onSaid()
     await promise
@@ -98,13 +100,23 @@ const START_MS = 15_000
 const STOP_MS = 3_000
 const RETRY_MS = 50
 
+// Below the ports that the system gives to outgoing connections.
+const PORT_FIRST = 15_000
+const PORT_LAST = 32_000
+
 /** A port of loopback that is free now. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
+  for (;;) {
+    const port = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST))
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      await new Promise(resolve => server.close(resolve))
+      return port
+    } catch {
+      // Taken: another one.
+    }
+  }
 }
 
 async function takesConnections(port: number): Promise<void> {

@@ -11,10 +11,12 @@ import {
   decodeSocks4Reply,
   decodeSocks5Reply,
   formatAddress,
+  formatDestination,
   isUnspecified,
   parseIp,
 } from '@socksmith/protocol'
 import { Datagrams, openDatagramSocket } from './datagrams.ts'
+import { isLoopback } from './discover.ts'
 import { OctetStream } from './octet-stream.ts'
 import type { ProxyPlace } from './proxy-url.ts'
 import { openTargets } from './targets.ts'
@@ -52,6 +54,13 @@ export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
   const { transcript } = options
   const address = parseIp(transcript.targets[0]?.address ?? '127.0.0.1')
   if (address === undefined) return { kind: 'impossible', reason: 'the address of its targets is none' }
+  // A report may come from anywhere: it must not open ports that others reach when the server is on this host.
+  if (isLoopback(formatAddress(options.proxyAddress)) && !isLoopback(formatAddress(address))) {
+    return {
+      kind: 'impossible',
+      reason: `its targets are on ${formatAddress(address)}, and the server is on this host`,
+    }
+  }
   let targets
   try {
     targets = await openTargets(address, transcript.targets)
@@ -165,7 +174,7 @@ class Player {
   // The other end of a datagram: the relay that was told this time, or whoever it was.
   #playDatagram(event: TranscriptEvent, datagrams: Datagrams): Promise<void> {
     if (event.kind === 'sent') {
-      const to = event.relayOf === undefined ? endpointOf(event.peer) : this.#boundOn(event.relayOf)
+      const to = event.relayOf === undefined ? this.#serverAt(event.peer) : this.#boundOn(event.relayOf)
       datagrams.send(eventOctets(event), to, event.relayOf, event.note)
     }
     return event.kind === 'received' ? this.#heardDatagram(datagrams) : Promise.resolve()
@@ -182,6 +191,15 @@ class Player {
     const bound = boundIn(waiting)
     if (bound === undefined) throw new Error(`the server told no place on connection ${number} this time`)
     return isUnspecified(bound.address) ? { address: this.#options.proxyAddress, port: bound.port } : bound
+  }
+
+  /** A datagram that goes to no relay goes to the server itself; a report must not make this host write to others. */
+  #serverAt(peer = ''): Endpoint {
+    const port = Number(/:(\d+)$/.exec(peer)?.[1])
+    const { proxyAddress: address, proxy } = this.#options
+    if (peer !== formatDestination({ address, port }))
+      throw new Error(`a datagram goes to ${peer}, which is not the server`)
+    return { address, port: proxy.port }
   }
 
   #unmasked(event: TranscriptEvent): Uint8Array {
@@ -210,13 +228,6 @@ function boundIn(octets: Uint8Array): Endpoint | undefined {
     }
   }
   return undefined
-}
-
-function endpointOf(text = ''): Endpoint {
-  const match = /^\[?(.*?)\]?:(\d+)$/.exec(text)
-  const address = parseIp(match?.[1] ?? '')
-  if (address === undefined) throw new Error(`a datagram goes to ${text}, which is no address`)
-  return { address, port: Number(match?.[2]) }
 }
 
 function sameAnswers(before: Transcript, now: Transcript): boolean {

@@ -4,7 +4,7 @@
  */
 import { type Socket as DatagramSocket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
+import { type Server, type Socket, createServer } from 'node:net'
 import { type Endpoint, type IpAddress, formatAddress, formatDestination, parseIp, unmapped } from '@socksmith/protocol'
 import { type TranscriptTarget, longOctets } from './transcript.ts'
 
@@ -45,8 +45,6 @@ export const HELLO: Uint8Array = Buffer.from('hello from the target\n')
 export const BYE: Uint8Array = Buffer.from('bye\n')
 const FLOOD_OCTETS = 64 * 1024 * 1024
 const FLOOD_CHUNK_OCTETS = 64 * 1024
-/** Tries to find a port that is free in both families. */
-const PORT_TRIES = 5
 
 /** What a target saw of one client. */
 export interface Visit {
@@ -145,7 +143,7 @@ export class Targets {
   }
 
   async close(): Promise<void> {
-    this.#udp.close()
+    await this.#udp.close()
     for (const socket of this.#sockets) socket.destroy()
     const servers = [...this.#tcp.values()].flatMap(target => target.servers)
     await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
@@ -168,13 +166,27 @@ function strangerOf(address: IpAddress): IpAddress {
 export async function openTargets(address: IpAddress, ports: readonly TranscriptTarget[] = []): Promise<Targets> {
   const sockets = new Set<Socket>()
   const address6 = formatAddress(address) === '127.0.0.1' && (await hasIpv6()) ? parseIp('::1') : undefined
+  const addresses = address6 === undefined ? [address] : [address, address6]
   const tcp = new Map<Manner, TcpTarget>()
-  for (const manner of MANNERS) {
-    const port = ports.find(({ kind }) => kind === manner)?.port ?? 0
-    tcp.set(manner, await openTcp(manner, address, address6, port, sockets))
+  try {
+    for (const manner of MANNERS) {
+      const port = ports.find(({ kind }) => kind === manner)?.port
+      tcp.set(manner, await openTcp(manner, addresses, port, sockets))
+    }
+    const udpPorts = ports.filter(({ kind }) => kind === 'udp-echo').map(({ port }) => port)
+    return new Targets(address, address6, tcp, await openUdpEcho(addresses, udpPorts), sockets)
+  } catch (error) {
+    await closeAll([...tcp.values()].flatMap(({ servers }) => servers))
+    throw error
   }
-  const udpPorts = ports.filter(({ kind }) => kind === 'udp-echo').map(({ port }) => port)
-  return new Targets(address, address6, tcp, await openUdpEcho(address, address6, udpPorts), sockets)
+}
+
+interface Closable {
+  close(then: () => void): unknown
+}
+
+async function closeAll(opened: readonly Closable[]): Promise<void> {
+  await Promise.all(opened.map(one => new Promise<void>(resolve => one.close(resolve))))
 }
 
 async function hasIpv6(): Promise<boolean> {
@@ -191,9 +203,8 @@ async function hasIpv6(): Promise<boolean> {
 
 async function openTcp(
   manner: Manner,
-  address: IpAddress,
-  address6: IpAddress | undefined,
-  wanted: number,
+  addresses: readonly IpAddress[],
+  wanted: number | undefined,
   sockets: Set<Socket>,
 ): Promise<TcpTarget> {
   const visits: Visit[] = []
@@ -203,37 +214,40 @@ async function openTcp(
     visits.push(visitOf(socket))
     behave(manner, socket)
   }
-  const servers = await listenEverywhere(serve, address, address6, wanted)
-  const [first] = servers
-  const { port } = first.address() as AddressInfo
-  if (manner === 'nobody') await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  const { opened: servers, port } = await openEverywhere(addresses, wanted, async (address, port) => {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, serve)
+    server.listen(port, formatAddress(address))
+    await once(server, 'listening')
+    return server
+  })
+  if (manner === 'nobody') await closeAll(servers)
   return { servers, port, visits }
 }
 
-// A name such as localhost may lead to either family, so both have the same port.
-async function listenEverywhere(
-  serve: (socket: Socket) => void,
-  address: IpAddress,
-  address6: IpAddress | undefined,
-  wanted: number,
-): Promise<readonly [Server, ...Server[]]> {
+// Below the ports that systems give to outgoing connections: nobody must sit on one when a replay wants it again.
+const PORT_FIRST = 15_000
+const PORT_LAST = 32_000
+/** Tries to find a port that is free at every address. */
+const PORT_TRIES = 50
+
+/** Opens the same port at every address, since a name such as localhost may lead to either family. */
+async function openEverywhere<T extends Closable>(
+  addresses: readonly IpAddress[],
+  wanted: number | undefined,
+  open: (address: IpAddress, port: number) => Promise<T>,
+): Promise<{ readonly opened: readonly T[]; readonly port: number }> {
   for (let tries = 1; ; tries++) {
-    const first = await listen(serve, address, wanted)
-    if (address6 === undefined) return [first]
+    const port = wanted ?? PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST))
+    const opened: T[] = []
     try {
-      return [first, await listen(serve, address6, (first.address() as AddressInfo).port)]
+      for (const address of addresses) opened.push(await open(address, port))
+      return { opened, port }
     } catch (error) {
-      await new Promise(resolve => first.close(resolve))
-      if (wanted !== 0 || tries === PORT_TRIES) throw error
+      await closeAll(opened)
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      if (!isTaken || wanted !== undefined || tries === PORT_TRIES) throw error
     }
   }
-}
-
-async function listen(serve: (socket: Socket) => void, address: IpAddress, port: number): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, serve)
-  server.listen(port, formatAddress(address))
-  await once(server, 'listening')
-  return server
 }
 
 function visitOf(socket: Socket): Visit {
@@ -308,20 +322,14 @@ interface UdpEcho {
   readonly lastSender: () => Endpoint | undefined
   readonly count: () => number
   readonly send: (octets: Uint8Array, to: Endpoint) => void
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
-async function openUdpEcho(
-  address: IpAddress,
-  address6: IpAddress | undefined,
-  ports: readonly number[],
-): Promise<UdpEcho> {
+async function openUdpEcho(addresses: readonly IpAddress[], ports: readonly number[]): Promise<UdpEcho> {
   let last: Endpoint | undefined
   let count = 0
-  const sockets: DatagramSocket[] = []
-  const open = async (at: IpAddress, port: number): Promise<number> => {
+  const open = async (at: IpAddress, port: number): Promise<DatagramSocket> => {
     const socket = createSocket(at.type === 'ipv4' ? 'udp4' : 'udp6')
-    sockets.push(socket)
     socket.on('message', (octets, from) => {
       count++
       last = { address: parseIp(from.address.replace(/%.*/, '')) as IpAddress, port: from.port }
@@ -329,15 +337,19 @@ async function openUdpEcho(
     })
     socket.bind(port, formatAddress(at))
     await once(socket, 'listening')
-    return socket.address().port
+    return socket
   }
-  const port = await open(address, ports[0] ?? 0)
-  const port2 = await open(address, ports[1] ?? 0)
-  if (address6 !== undefined) await open(address6, port)
-  const send = (octets: Uint8Array, to: Endpoint): void =>
-    sockets[0]?.send(octets, to.port, formatAddress(to.address), () => {})
-  const close = (): void => {
-    for (const socket of sockets) socket.close()
+  const first = await openEverywhere(addresses, ports[0], open)
+  const second = await openEverywhere(addresses, ports[1], open).catch(async (error: unknown) => {
+    await closeAll(first.opened)
+    throw error
+  })
+  return {
+    port: first.port,
+    port2: second.port,
+    lastSender: () => last,
+    count: () => count,
+    send: (octets, to) => first.opened[0]?.send(octets, to.port, formatAddress(to.address), () => {}),
+    close: () => closeAll([...first.opened, ...second.opened]),
   }
-  return { port, port2, lastSender: () => last, count: () => count, send, close }
 }

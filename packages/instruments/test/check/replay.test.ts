@@ -89,6 +89,25 @@ suite('a replay', () => {
     assert.match(outcome.reason, /name the same user and password/)
   })
 
+  test('does not make this host write to others, nor open ports to them', async t => {
+    const { result, proxy } = await record(t, 'S5-UDP-44')
+    const { transcript } = result
+    const again = await play(result, proxy)
+    assert.ok(again.kind === 'played', JSON.stringify(again))
+    const [events, targets] = [
+      transcript.events.map(event => (event.kind === 'sent' ? { ...event, peer: '192.0.2.1:53' } : event)),
+      transcript.targets.map(target => ({ ...target, address: '0.0.0.0' })),
+    ]
+    for (const [change, reason] of [
+      [{ events }, /192\.0\.2\.1:53, which is not the server/],
+      [{ targets }, /targets are on 0\.0\.0\.0/],
+    ] as const) {
+      const outcome = await play({ ...result, transcript: { ...transcript, ...change } }, proxy)
+      assert.ok(outcome.kind === 'impossible')
+      assert.match(outcome.reason, reason)
+    }
+  })
+
   test('whose targets are taken says so', async t => {
     const { result, proxy } = await record(t, 'S5-REQ-02')
     assert.ok(LOOPBACK)
