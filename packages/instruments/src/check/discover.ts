@@ -23,7 +23,12 @@ export async function discover(
 ): Promise<Discovery> {
   const found: Record<Need, Ability> = { ...nothing(), ...whereabouts(surroundings) }
   const ask = async (need: Need, question: (probe: Probe) => Promise<void>): Promise<void> => {
-    found[need] = await tryOut({ ...surroundings, abilities: found }, pace, question)
+    const startedMs = performance.now()
+    const once = (): Promise<Ability> => tryOut({ ...surroundings, abilities: found }, pace, question)
+    const first = await once()
+    // Many cases hang on it: an answer that may only have been late is asked for twice.
+    const isLate = performance.now() - startedMs >= surroundings.timing.patienceMs
+    found[need] = first.has || !isLate ? first : await once()
   }
   onStep('versions and methods')
   await ask('open', probe => choose(probe, METHOD.none))

@@ -2,11 +2,13 @@
  * The targets that the suite brings along: small TCP and UDP servers with one manner each, so that a case knows what
  * lies behind the proxy. They know nothing of SOCKS, and nothing of the cases.
  */
-import { type Socket as DatagramSocket, createSocket } from 'node:dgram'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Server, type Socket, createServer } from 'node:net'
 import { type Endpoint, type IpAddress, formatAddress, formatDestination, parseIp, unmapped } from '@socksmith/protocol'
+import { closeAll, openEverywhere } from './same-port.ts'
 import { type TranscriptTarget, longOctets } from './transcript.ts'
+import { type UdpEcho, openUdpEcho } from './udp-echo.ts'
 
 /** How a TCP target behaves to whoever connects. */
 export type Manner =
@@ -181,14 +183,6 @@ export async function openTargets(address: IpAddress, ports: readonly Transcript
   }
 }
 
-interface Closable {
-  close(then: () => void): unknown
-}
-
-async function closeAll(opened: readonly Closable[]): Promise<void> {
-  await Promise.all(opened.map(one => new Promise<void>(resolve => one.close(resolve))))
-}
-
 async function hasIpv6(): Promise<boolean> {
   const server = createServer()
   try {
@@ -222,32 +216,6 @@ async function openTcp(
   })
   if (manner === 'nobody') await closeAll(servers)
   return { servers, port, visits }
-}
-
-// Below the ports that systems give to outgoing connections: nobody must sit on one when a replay wants it again.
-const PORT_FIRST = 15_000
-const PORT_LAST = 32_000
-/** Tries to find a port that is free at every address. */
-const PORT_TRIES = 50
-
-/** Opens the same port at every address, since a name such as localhost may lead to either family. */
-async function openEverywhere<T extends Closable>(
-  addresses: readonly IpAddress[],
-  wanted: number | undefined,
-  open: (address: IpAddress, port: number) => Promise<T>,
-): Promise<{ readonly opened: readonly T[]; readonly port: number }> {
-  for (let tries = 1; ; tries++) {
-    const port = wanted ?? PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST))
-    const opened: T[] = []
-    try {
-      for (const address of addresses) opened.push(await open(address, port))
-      return { opened, port }
-    } catch (error) {
-      await closeAll(opened)
-      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-      if (!isTaken || wanted !== undefined || tries === PORT_TRIES) throw error
-    }
-  }
 }
 
 function visitOf(socket: Socket): Visit {
@@ -314,42 +282,4 @@ function flood(socket: Socket): void {
   }
   socket.on('drain', more)
   more()
-}
-
-interface UdpEcho {
-  readonly port: number
-  readonly port2: number
-  readonly lastSender: () => Endpoint | undefined
-  readonly count: () => number
-  readonly send: (octets: Uint8Array, to: Endpoint) => void
-  readonly close: () => Promise<void>
-}
-
-async function openUdpEcho(addresses: readonly IpAddress[], ports: readonly number[]): Promise<UdpEcho> {
-  let last: Endpoint | undefined
-  let count = 0
-  const open = async (at: IpAddress, port: number): Promise<DatagramSocket> => {
-    const socket = createSocket(at.type === 'ipv4' ? 'udp4' : 'udp6')
-    socket.on('message', (octets, from) => {
-      count++
-      last = { address: parseIp(from.address.replace(/%.*/, '')) as IpAddress, port: from.port }
-      socket.send(octets, from.port, from.address, () => {})
-    })
-    socket.bind(port, formatAddress(at))
-    await once(socket, 'listening')
-    return socket
-  }
-  const first = await openEverywhere(addresses, ports[0], open)
-  const second = await openEverywhere(addresses, ports[1], open).catch(async (error: unknown) => {
-    await closeAll(first.opened)
-    throw error
-  })
-  return {
-    port: first.port,
-    port2: second.port,
-    lastSender: () => last,
-    count: () => count,
-    send: (octets, to) => first.opened[0]?.send(octets, to.port, formatAddress(to.address), () => {}),
-    close: () => closeAll([...first.opened, ...second.opened]),
-  }
 }

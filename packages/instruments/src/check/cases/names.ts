@@ -121,7 +121,7 @@ const NAME_CASES_ALL: readonly Case[] = [
         const reply = await dialogue.replyOrEnd(probe.timing.dialMs)
         // Some servers grant everything; the target knows who has come.
         if (reply?.rep === 0) await pause(probe.timing.quietMs)
-        expectThat(probe.targets.visits('echo').length === before, `no connection to ${start}`, 'there is one')
+        expectThat(probe.targets.visits('echo').length === before, `no connection to ${start}`, 'a connection')
       }
     },
   ),

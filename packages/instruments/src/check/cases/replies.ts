@@ -151,7 +151,7 @@ const CODE_CASES: readonly Case[] = [
       const place = at(ANY_IPV4, probe.targets.port('echo'))
       const reply = await askOrEnd(probe, COMMAND.connect, place)
       if (reply?.rep === 0) await pause(probe.timing.quietMs)
-      expectThat(probe.targets.visits('echo').length === before, 'no connection to this host', 'there is one')
+      expectThat(probe.targets.visits('echo').length === before, 'no connection to this host', 'a connection')
     },
   ),
 ]

@@ -25,7 +25,7 @@ async function notServedHttp(probe: Probe, head: string): Promise<void> {
   const dialogue = await probe.open()
   dialogue.stream.send(Buffer.from(head), head.split('\r\n', 1)[0])
   await dialogue.notServed(octets => /^HTTP\/1\.[01] 2/.test(Buffer.from(octets).toString('latin1')), 'no 2xx')
-  expectThat(probe.targets.visits('echo').length === before, 'no connection to the target', 'there is one')
+  expectThat(probe.targets.visits('echo').length === before, 'no connection to the target', 'a connection')
 }
 
 export const WALKAROUND_CASES: readonly Case[] = [
