@@ -3,6 +3,12 @@
 /** Exit codes, after sysexits.h. They are part of the command's interface. */
 export const EXIT = {
   OK: 0,
+  /** `check`: the server fails no more than recommendations and customs. */
+  FAILS_SHOULD: 1,
+  /** `check`: the server fails the standard. */
+  FAILS_MUST: 2,
+  /** `check`: the server fails a case of safety. */
+  FAILS_SAFETY: 3,
   /** The command line is wrong. */
   USAGE: 64,
   /** A configuration, a users file or a password is wrong. */

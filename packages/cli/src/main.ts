@@ -2,6 +2,7 @@
 import { Command, CommanderError, Help } from 'commander'
 import { addCompletion } from './command/completion.ts'
 import { addConfigFlags } from './command/effective-config.ts'
+import type { CheckFlags } from './command/check.ts'
 import type { UsersPlace } from './command/user.ts'
 import { LIMIT_WORDS } from './config/limits.ts'
 import { EXIT, type Outcome } from './exit.ts'
@@ -17,6 +18,7 @@ Examples:
 
 Exit codes:
    0  all is well; also after SIGTERM or SIGINT
+ 1, 2, 3  "check" found failures: recommendations only, the standard, safety
   64  the command line is wrong
   65  a configuration, a users file or a password is wrong
   66  a file to read is missing
@@ -44,6 +46,16 @@ Examples:
   socksmith user add alice --users users.txt              asks for the password, twice, without echo
   printf '%s\\n' "$PASSWORD" | socksmith user add alice --users users.txt
   socksmith user list --users users.txt`
+
+const CHECK_EXAMPLES = `
+Examples:
+  socksmith check socks5://127.0.0.1:1080
+  socksmith check socks5://alice:secret@127.0.0.1:1080 --only must,safety
+  socksmith check socks5://127.0.0.1:1080 --json > report.json
+  socksmith check replay report.json --only S5-PIE-02
+  socksmith check socks5://proxy.example:1080 --targets-on 192.0.2.7 --i-may-test-this
+
+Exit code: 0 all passed, 1 only should and custom failed, 2 a must failed, 3 a safety case failed`
 
 const CONFIG_EXAMPLES = `
 Examples:
@@ -77,7 +89,7 @@ type Conclude = (outcome: Promise<Outcome<void>>) => Promise<void>
 
 function programOf(conclude: Conclude): Command {
   const program = new Command('socksmith')
-    .description('A SOCKS4, SOCKS4a, SOCKS5 and HTTP proxy server.')
+    .description('A SOCKS4, SOCKS4a, SOCKS5 and HTTP proxy server, and a check for any other.')
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show the help of a command')
@@ -91,6 +103,7 @@ function programOf(conclude: Conclude): Command {
     )
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
+  addCheckCommand(program, conclude)
   return program
 }
 
@@ -144,6 +157,44 @@ function addUserCommands(program: Command, conclude: Conclude): void {
     .action(async (name: string, place: UsersPlace) =>
       conclude((await import('./command/user.ts')).removeUser(name, place)),
     )
+}
+
+function addCheckCommand(program: Command, conclude: Conclude): void {
+  const check = program
+    .command('check')
+    .description('say where a SOCKS server breaks the standard, or lets somebody in')
+    .argument('[PROXY-URL]', 'socks5://[USER:PASSWORD@]HOST:PORT; socks5+tls:// for SOCKS inside TLS')
+    .addHelpText('after', CHECK_EXAMPLES)
+  check
+    .option('--only <WORDS>', 'cases by id, area or level, such as S5-REQ-10,udp,must; repeatable', gather)
+    .option('--list', 'print the cases and ask nothing')
+    .option('--verbose', 'show the cases that passed, too')
+    .option('--json', 'print the report as JSON, with the transcripts of the failures')
+    .option('--junit <FILE>', 'write the report as JUnit XML, too')
+    .option('--slow', 'ask also what takes minutes: how long a silent client may stay')
+    .option('--targets-on <ADDRESS>', 'address of this host where the server reaches the targets (default 127.0.0.1)')
+    .option('--rate <NUMBER>', 'new connections a second at most (default 200 here, 20 elsewhere)')
+    .option('--tls-ca <FILE>', 'authorities that signed the certificate of the server (PEM)')
+    .option('--i-may-test-this', 'the server is elsewhere, and whoever runs it agrees')
+    .action(async (url: string | undefined, flags: CheckFlags) =>
+      conclude((await import('./command/check.ts')).check(url, flags)),
+    )
+  check
+    .command('replay')
+    .description('play the failures of a JSON report again, octet by octet, and show what the server says now')
+    .argument('<REPORT>', 'a file with the output of --json')
+    .argument('[PROXY-URL]', 'the server (default: that of the report); with user and password if it has any')
+    .option('--only <IDS>', 'these cases, such as S5-REQ-10,S5-GRE-01; repeatable', gather)
+    .option('--tls-ca <FILE>', 'authorities that signed the certificate of the server (PEM)')
+    .option('--i-may-test-this', 'the server is elsewhere, and whoever runs it agrees')
+    .action(async (file: string, url: string | undefined, _flags: CheckFlags, command: Command) =>
+      conclude((await import('./command/check.ts')).replayReport(file, url, command.optsWithGlobals())),
+    )
+}
+
+/** Words of an option that may be given several times, each with commas. */
+function gather(words: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...words.split(',').filter(word => word !== '')]
 }
 
 const HELP: Partial<Help> = {
