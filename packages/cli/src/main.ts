@@ -2,6 +2,7 @@
 import { Command, CommanderError, Help } from 'commander'
 import { addCompletion } from './command/completion.ts'
 import { addConfigFlags } from './command/effective-config.ts'
+import type { BenchFlags } from './command/bench-flags.ts'
 import type { UsersPlace } from './command/user.ts'
 import { LIMIT_WORDS } from './config/limits.ts'
 import { EXIT, type Outcome } from './exit.ts'
@@ -51,6 +52,12 @@ Examples:
   socksmith config show --config socksmith.yaml --listen 127.0.0.1:0
   socksmith config schema > socksmith.schema.json         for editors that complete YAML`
 
+const BENCH_EXAMPLES = `
+Examples:
+  socksmith bench socks5://127.0.0.1:1080                 octets, tunnels, round trips, datagrams
+  socksmith bench socks5://alice:secret@127.0.0.1:1080 --mode open,roundtrip --json
+  socksmith bench socks5://127.0.0.1:1080 --mode download --streams 16 --seconds 10 --pid "$(pidof danted)"`
+
 /** Runs the command line `args` (without node and the script) and answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const result: { code: number } = { code: EXIT.OK }
@@ -91,7 +98,27 @@ function programOf(conclude: Conclude): Command {
     )
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
+  addBenchCommand(program, conclude)
   return program
+}
+
+function addBenchCommand(program: Command, conclude: Conclude): void {
+  program
+    .command('bench')
+    .description('load a proxy with traffic to a target of its own, and measure')
+    .argument('<PROXY-URL>', 'such as socks5://127.0.0.1:1080; socks4, socks4a, socks5, socks5h or http')
+    .option('--mode <LIST>', 'download, upload, open, roundtrip (default all)', list)
+    .option('--streams <N>', 'tunnels at the same time (default: 1 for octets, 16 otherwise)')
+    .option('--seconds <S>', 'how long each measurement takes (default 2)')
+    .option('--rounds <N>', 'how often each is taken, without and with the proxy in turns (default 3)')
+    .option('--message-octets <N>', 'length of a message of a round trip (default 64)')
+    .option('--pid <P>', 'tell the processor time of this process and its children; repeatable', list)
+    .option('--target-on <ADDRESS>', 'an address of this machine for the target (default: loopback)')
+    .option('--target-name <NAME>', 'send this name in place of the address (default with socks5h, socks4a: localhost)')
+    .option('--i-may-load-this', 'the proxy is not on this machine, and whoever runs it agrees')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', BENCH_EXAMPLES)
+    .action(async (url: string, flags: BenchFlags) => conclude((await import('./command/bench.ts')).bench(url, flags)))
 }
 
 function addConfigCommands(program: Command, conclude: Conclude): void {
@@ -144,6 +171,10 @@ function addUserCommands(program: Command, conclude: Conclude): void {
     .action(async (name: string, place: UsersPlace) =>
       conclude((await import('./command/user.ts')).removeUser(name, place)),
     )
+}
+
+function list(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value]
 }
 
 const HELP: Partial<Help> = {
