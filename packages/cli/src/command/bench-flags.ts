@@ -2,10 +2,12 @@
 import {
   type BenchOptions,
   type ProxyPlace,
-  type RateMode,
+  ALL_MODES,
+  type Mode,
   RATE_MODES,
   findProxy,
   isLoopback,
+  isRunning,
   parseProxyUrl,
 } from '@socksmith/instruments/bench'
 import { type IpAddress, checkNameText, parseIp } from '@socksmith/protocol'
@@ -20,6 +22,8 @@ export interface BenchFlags {
   readonly messageOctets?: string
   readonly datagramOctets?: string
   readonly window?: string
+  readonly hold?: string
+  readonly busy?: string
   readonly pid?: readonly string[]
   readonly targetOn?: string
   readonly targetName?: string
@@ -27,7 +31,7 @@ export interface BenchFlags {
   readonly json?: boolean
 }
 
-type NumberFlag = 'streams' | 'seconds' | 'rounds' | 'messageOctets' | 'datagramOctets' | 'window'
+type NumberFlag = 'streams' | 'seconds' | 'rounds' | 'messageOctets' | 'datagramOctets' | 'window' | 'hold' | 'busy'
 
 interface Range {
   readonly flag: string
@@ -44,10 +48,13 @@ const NUMBERS: { readonly [F in NumberFlag]: Range } = {
   messageOctets: { flag: '--message-octets', least: 1, most: 65_536, isWhole: true },
   // A datagram of IPv4 carries 65,507 octets; the header of SOCKS takes up to 22 of them.
   datagramOctets: { flag: '--datagram-octets', least: 16, most: 65_485, isWhole: true },
+  hold: { flag: '--hold', least: 0, most: 86_400, isWhole: false },
+  busy: { flag: '--busy', least: 0, most: 500_000, isWhole: true },
   window: { flag: '--window', least: 1, most: 4_096, isWhole: true },
 }
 
 const ROUNDS = 3
+const HOLD_SECONDS = 1
 
 /** What `runBench` is to do, or which flag is wrong. */
 export async function benchOptions(url: string, flags: BenchFlags): Promise<Outcome<Omit<BenchOptions, 'onProgress'>>> {
@@ -67,11 +74,12 @@ export async function benchOptions(url: string, flags: BenchFlags): Promise<Outc
   const modes = modesOf(flags)
   if (!modes.ok) return modes
   const pids = (flags.pid ?? []).map(Number)
-  if (!pids.every(pid => Number.isInteger(pid) && pid > 0)) return trouble(EXIT.USAGE, '--pid: expected a process id')
+  const gone = pids.find(pid => !Number.isInteger(pid) || pid < 1 || !isRunning(pid))
+  if (gone !== undefined) return trouble(EXIT.USAGE, '--pid: expected the id of a process that runs, as /proc has it')
   const target = targetOf(proxy.value, flags)
   if (!target.ok) return target
-  const { rounds = ROUNDS, ...settings } = numbers
-  return done({ proxy: proxy.value, modes: modes.value, rounds, settings, pids, ...target.value })
+  const { rounds = ROUNDS, hold: holdSeconds = HOLD_SECONDS, busy = 0, ...settings } = numbers
+  return done({ proxy: proxy.value, modes: modes.value, rounds, settings, holdSeconds, busy, pids, ...target.value })
 }
 
 async function proxyOf(url: string, flags: BenchFlags): Promise<Outcome<ProxyPlace>> {
@@ -86,12 +94,12 @@ async function proxyOf(url: string, flags: BenchFlags): Promise<Outcome<ProxyPla
   return done(proxy)
 }
 
-function modesOf({ mode }: BenchFlags): Outcome<readonly RateMode[]> {
+function modesOf({ mode }: BenchFlags): Outcome<readonly Mode[]> {
   if (mode === undefined) return done(RATE_MODES)
   const names = mode.flatMap(list => list.split(','))
-  const unknown = names.find(name => !(RATE_MODES as readonly string[]).includes(name))
-  if (unknown === undefined) return done(names as RateMode[])
-  return trouble(EXIT.USAGE, `--mode ${unknown}: there are ${RATE_MODES.join(', ')}`)
+  const unknown = names.find(name => !(ALL_MODES as readonly string[]).includes(name))
+  if (unknown === undefined) return done(names as Mode[])
+  return trouble(EXIT.USAGE, `--mode ${unknown}: there are ${ALL_MODES.join(', ')}`)
 }
 
 interface TargetPlace {

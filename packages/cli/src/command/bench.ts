@@ -14,10 +14,11 @@ export async function bench(url: string, flags: BenchFlags): Promise<Outcome<voi
   const report = await runBench({ ...options.value, onProgress: progress => line.show(progressText(progress)) })
   line.clear()
   if ('code' in report) return benchTrouble(report, options.value.proxy)
-  const failed = report.modes.flatMap(({ proxy }) => ('code' in proxy ? [proxy] : []))
+  const failed = report.modes.flatMap(mode => (mode.kind === 'failed' ? [mode] : []))
   if (failed.length < report.modes.length || flags.json) print(textOf(report, flags))
-  const [first] = failed
-  return first === undefined ? done(undefined) : benchTrouble(first, options.value.proxy)
+  // A proxy without UDP is a sound proxy: it is a trouble only for somebody who named the mode.
+  const first = failed.find(({ mode }) => mode !== 'udp' || flags.mode !== undefined)
+  return first === undefined ? done(undefined) : benchTrouble(first.failure, options.value.proxy)
 }
 
 function textOf(report: BenchReport, flags: BenchFlags): string {
@@ -26,5 +27,6 @@ function textOf(report: BenchReport, flags: BenchFlags): string {
 
 function progressText({ mode, way, round, rounds, perSecond }: Progress): string {
   const where = way === 'direct' ? 'no proxy' : 'proxy'
-  return `${mode}, round ${round} of ${rounds}, ${where}: ${rounded(perSecond)} ${MODES[mode].unit}/s`
+  const unit = mode === 'idle' || mode === 'stall' ? 'trips' : MODES[mode].unit
+  return `${mode}, round ${round} of ${rounds}, ${where}: ${rounded(perSecond)} ${unit}/s`
 }

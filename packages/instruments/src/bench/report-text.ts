@@ -1,18 +1,22 @@
 /** A report as a table for people. Knows nothing of how the figures were won. */
 import type { Failure } from '@socksmith/protocol'
+import type { HoldReport } from './hold.ts'
 import type { Percentiles } from './latencies.ts'
-import { MODES } from './mode.ts'
-import type { BenchReport, Figure, ModeReport } from './run.ts'
+import { MODES, type RateMode } from './mode.ts'
+import type { BenchReport, Figure, ModeReport, RateReport } from './report.ts'
 
-/** The table, and under it why a mode has no figure. Ends with a line end. */
+/** The table, under it what was held, and why a mode has no figure. Ends with a line end. */
 export function benchText(report: BenchReport): string {
-  const rows = report.modes.flatMap(rowsOf)
-  const shown = alignedTable([HEAD, ...rows])
-  const failed = report.modes.flatMap(({ mode, proxy }) =>
-    'code' in proxy ? [`${mode}: ${failureText(proxy)}\n`] : [],
-  )
-  const terms = `${report.rounds} rounds of ${report.seconds} s each way, medians; ratio: to no proxy; load on the ${report.engine} engine\n`
-  return `${report.proxy}\n\n${shown}\n${failed.join('')}${terms}`
+  const rates = report.modes.flatMap(mode => (mode.kind === 'rate' ? rowsOf(mode) : []))
+  const others = report.modes.flatMap(otherText)
+  const rounds = report.rounds === 1 ? 'one round' : `medians of ${report.rounds} rounds`
+  const terms = `${rounds} of ${report.seconds} s each way; ratio: to no proxy; load on the ${report.engine} engine`
+  const parts = [
+    report.proxy,
+    ...(rates.length === 0 ? [] : [`${alignedTable([HEAD, ...rates])}\n${terms}`]),
+    ...(others.length === 0 ? [] : [others.join('\n')]),
+  ]
+  return `${parts.join('\n\n')}\n`
 }
 
 /** A sentence for a failure, in the words of whoever told it. */
@@ -20,19 +24,21 @@ export function failureText({ code, detail, errno }: Failure): string {
   return detail ?? errno ?? code
 }
 
-const HEAD = ['', 'streams', 'a second', 'ratio', 'p50', 'p90', 'p99', 'p99.9', 'max ms', 'lost', 'CPU s']
+/** More digits than three would be noise: 4,358, 62.4, 0.123. */
+export function rounded(value: number): string {
+  return value.toLocaleString('en', value < 100 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 })
+}
 
-function rowsOf(report: ModeReport): readonly (readonly string[])[] {
-  const { mode, unit, direct, proxy, ratio } = report
-  const streams = String(report.streams)
-  const through = 'code' in proxy ? ['-'] : cellsOf(report, proxy, ratio)
+const HEAD = ['', 'streams', 'a second', 'ratio', 'p50 ms', 'p90', 'p99', 'p99.9', 'max', 'lost', 'CPU s']
+
+function rowsOf({ mode, unit, streams, direct, proxy, ratio }: RateReport): readonly (readonly string[])[] {
   return [
-    [`${mode}, ${unit}`, streams, ...through],
-    ['  no proxy', streams, ...cellsOf(report, direct)],
+    [`${mode}, ${unit}`, String(streams), ...cellsOf(mode, proxy, ratio)],
+    ['  no proxy', '', ...cellsOf(mode, direct)],
   ]
 }
 
-function cellsOf({ mode }: ModeReport, figure: Figure, ratio?: number): readonly string[] {
+function cellsOf(mode: RateMode, figure: Figure, ratio?: number): readonly string[] {
   const { cpuPer } = MODES[mode]
   const cpu = figure.cpuSecondsPerUnit
   return [
@@ -50,9 +56,28 @@ function latencyCells(latencies: Percentiles | undefined): readonly string[] {
   return [p50, p90, p99, p999, max].map(rounded)
 }
 
-/** More digits than three would be noise: 4,358, 62.4, 0.123. */
-export function rounded(value: number): string {
-  return value.toLocaleString('en', value < 100 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 })
+function otherText(report: ModeReport): readonly string[] {
+  if (report.kind === 'rate') return []
+  if (report.kind === 'failed') return [`${report.mode}: ${failureText(report.failure)}`]
+  return [`${report.mode}: ${holdText(report)}`]
+}
+
+function holdText({ tunnels, memory, answered, busy, source }: HoldReport): string {
+  const mib = (octets: number): string => `${rounded(octets / 2 ** 20)} MiB`
+  return [
+    `${rounded(tunnels)} tunnels`,
+    memory === undefined
+      ? 'memory not known (say --pid; it must be a process that you may look into)'
+      : `${rounded(memory.octetsPerTunnel)} octets of memory each (${mib(memory.beforeOctets)} before, ${mib(memory.withOctets)} with them)`,
+    ...(answered === undefined ? [] : [`${rounded(answered)} of them answered at the end`]),
+    ...(busy === undefined ? [] : [`${busy.streams} others meanwhile: ${rounded(busy.tripsPerSecond)} round trips/s`]),
+    ...(source === undefined
+      ? []
+      : [
+          `${rounded(source.octetsPerTunnel / 1_024)} KiB left each source`,
+          source.isPaused ? 'which then rested' : 'which did not rest',
+        ]),
+  ].join(', ')
 }
 
 // The first column to the left, figures to the right; a column without a figure is left out.

@@ -1,19 +1,25 @@
-/** A whole run: every mode, some rounds of it, without the proxy and with it in turns; and the medians. */
+/** A whole run: every mode, some rounds of it, without the proxy and with it in turns. */
 import { type Engine, selectEngine } from '@socksmith/engine'
 import type { Failure, IpAddress } from '@socksmith/protocol'
-import type { Percentiles } from './latencies.ts'
-import type { LoadSettings, Sample, Ways } from './load.ts'
-import { MODES, type ModeTerms, type RateMode } from './mode.ts'
+import { type HoldMode, hold } from './hold.ts'
+import type { LoadSettings, Sample, Stage, Ways } from './load.ts'
+import { DEFAULT_SETTINGS, HELD_TUNNELS, MODES, type Mode, type RateMode } from './mode.ts'
 import { cpuSeconds } from './process-tree.ts'
+import { type BenchReport, type ModeReport, figureOf } from './report.ts'
 import { type Target, startTarget } from './target.ts'
 import { type Route, openTunnel } from './tunnel.ts'
 import { type ProxyPlace, directWays, proxyWays } from './ways.ts'
 
 export interface BenchOptions {
   readonly proxy: ProxyPlace
-  readonly modes: readonly RateMode[]
+  readonly modes: readonly Mode[]
+  /** How often each figure is taken, each way. */
   readonly rounds: number
   readonly settings: Partial<LoadSettings>
+  /** Seconds for which `idle` and `stall` hold their tunnels. */
+  readonly holdSeconds: number
+  /** Tunnels that carry round trips while `idle` holds its own. */
+  readonly busy: number
   /** Processes whose use of processor and memory is told, with their children. */
   readonly pids: readonly number[]
   /** An address of this machine for the target. Default: loopback, of the proxy's family. */
@@ -24,7 +30,7 @@ export interface BenchOptions {
 }
 
 export interface Progress {
-  readonly mode: RateMode
+  readonly mode: Mode
   readonly way: 'direct' | 'proxy'
   /** From 1. */
   readonly round: number
@@ -32,41 +38,12 @@ export interface Progress {
   readonly perSecond: number
 }
 
-/** One way of one mode: medians of the rounds. */
-export interface Figure {
-  readonly perSecond: number
-  /** Milliseconds. */
-  readonly latencies?: Percentiles
-  /** Of all datagrams, 0 to 1. */
-  readonly lostShare?: number
-  /** Seconds of the processes' time for one unit. */
-  readonly cpuSecondsPerUnit?: number
-}
-
-export interface ModeReport {
-  readonly mode: RateMode
-  readonly unit: ModeTerms['unit']
-  readonly streams: number
-  readonly direct: Figure
-  readonly proxy: Figure | Failure
-  /** Proxy to direct. */
-  readonly ratio?: number
-}
-
-export interface BenchReport {
-  readonly proxy: string
-  /** Of the load and of the target. */
-  readonly engine: string
-  readonly rounds: number
-  readonly seconds: number
-  readonly modes: readonly ModeReport[]
-}
-
-const DEFAULTS: Omit<LoadSettings, 'streams'> = { seconds: 2, messageOctets: 64, datagramOctets: 512, window: 32 }
-
-/** Runs it all; a failure when not even a target or a way there can be had. */
+/**
+ * Runs it all. A failure when there is no target or no way to it, with the proxy or without; what only one mode cannot
+ * have stands in the report.
+ */
 export async function runBench(options: BenchOptions): Promise<BenchReport | Failure> {
-  const { proxy } = options
+  const { proxy, rounds, settings } = options
   const { engine } = selectEngine('auto')
   const target = await startTarget(options.targetAddress ?? loopbackLike(proxy.endpoint.address))
   if ('code' in target) return target
@@ -75,17 +52,33 @@ export async function runBench(options: BenchOptions): Promise<BenchReport | Fai
     if ('code' in ways) return ways
     const refused = await tryWay(engine, ways.echo)
     if (refused !== undefined) return refused
+    const ground: Ground = { engine, target, direct: directWays(target), proxied: ways }
     const modes: ModeReport[] = []
     for (const mode of options.modes) {
-      const report = await runMode(mode, options, directWays(target), ways, { engine, target })
+      const report =
+        mode === 'idle' || mode === 'stall'
+          ? await runHold(mode, options, ground)
+          : await runRate(mode, options, ground)
       if ('code' in report) return report
       modes.push(report)
     }
-    const { rounds, settings } = options
-    return { proxy: proxy.label, engine: engine.name, rounds, seconds: settings.seconds ?? DEFAULTS.seconds, modes }
+    return {
+      proxy: proxy.label,
+      engine: engine.name,
+      rounds,
+      seconds: settings.seconds ?? DEFAULT_SETTINGS.seconds,
+      modes,
+    }
   } finally {
     await target.close()
   }
+}
+
+interface Ground {
+  readonly engine: Engine
+  readonly target: Target
+  readonly direct: Ways
+  readonly proxied: Ways
 }
 
 /** One tunnel, so that a wrong password is told at once and not after a round of the other way. */
@@ -101,58 +94,43 @@ function loopbackLike({ type }: IpAddress): IpAddress {
   return { type, octets: Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0)) }
 }
 
-async function runMode(
-  mode: RateMode,
-  options: BenchOptions,
-  direct: Ways,
-  proxied: Ways,
-  ground: { readonly engine: Engine; readonly target: Target },
-): Promise<ModeReport | Failure> {
+async function runHold(mode: HoldMode, options: BenchOptions, ground: Ground): Promise<ModeReport> {
+  const settings = { ...DEFAULT_SETTINGS, streams: HELD_TUNNELS[mode], ...options.settings }
+  const stage = stageOf('proxy', settings, ground, (amount, seconds) =>
+    options.onProgress?.({ mode, way: 'proxy', round: 1, rounds: 1, perSecond: amount / seconds }),
+  )
+  const { pids, holdSeconds } = options
+  const busy = mode === 'idle' ? options.busy : 0
+  const report = await hold(stage, { mode, pids, holdMs: holdSeconds * 1_000, busy })
+  return 'code' in report ? { kind: 'failed', mode, failure: report } : { kind: 'hold', ...report }
+}
+
+async function runRate(mode: RateMode, options: BenchOptions, ground: Ground): Promise<ModeReport | Failure> {
   const { rounds, pids } = options
   const { load, unit, streams } = MODES[mode]
-  const settings = { ...DEFAULTS, streams, ...options.settings }
+  const settings = { ...DEFAULT_SETTINGS, streams, ...options.settings }
   const samples = { direct: [] as Sample[], proxy: [] as Sample[] }
   for (let round = 1; round <= rounds; round++) {
     for (const way of ['direct', 'proxy'] as const) {
-      const sample = await load({
-        ...ground,
-        settings,
-        ways: way === 'direct' ? direct : proxied,
-        onProgress: (amount, seconds) =>
-          options.onProgress?.({ mode, way, round, rounds, perSecond: amount / seconds }),
-        ...(way === 'proxy' && pids.length > 0 ? { cpuSeconds: () => cpuSeconds(pids) } : {}),
-      })
+      const stage = stageOf(way, settings, ground, (amount, seconds) =>
+        options.onProgress?.({ mode, way, round, rounds, perSecond: amount / seconds }),
+      )
+      const isMetered = way === 'proxy' && pids.length > 0
+      const sample = await load(isMetered ? { ...stage, cpuSeconds: () => cpuSeconds(pids) } : stage)
       if (!('code' in sample)) samples[way].push(sample)
-      else if (way === 'direct') return sample
-      else return { mode, unit, streams: settings.streams, direct: figureOf(samples.direct), proxy: sample }
+      else return way === 'direct' ? sample : { kind: 'failed', mode, failure: sample }
     }
   }
-  const [without, through] = [figureOf(samples.direct), figureOf(samples.proxy)]
-  const ratio = through.perSecond / without.perSecond
-  return { mode, unit, streams: settings.streams, direct: without, proxy: through, ratio }
+  const [direct, proxy] = [figureOf(samples.direct), figureOf(samples.proxy)]
+  const ratio = proxy.perSecond / direct.perSecond
+  return { kind: 'rate', mode, unit, streams: settings.streams, direct, proxy, ratio }
 }
 
-/** The medians of samples. */
-export function figureOf(samples: readonly Sample[]): Figure {
-  const latencies = samples.flatMap(sample => (sample.latencies === undefined ? [] : [sample.latencies.percentiles()]))
-  const lost = samples.flatMap(({ lost, amount }) => (lost === undefined ? [] : [lost / Math.max(1, lost + amount)]))
-  const cpu = samples.flatMap(({ cpuSeconds, amount }) => (cpuSeconds === undefined ? [] : [cpuSeconds / amount]))
-  return {
-    perSecond: median(samples.map(({ amount, seconds }) => amount / seconds)),
-    ...(latencies.length === 0 ? {} : { latencies: medianOfEach(latencies) }),
-    ...(lost.length === 0 ? {} : { lostShare: median(lost) }),
-    ...(cpu.length === 0 ? {} : { cpuSecondsPerUnit: median(cpu) }),
-  }
-}
-
-function medianOfEach(all: readonly Percentiles[]): Percentiles {
-  const of = (key: keyof Percentiles): number => median(all.map(one => one[key]))
-  return { p50: of('p50'), p90: of('p90'), p99: of('p99'), p999: of('p999'), max: Math.max(...all.map(one => one.max)) }
-}
-
-/** The middle one; of an even number, the mean of the two in the middle. 0 of none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const [low, high] = [sorted[(sorted.length - 1) >> 1] ?? 0, sorted[sorted.length >> 1] ?? 0]
-  return (low + high) / 2
+function stageOf(
+  way: Progress['way'],
+  settings: LoadSettings,
+  { engine, target, direct, proxied }: Ground,
+  onProgress: Stage['onProgress'],
+): Stage {
+  return { engine, target, settings, ways: way === 'direct' ? direct : proxied, onProgress }
 }

@@ -4,6 +4,10 @@ import { Worker } from 'node:worker_threads'
 import type { Failure, IpAddress } from '@socksmith/protocol'
 import type { TargetPorts } from './target-services.ts'
 
+const EXTENSION = import.meta.url.slice(-'.ts'.length)
+// A thread does not take over the hooks by which a checkout finds the sources of its packages.
+const EXEC_ARGV = EXTENSION === '.ts' ? [...process.execArgv, '--conditions=@socksmith/source'] : process.execArgv
+
 /** What the thread is told. */
 export interface TargetOrder {
   readonly address: IpAddress
@@ -30,8 +34,9 @@ export interface Target {
 export async function startTarget(address: IpAddress, engine: 'auto' | 'node' = 'auto'): Promise<Target | Failure> {
   const shared = new SharedArrayBuffer(Object.keys(COUNTS).length * BigInt64Array.BYTES_PER_ELEMENT)
   const order: TargetOrder = { address, engine, shared }
-  const worker = new Worker(new URL(import.meta.url.replace(/target(\.[jt]s)$/, 'target-worker$1')), {
+  const worker = new Worker(new URL(`target-worker${EXTENSION}`, import.meta.url), {
     workerData: order,
+    execArgv: EXEC_ARGV,
   })
   const [opened] = (await once(worker, 'message')) as [TargetPorts | Failure]
   if ('code' in opened) {

@@ -51,8 +51,12 @@ export async function openTunnels(
   })
   await Promise.all(openers)
   if (refused === undefined) return tunnels
-  resetAll(tunnels.filter(tunnel => tunnel !== undefined).map(({ connection }) => connection))
-  return refused
+  const opened = tunnels.filter(tunnel => tunnel !== undefined)
+  resetAll(opened.map(({ connection }) => connection))
+  if (opened.length === 0) return refused
+  // A limit of the proxy shows so: some tunnels are let in, and one more is not.
+  const detail = `${refused.detail ?? refused.code}; ${opened.length} of ${count} tunnels were open by then`
+  return { ...refused, detail }
 }
 
 /** Ends them by RST: a port in TIME-WAIT for each would soon be all there are. */

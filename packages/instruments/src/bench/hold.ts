@@ -1,0 +1,184 @@
+/**
+ * Tunnels that are held: idle ones, idle ones while others work, and ones whose reader has stalled; and the memory that
+ * each takes of the proxy. Before anything is compared, as many tunnels have been opened and closed once: what a program
+ * keeps for later is not what a tunnel takes.
+ */
+import { setTimeout } from 'node:timers/promises'
+import type { Connection, ConnectionReader } from '@socksmith/engine'
+import { type Failure, failure } from '@socksmith/protocol'
+import type { Percentiles } from './latencies.ts'
+import type { Stage } from './load.ts'
+import { roundTrip } from './load-round-trips.ts'
+import { pssOctets } from './process-tree.ts'
+import { type Route, SILENCE_MS } from './tunnel.ts'
+import { openTunnels, resetAll } from './tunnels.ts'
+
+/** `idle`: the tunnels do nothing. `stall`: their source sends without end, and nobody reads. */
+export const HOLD_MODES = ['idle', 'stall'] as const
+export type HoldMode = (typeof HOLD_MODES)[number]
+
+export interface HoldOptions {
+  readonly mode: HoldMode
+  /** Processes whose memory is told, with their children. */
+  readonly pids: readonly number[]
+  /** Milliseconds that the tunnels are held, once all are open and the memory is steady. */
+  readonly holdMs: number
+  /** Tunnels that carry round trips meanwhile. */
+  readonly busy: number
+}
+
+export interface HoldReport {
+  readonly mode: HoldMode
+  readonly tunnels: number
+  /** Of the processes; absent without any, or where they may not be asked. */
+  readonly memory?: { readonly beforeOctets: number; readonly withOctets: number; readonly octetsPerTunnel: number }
+  /** Idle tunnels that carried a message and its echo after the hold. */
+  readonly answered?: number
+  readonly busy?: { readonly streams: number; readonly tripsPerSecond: number; readonly latencies?: Percentiles }
+  /** Of stalled tunnels: what left the source of each, and whether it was at rest during the hold. */
+  readonly source?: { readonly octetsPerTunnel: number; readonly isPaused: boolean }
+}
+
+/** Descriptors of this process that are no tunnels. */
+const DESCRIPTORS_BESIDE = 100
+
+/** Opens `settings.streams` tunnels and holds them. */
+export async function hold(stage: Stage, options: HoldOptions): Promise<HoldReport | Failure> {
+  const { mode, pids } = options
+  const count = stage.settings.streams
+  const needed = (count + options.busy) * 2 + DESCRIPTORS_BESIDE
+  if (needed > stage.engine.descriptorsMax) {
+    const detail = `so many tunnels take ${needed} descriptors; this process may have ${stage.engine.descriptorsMax} (ulimit -n)`
+    return failure('too_busy', 'us', detail)
+  }
+  const route = mode === 'idle' ? stage.ways.echo : stage.ways.source
+  const warm = await openHeld(stage, stage.ways.echo, count)
+  if ('code' in warm) return warm
+  warm.end()
+  const before = await steadyMemory(pids)
+  const poured = stage.target.pouredOctets()
+  const held = await openHeld(stage, route, count)
+  if ('code' in held) return held
+  try {
+    if (mode === 'stall') await atRest(() => stage.target.pouredOctets())
+    const pouredAtRest = stage.target.pouredOctets()
+    const withThem = await steadyMemory(pids)
+    await setTimeout(options.holdMs)
+    const busy = options.busy === 0 ? undefined : await busyBeside(stage, options.busy)
+    if (busy !== undefined && 'code' in busy) return busy
+    const memory =
+      before === undefined || withThem === undefined
+        ? undefined
+        : { beforeOctets: before, withOctets: withThem, octetsPerTunnel: (withThem - before) / count }
+    return {
+      mode,
+      tunnels: count,
+      ...(memory === undefined ? {} : { memory }),
+      ...(busy === undefined ? {} : { busy }),
+      ...(mode === 'idle' ? { answered: await held.askAll() } : {}),
+      ...(mode === 'stall' ? { source: sourceOf(pouredAtRest - poured, stage, pouredAtRest, count) } : {}),
+    }
+  } finally {
+    held.end()
+  }
+}
+
+function sourceOf(octets: number, { target }: Stage, atRest: number, count: number): NonNullable<HoldReport['source']> {
+  return { octetsPerTunnel: octets / count, isPaused: target.pouredOctets() === atRest }
+}
+
+async function busyBeside(stage: Stage, streams: number): Promise<NonNullable<HoldReport['busy']> | Failure> {
+  const done = await roundTrip({ ...stage, settings: { ...stage.settings, streams } })
+  if ('code' in done) return done
+  const latencies = done.latencies?.percentiles()
+  return { streams, tripsPerSecond: done.amount / done.seconds, ...(latencies === undefined ? {} : { latencies }) }
+}
+
+interface Held {
+  /** Sends one octet through each and counts those that come back. */
+  askAll(): Promise<number>
+  end(): void
+}
+
+async function openHeld(stage: Stage, route: Route, count: number): Promise<Held | Failure> {
+  const readers = Array.from({ length: count }, () => new HeldReader())
+  const tunnels = await openTunnels(stage.engine, route, count, index => readers[index] as HeldReader)
+  if ('code' in tunnels) return tunnels
+  // A source is heard no more; an echo says nothing before it is asked.
+  for (const [index, { connection }] of tunnels.entries()) readers[index]?.hold(connection)
+  return {
+    async askAll() {
+      const answers = await Promise.all(readers.map(reader => reader.ask()))
+      return answers.filter(Boolean).length
+    },
+    end: () => resetAll(tunnels.map(({ connection }) => connection)),
+  }
+}
+
+const ASKED = 0x3f
+
+class HeldReader implements ConnectionReader {
+  #connection: Connection | undefined
+  #isGone = false
+  #resolve: ((came: boolean) => void) | undefined
+
+  hold(connection: Connection): void {
+    this.#connection = connection
+    connection.pause()
+  }
+
+  ask(): Promise<boolean> {
+    if (this.#isGone) return Promise.resolve(false)
+    return new Promise(resolve => {
+      const late = globalThis.setTimeout(() => resolve(false), SILENCE_MS)
+      this.#resolve = came => {
+        clearTimeout(late)
+        resolve(came)
+      }
+      this.#connection?.resume()
+      this.#connection?.write(Uint8Array.of(ASKED))
+    })
+  }
+
+  onOctets(octets: Uint8Array): void {
+    this.#resolve?.(octets.length === 1 && octets[0] === ASKED)
+  }
+
+  onEnd(): void {
+    this.onClose()
+  }
+
+  onClose(): void {
+    this.#isGone = true
+    this.#resolve?.(false)
+  }
+}
+
+/** Looks at the memory so often, so far apart, until it differs by less than one in two hundred. */
+const LOOK_EVERY_MS = 200
+const LOOKS_ALIKE = 4
+const LOOKS_MAX = 40
+const ALIKE = 0.005
+
+async function steadyMemory(pids: readonly number[]): Promise<number | undefined> {
+  if (pids.length === 0) return undefined
+  let [last, alike] = [0, 0]
+  for (let looks = 0; looks < LOOKS_MAX && alike < LOOKS_ALIKE; looks++) {
+    await setTimeout(LOOK_EVERY_MS)
+    const now = pssOctets(pids)
+    if (now === undefined) return undefined
+    alike = Math.abs(now - last) <= now * ALIKE ? alike + 1 : 0
+    last = now
+  }
+  return last
+}
+
+async function atRest(count: () => number): Promise<void> {
+  let [last, alike] = [-1, 0]
+  for (let looks = 0; looks < LOOKS_MAX && alike < LOOKS_ALIKE; looks++) {
+    await setTimeout(LOOK_EVERY_MS)
+    const now = count()
+    alike = now === last ? alike + 1 : 0
+    last = now
+  }
+}
