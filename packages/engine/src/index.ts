@@ -1,7 +1,10 @@
 /** The door of the package. */
 export * from './happy-eyeballs.ts'
 export { IdleWheel, type Idling } from './idle-wheel.ts'
-export { createLinuxEngine } from './linux/linux-engine.ts'
+export { type DescriptorLedger, createDescriptorLedger, reclaimDescriptors } from './linux/descriptor-ledger.ts'
+export { createLinuxEngine, recordDescriptors } from './linux/linux-engine.ts'
+export type { ListeningSocket } from './linux/listening-socket.ts'
+export { closeSharedListener, openSharedListener } from './linux/shared-listener.ts'
 export { createNodeEngine } from './node/node-engine.ts'
 export { systemClock } from './node/system-clock.ts'
 export { serverLookup, systemLookup } from './node/system-lookup.ts'

@@ -53,8 +53,8 @@ export interface Connection {
 export interface ListenOptions {
   readonly place: Place
   /**
-   * A socket that listens already (inherited, or shared with other threads); it stays open when the listener is closed,
-   * and `place` says what kind it is. Only where {@link Engine.canShareListeners}.
+   * A socket that listens already: inherited from whoever started the process, or shared with other threads. `place` says
+   * what kind it is. The portable engine takes it over; the Linux engine leaves it open when the listener is closed.
    */
   readonly descriptor?: number
   /** Length of the kernel's queue of connections not yet accepted. */

@@ -17,6 +17,7 @@ import { startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
+import type { Carried } from './session-record.ts'
 import { allowedEndpoints } from './target.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
@@ -53,6 +54,10 @@ class BindWork {
   abandon(): void {
     this.#stopListening()
     this.#relay?.close()
+  }
+
+  get carried(): Carried | undefined {
+    return this.#relay
   }
 
   async run(): Promise<void> {

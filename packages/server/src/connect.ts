@@ -3,6 +3,7 @@ import type { Connection, Dialing, Relay } from '@socksmith/engine'
 import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS } from '@socksmith/protocol'
 import { dialTarget } from './dial.ts'
 import type { Session } from './session.ts'
+import type { Carried } from './session-record.ts'
 import { allowedEndpoints } from './target.ts'
 
 export function serveConnect(session: Session, destination: Destination): void {
@@ -28,6 +29,10 @@ class ConnectWork {
     this.#isAbandoned = true
     this.#dialing?.cancel()
     this.#relay?.close()
+  }
+
+  get carried(): Carried | undefined {
+    return this.#relay
   }
 
   async run(destination: Destination): Promise<void> {

@@ -19,8 +19,8 @@ import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { ListenerOptions } from './options.ts'
-import type { SessionEnd } from './record.ts'
-import { type Carried, endOfRelay, sessionRecord } from './session-record.ts'
+import type { LiveSession, SessionEnd } from './record.ts'
+import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -29,6 +29,8 @@ export interface Work {
   onClientEnd?(): void
   /** The client is gone, or the server stops: give everything up. */
   abandon(): void
+  /** Octets carried so far; absent before there is something that carries. */
+  readonly carried?: Carried | undefined
 }
 
 export interface SessionOrigin {
@@ -99,8 +101,9 @@ export class Session implements ConnectionReader {
   }
 
   onClose(cause: CloseCause): void {
+    const carried = this.#work?.carried
     this.#work?.abandon()
-    this.#record(cause === 'reset' ? 'client-reset' : 'client-left')
+    this.#record(cause === 'reset' ? 'client-reset' : 'client-left', undefined, carried)
     this.closed()
   }
 
@@ -176,10 +179,16 @@ export class Session implements ConnectionReader {
     this.#onClosed()
   }
 
+  /** The session as it is now; `undefined` when its record has been made. */
+  live(): LiveSession | undefined {
+    return this.#isRecorded ? undefined : liveSession(this.#facts(this.#work?.carried))
+  }
+
   /** Ends the session now: the server stops. */
   stop(): void {
+    const carried = this.#work?.carried
     this.#work?.abandon()
-    this.#record('stopped')
+    this.#record('stopped', undefined, carried)
     this.connection.destroy()
     this.closed()
   }
@@ -269,18 +278,19 @@ export class Session implements ConnectionReader {
   #record(end: SessionEnd, cause?: Failure, carried?: Carried): void {
     if (this.#isRecorded) return
     this.#isRecorded = true
+    this.context.options.onSession?.(sessionRecord(this.#facts(carried), end, cause))
+  }
+
+  #facts(carried: Carried | undefined): SessionFacts {
     const { id, client, place, acceptedAtMs } = this.origin
     const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
-    const record = sessionRecord({
+    return {
       base: { id, client, listener: place, startedAtMs: this.#startedAtMs, durationMs },
       handshake: this.#handshake,
       request: this.#request,
       user: this.user,
       dialled: this.#dialled,
       carried,
-      end,
-      cause,
-    })
-    this.context.options.onSession?.(record)
+    }
   }
 }

@@ -15,11 +15,11 @@ import {
   plainAddress,
 } from '@socksmith/protocol'
 import { advertised } from './advertise.ts'
-import type { Release } from './admission.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
+import type { Carried } from './session-record.ts'
 import { allowedEndpoints } from './target.ts'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -41,7 +41,7 @@ class UdpWork implements Idling {
   readonly #session: Session
   readonly #association: UdpAssociation
   readonly #bucket: TokenBucket
-  readonly #release: Release | undefined
+  #isAdmitted: boolean
   readonly #verdicts = new Map<string, Failure | undefined>()
   readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
   readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
@@ -55,7 +55,7 @@ class UdpWork implements Idling {
   constructor(session: Session) {
     this.#session = session
     const { limits, engine, admission, options } = session.context
-    this.#release = admission.take('udpAssociations')
+    this.#isAdmitted = admission.take('udpAssociations')
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
@@ -65,10 +65,14 @@ class UdpWork implements Idling {
     this.#lastActivityMs = engine.clock.monotonicMs()
   }
 
+  get carried(): Carried {
+    return { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient }
+  }
+
   async open(): Promise<void> {
     const session = this.#session
     const { context, connection, origin } = session
-    if (this.#release === undefined) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
+    if (!this.#isAdmitted) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
     const address = connection.local.kind === 'ip' ? connection.local.endpoint.address : HOST_LOOPBACK
     const socket = await openInRange(context.options.udp?.ports, port =>
       context.engine.openDatagrams(
@@ -109,7 +113,7 @@ class UdpWork implements Idling {
   #end(end: SessionEnd): void {
     if (this.#isOver) return
     this.#close()
-    this.#session.finishWork(end, { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient })
+    this.#session.finishWork(end, this.carried)
   }
 
   #close(): void {
@@ -120,7 +124,8 @@ class UdpWork implements Idling {
     for (const socket of Object.values(this.#outside)) {
       void socket.then(opened => !('code' in opened) && opened.close())
     }
-    this.#release?.()
+    if (this.#isAdmitted) this.#session.context.admission.giveBack('udpAssociations')
+    this.#isAdmitted = false
   }
 
   #fromClient(octets: Uint8Array, from: Endpoint): void {

@@ -1,31 +1,25 @@
 /** `socksmith serve`: from the configuration to a running server, until a signal ends it. */
+import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
-import {
-  type Place,
-  type Resolver,
-  createCachingResolver,
-  selectEngine,
-  serverLookup,
-  systemClock,
-  systemLookup,
-} from '@socksmith/engine'
+import { type Engine, type Place, selectEngine } from '@socksmith/engine'
 import type { Failure } from '@socksmith/protocol'
-import { type Authenticate, type ServerOptions, createServer } from '@socksmith/server'
+import { DEFAULT_LIMITS } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type CompleteListener, completeListeners } from '../config/effective.ts'
 import { formatPlace } from '../config/place-text.ts'
-import { parseDuration } from '../config/quantities.ts'
+import { parseDuration, parseWorkers } from '../config/quantities.ts'
 import { toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
-import { eventText } from '../log/event-text.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
+import { buildServer, hasAnyUser } from '../serving/build-server.ts'
+import { showSessionsOnSignal } from '../serving/live-sessions.ts'
+import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
+import { startThread } from '../serving/start-thread.ts'
+import { startWorkerPool } from '../serving/worker-pool.ts'
 import { say } from '../terminal/say.ts'
-import { createAuthenticator } from '../users/authenticator.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
-import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
 import { type QuickUser, effectiveConfig } from './effective-config.ts'
-import { drain, stopSignal } from './stop.ts'
 
 /** Runs until SIGTERM or SIGINT and the end of the drain; a trouble when it cannot start. */
 export async function serve(command: Command): Promise<Outcome<void>> {
@@ -40,79 +34,73 @@ export async function serve(command: Command): Promise<Outcome<void>> {
 }
 
 async function run(config: Config, quickUsers: readonly QuickUser[], log: SessionLog): Promise<Outcome<void>> {
-  const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
-  const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message))
-  if (!configured.ok) return configured
-  const authenticate = await authenticatorOf(config, quickUsers, log)
-  if (!authenticate.ok) return authenticate
   const { engine, reason } = selectEngine(config.engine)
   if (engine === undefined) {
     return trouble(EXIT.UNAVAILABLE, `the Linux engine cannot run here: ${reason}; --engine auto takes another one`)
   }
   if (reason !== undefined) log.notice('engine', `the portable engine serves: ${reason}`)
-  const options: ServerOptions = {
-    ...configured.value,
-    engine,
-    resolver: resolverOf(config),
-    authenticate: authenticate.value,
-    onSession: record => log.session(record),
-    onEvent(event) {
-      const message = eventText(event)
-      if (message !== undefined) log.notice(event.kind, message)
-    },
-  }
-  const server = createServer(options)
+  const added = new Map<string, PasswordHash>()
+  for (const { name, password } of quickUsers) added.set(name, await hashPassword(password))
   const stopped = stopSignal()
-  const places = await server.start()
-  if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
-  say(
-    `socksmith ${version()} ready on ${placesText(places, completeListeners(config, hasUsers))}; engine ${engine.name}`,
-  )
+  const workers = workersOf(config, engine)
+  const serving =
+    workers > 0 ? await serveInWorkers(workers, config, added, log) : await serveHere(engine, config, added, log)
+  if (!serving.ok) return serving
+  const { places, server } = serving.value
+  const listeners = completeListeners(config, hasAnyUser(config, added))
+  const threads = workers === 0 ? '' : `, ${workers} ${workers === 1 ? 'worker' : 'workers'}`
+  say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
+  showSessionsOnSignal(server)
   await stopped
   await drain(server, parseDuration(config.drain) ?? 0)
   return done(undefined)
 }
 
-async function authenticatorOf(
-  config: Config,
-  quickUsers: readonly QuickUser[],
-  log: SessionLog,
-): Promise<Outcome<Authenticate>> {
-  const added = new Map<string, PasswordHash>()
-  for (const { name, password } of quickUsers) added.set(name, await hashPassword(password))
-  const { file } = config.users
-  const users = await openUserSource({
-    ...(file === undefined ? {} : { file }),
-    added,
-    onTrouble: message => log.notice('users', message),
-  })
-  return users.ok ? done(createAuthenticator({ users: users.value })) : users
+/** A server that runs, in whatever threads. */
+interface Serving {
+  readonly places: readonly Place[]
+  readonly server: RunningServer
 }
 
-// The system's look-up holds one of libuv's four threads each, and password hashing needs two of them.
-const SYSTEM_LOOKUPS_AT_ONCE = 2
-// DNS by ourselves costs no thread, only a socket and memory.
-const SERVER_LOOKUPS_AT_ONCE = 256
-// Neither way tells the record's own time to live; a minute is what dynamic names commonly ask for.
-const NAMES_KEPT_MS = 60_000
-// A name that was mistyped is asked for again at once; one that appears must not stay hidden.
-const FAILURES_KEPT_MS = 5_000
-// About 200 octets each.
-const NAMES_KEPT_MAX = 10_000
-// Under the usual time for a dial, so that a client gets a reply.
-const LOOKUP_MS = 10_000
+async function serveHere(
+  engine: Engine,
+  config: Config,
+  quickUsers: ReadonlyMap<string, PasswordHash>,
+  log: SessionLog,
+): Promise<Outcome<Serving>> {
+  const server = await buildServer(config, { engine, log, quickUsers, threads: 1 })
+  if (!server.ok) return server
+  const places = await server.value.start()
+  if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
+  return done({ places, server: server.value })
+}
 
-function resolverOf(config: Config): Resolver {
-  const { servers } = config.dns
-  return createCachingResolver({
-    lookup: servers.length === 0 ? systemLookup : serverLookup(servers),
-    clock: systemClock,
-    positiveTtlMs: NAMES_KEPT_MS,
-    negativeTtlMs: FAILURES_KEPT_MS,
-    entriesMax: NAMES_KEPT_MAX,
-    concurrentMax: servers.length === 0 ? SYSTEM_LOOKUPS_AT_ONCE : SERVER_LOOKUPS_AT_ONCE,
-    timeoutMs: LOOKUP_MS,
+async function serveInWorkers(
+  workers: number,
+  config: Config,
+  quickUsers: ReadonlyMap<string, PasswordHash>,
+  log: SessionLog,
+): Promise<Outcome<Serving>> {
+  const configured = toServerOptions(config, hasAnyUser(config, quickUsers), () => {})
+  if (!configured.ok) return configured
+  const { listeners, limits } = configured.value
+  const pool = await startWorkerPool(listeners, {
+    workers,
+    config,
+    quickUsers,
+    connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
+    log,
+    startThread,
   })
+  if ('code' in pool) return trouble(EXIT.UNAVAILABLE, startFailureText(pool))
+  return pool.ok ? done({ places: pool.value.places, server: pool.value }) : pool
+}
+
+// Only the Linux engine lets several threads accept from one socket.
+function workersOf(config: Config, engine: Engine): number {
+  if (engine.name !== 'linux') return 0
+  const workers = parseWorkers(config.workers) ?? 'auto'
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** `127.0.0.1:1080 (no password), unix:/run/socksmith.sock (password)`: the real places, and who may come. */

@@ -47,5 +47,7 @@ export interface Config {
   readonly log: { readonly format: LogFormat; readonly sessions: SessionDetail; readonly file?: string }
   readonly drain: string | number
   readonly engine: (typeof ENGINES)[number]
+  /** Threads; `auto` is one for each core. */
+  readonly workers: string | number
   readonly 'danger-open-proxy': boolean
 }

@@ -200,6 +200,15 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     choices: ENGINES,
   },
   {
+    name: 'workers',
+    path: ['workers'],
+    kind: 'text',
+    value: 'N',
+    group: HOW,
+    description:
+      'threads that serve, with the Linux engine (default auto: one for each core; 0: none but the main one)',
+  },
+  {
     name: 'drain',
     path: ['drain'],
     kind: 'text',

@@ -25,10 +25,15 @@ export interface LogSink {
   close(): Promise<void>
 }
 
+interface Chunk {
+  readonly octets: Buffer
+  readonly lines: number
+}
+
 export class LogWriter {
   readonly #sink: LogSink
   readonly #droppedLine: (count: number) => string
-  #queue: Buffer[] = []
+  #queue: Chunk[] = []
   #queuedOctets = 0
   #dropped = 0
   #pumping: Promise<void> | undefined
@@ -41,12 +46,17 @@ export class LogWriter {
 
   /** Takes one line without its end. Never waits and never throws. */
   line(text: string): void {
-    const octets = Buffer.from(`${text}\n`)
+    this.lines(`${text}\n`, 1)
+  }
+
+  /** Takes so many lines, each with its end. */
+  lines(text: string, count: number): void {
+    const octets = Buffer.from(text)
     if (this.#queuedOctets + octets.length > QUEUE_OCTETS_MAX) {
-      this.#dropped++
+      this.#dropped += count
       return
     }
-    this.#queue.push(octets)
+    this.#queue.push({ octets, lines: count })
     this.#queuedOctets += octets.length
     this.#pumping ??= this.#pump()
   }
@@ -66,9 +76,9 @@ export class LogWriter {
     while (this.#queue.length > 0) {
       const batch = this.#takeBatch()
       try {
-        await this.#sink.write(Buffer.concat(batch))
+        await this.#sink.write(Buffer.concat(batch.map(chunk => chunk.octets)))
       } catch {
-        this.#dropped += batch.length
+        for (const chunk of batch) this.#dropped += chunk.lines
         continue
       }
       this.#tellDropped()
@@ -76,12 +86,12 @@ export class LogWriter {
     this.#pumping = undefined
   }
 
-  #takeBatch(): readonly Buffer[] {
+  #takeBatch(): readonly Chunk[] {
     let octets = 0
     let count = 0
-    for (const line of this.#queue) {
-      if (count > 0 && octets + line.length > BATCH_OCTETS_MAX) break
-      octets += line.length
+    for (const chunk of this.#queue) {
+      if (count > 0 && octets + chunk.octets.length > BATCH_OCTETS_MAX) break
+      octets += chunk.octets.length
       count++
     }
     this.#queuedOctets -= octets
@@ -91,10 +101,10 @@ export class LogWriter {
   /** The sink takes lines again, so the gap is told at its end. */
   #tellDropped(): void {
     if (this.#dropped === 0) return
-    const line = Buffer.from(`${this.#droppedLine(this.#dropped)}\n`)
+    const octets = Buffer.from(`${this.#droppedLine(this.#dropped)}\n`)
     this.#dropped = 0
-    this.#queue.push(line)
-    this.#queuedOctets += line.length
+    this.#queue.push({ octets, lines: 1 })
+    this.#queuedOctets += octets.length
   }
 }
 

@@ -22,6 +22,8 @@ const WAITING_MAX = 1_000
 
 export interface AuthenticatorOptions {
   readonly users: UserSource
+  /** Threads that check logins in the same process. Default 1. */
+  readonly threads?: number
   /** Milliseconds that never go backwards. */
   readonly now?: () => number
   /** The costly comparison. */
@@ -39,6 +41,7 @@ class Authenticator {
   readonly #now: () => number
   readonly #verify: (password: Secret, hash: PasswordHash) => Promise<boolean>
   readonly #unknown = unknowableHash()
+  readonly #hashesMax: number
   readonly #key = randomBytes(32)
   /** Until when a login is known to be right, by its digest, oldest first. */
   readonly #remembered = new Map<string, { readonly user: string; readonly untilMs: number }>()
@@ -51,6 +54,7 @@ class Authenticator {
     this.#source = options.users
     this.#now = options.now ?? (() => performance.now())
     this.#verify = options.verify ?? verifyPassword
+    this.#hashesMax = Math.max(1, Math.floor(HASHES_AT_ONCE / (options.threads ?? 1)))
   }
 
   async check(credentials: Credentials): Promise<string | undefined> {
@@ -90,7 +94,7 @@ class Authenticator {
     const password = new Secret(Uint8Array.from(credentials.password))
     const user = utf8Text(credentials.username)
     const hash = user === undefined ? undefined : users.get(user)
-    if (this.#hashes >= HASHES_AT_ONCE) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    if (this.#hashes >= this.#hashesMax) await new Promise<void>(resolve => this.#waiting.push(resolve))
     else this.#hashes++
     try {
       const right = await this.#verify(password, hash ?? this.#unknown)

@@ -180,6 +180,7 @@ export class LinuxConnection implements Connection, Watched, Task {
   handOver(): NodeConnection {
     const { fd, local, remote } = this
     this.#loop.forget(fd, true)
+    this.#loop.calls.disown(fd)
     this.fd = -1
     const socket = new Socket({ fd, allowHalfOpen: true, pauseOnCreate: true } as SocketConstructorOpts)
     const successor = new NodeConnection(socket, { local, remote })

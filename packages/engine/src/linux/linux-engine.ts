@@ -8,6 +8,7 @@ import { createNodeEngine } from '../node/node-engine.ts'
 import { systemClock } from '../node/system-clock.ts'
 import type { Clock, Connection, Engine, Relay, RelayOptions } from '../ports.ts'
 import { DatagramBatch } from './datagram-batch.ts'
+import { type DescriptorLedger, recordedCalls } from './descriptor-ledger.ts'
 import { EventLoop } from './event-loop.ts'
 import { LinuxConnection } from './linux-connection.ts'
 import { openDatagrams } from './linux-datagrams.ts'
@@ -34,6 +35,15 @@ export function createLinuxEngine(
   if (loaded.kind === 'missing') return { reason: loaded.reason }
   ground ??= openGround(loaded.calls)
   return { engine: engineOn(ground, clock) }
+}
+
+/**
+ * From now on the descriptors that this thread opens are noted in `ledger` as those of `thread`, so that another one can
+ * close them when this one dies. To be called before the first engine is made.
+ */
+export function recordDescriptors(ledger: DescriptorLedger, thread: number): void {
+  const loaded = loadSystemCalls()
+  if (loaded.kind === 'loaded') ground = openGround(recordedCalls(loaded.calls, ledger, thread))
 }
 
 function openGround(calls: SystemCalls): Ground {

@@ -2,7 +2,6 @@
  * Accepts connections from a listening socket of this thread's event loop. A pause, and a lack of descriptors, leave the
  * newcomers in the kernel's queue. The socket may be shared with other threads: then one of them is woken.
  */
-import { unlinkSync } from 'node:fs'
 import type { Failure } from '@socksmith/protocol'
 import { ACCEPT_RESERVE, DESCRIPTORS_MAX, OUT_OF_DESCRIPTORS } from '../node/descriptors.ts'
 import { NAMELESS_UNIX } from '../node/place.ts'
@@ -23,7 +22,7 @@ import {
 } from './abi.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
-import { type ListeningSocket, openListeningSocket, placeOfSocket } from './listening-socket.ts'
+import { type ListeningSocket, openListeningSocket, placeOfSocket, removeSocketFile } from './listening-socket.ts'
 import { readEndpoint, SOCKET_ADDRESS_OCTETS } from './socket-address.ts'
 import { errnoName } from './system-calls.ts'
 
@@ -99,7 +98,7 @@ class LinuxListener implements Listener, Watched {
     this.#unregister()
     if (this.#isShared) return Promise.resolve()
     this.#loop.calls.close(this.#fd)
-    if (this.place.kind === 'unix') removeFile(this.place.path)
+    removeSocketFile(this.place)
     return Promise.resolve()
   }
 
@@ -182,12 +181,4 @@ class LinuxListener implements Listener, Watched {
 
 function isWildcard(place: Place): boolean {
   return place.kind === 'ip' && place.endpoint.address.octets.every(octet => octet === 0)
-}
-
-function removeFile(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch {
-    // Somebody has removed it: that is what was wanted.
-  }
 }

@@ -1,5 +1,5 @@
 /** Opens a listening socket: TCP or Unix. Answers a descriptor; accepts nothing. */
-import { chmodSync } from 'node:fs'
+import { chmodSync, unlinkSync } from 'node:fs'
 import type { Failure } from '@socksmith/protocol'
 import { removeDeadSocket } from '../node/dead-socket.ts'
 import { errnoFailure } from '../node/system-failure.ts'
@@ -43,6 +43,16 @@ export function placeOfSocket(calls: SystemCalls, fd: number, place: Place): Pla
   const length = Buffer.from(Uint32Array.of(name.length).buffer)
   const endpoint = calls.getsockname(fd, name, length) < 0 ? undefined : readEndpoint(name, 0)
   return endpoint ? { kind: 'ip', endpoint } : place
+}
+
+/** Removes the file of a Unix socket that is closed. */
+export function removeSocketFile(place: Place): void {
+  if (place.kind !== 'unix') return
+  try {
+    unlinkSync(place.path)
+  } catch {
+    // Somebody has removed it: that is what was wanted.
+  }
 }
 
 function open(calls: SystemCalls, options: ListenOptions): ListeningSocket | Failure {

@@ -38,6 +38,8 @@ export interface SystemCalls {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number
   shutdown(fd: number, how: number): number
   close(fd: number): number
+  /** The descriptor has a new owner in this process, who will close it. */
+  disown(fd: number): void
   recv(fd: number, octets: Uint8Array, length: number, flags: number): number
   send(fd: number, octets: Uint8Array, length: number, flags: number): number
   recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number
@@ -112,6 +114,7 @@ function bindAll(koffi: typeof Koffi): SystemCalls {
     setsockopt: bind('int setsockopt(int, int, int, const void *, uint32_t)'),
     shutdown: bind('int shutdown(int, int)'),
     close: bind('int close(int)'),
+    disown: () => {},
     // ssize_t and size_t: 64 bits on both machines, and no length here needs more than 31 of them.
     recv: bind('int64_t recv(int, void *, int64_t, int)'),
     send: bind('int64_t send(int, const void *, int64_t, int)'),

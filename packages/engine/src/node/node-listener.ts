@@ -119,7 +119,8 @@ function open(options: ListenOptions): Promise<Opened> {
   return promise
 }
 
-function nodeOptions({ place, backlog, dualStack }: ListenOptions): NodeListenOptions {
+function nodeOptions({ place, backlog, dualStack, descriptor }: ListenOptions): NodeListenOptions & { fd?: number } {
+  if (descriptor !== undefined) return { fd: descriptor, backlog, exclusive: true }
   // `exclusive`: a program that forks with node:cluster gets what it asked for, not a socket of its parent.
   if (place.kind === 'unix') return { path: place.path, backlog, exclusive: true }
   const { address, port } = place.endpoint

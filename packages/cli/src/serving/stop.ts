@@ -1,7 +1,16 @@
 /** The end of a server: the first signal lets sessions finish up to a deadline, the second ends at once. */
 import { constants } from 'node:os'
-import type { Server } from '@socksmith/server'
+import type { LiveSession } from '@socksmith/server'
 import { say } from '../terminal/say.ts'
+
+/** What serves: one server, or several as one. */
+export interface RunningServer {
+  /** Client connections that are not yet closed. */
+  readonly sessionCount: number
+  sessions(): Promise<readonly LiveSession[]> | readonly LiveSession[]
+  /** No new connections from now on; ends what is left at the deadline, and answers how many. */
+  stop(options: { readonly deadlineMs: number }): Promise<number>
+}
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 type StopSignal = (typeof SIGNALS)[number]
@@ -26,7 +35,7 @@ export function stopSignal(): Promise<void> {
 }
 
 /** Lets the sessions finish, `drainMs` at most, and says what becomes of them. */
-export async function drain(server: Server, drainMs: number): Promise<void> {
+export async function drain(server: RunningServer, drainMs: number): Promise<void> {
   const { sessionCount } = server
   // First the port is closed, then it is said.
   const stopped = server.stop({ deadlineMs: drainMs })
