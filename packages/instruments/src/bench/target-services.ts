@@ -29,13 +29,21 @@ const BACKLOG = 4_096
 /** Chunks for one stream in one go, until the others have their turn. */
 const CHUNKS_A_TURN = 16
 
+/** A running target. */
+export interface TargetServices {
+  readonly ports: TargetPorts
+  /** Ends all streams and gives everything back. */
+  close(): Promise<void>
+}
+
 /** Opens everything on free ports of `address`. */
 export async function openTarget(
   engine: Engine,
   address: IpAddress,
   counts: TargetCounts,
-): Promise<TargetPorts | Failure> {
-  const services = [sourceOf(counts), sinkOf(counts), echo]
+): Promise<TargetServices | Failure> {
+  const streams = new Set<Silent>()
+  const services = [sourceOf(streams, counts), sinkOf(streams, counts), echoOf(streams)]
   const listeners: Listener[] = []
   for (const onConnection of services) {
     const place = { kind: 'ip', endpoint: { address, port: 0 } } as const
@@ -46,18 +54,31 @@ export async function openTarget(
   }
   const datagrams = await openEcho(engine, address)
   if ('code' in datagrams) return datagrams
-  const [source = 0, sink = 0, echoPort = 0] = listeners.map(({ place }) =>
-    place.kind === 'ip' ? place.endpoint.port : 0,
-  )
-  return { source, sink, echo: echoPort, datagrams: datagrams.local.port }
+  const [source = 0, sink = 0, echo = 0] = listeners.map(portOf)
+  return {
+    ports: { source, sink, echo, datagrams: datagrams.local.port },
+    async close() {
+      await Promise.all(listeners.map(listener => listener.close()))
+      datagrams.close()
+      for (const { connection } of streams) connection.reset()
+    },
+  }
+}
+
+function portOf({ place }: Listener): number {
+  return place.kind === 'ip' ? place.endpoint.port : 0
 }
 
 /** Reads nothing of use. FIN is answered by RST: a port in TIME-WAIT for each tunnel would soon be all there are. */
 class Silent implements ConnectionReader {
   readonly connection: Connection
+  readonly #streams: Set<Silent>
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, streams: Set<Silent>) {
     this.connection = connection
+    this.#streams = streams
+    streams.add(this)
+    connection.read(this)
   }
 
   onOctets(_octets: Uint8Array): void {}
@@ -66,15 +87,19 @@ class Silent implements ConnectionReader {
     this.connection.reset()
   }
 
-  onClose(): void {}
+  onClose(): void {
+    this.#streams.delete(this)
+  }
 }
 
-function sourceOf(counts: TargetCounts): (connection: Connection) => void {
+type Service = (connection: Connection) => void
+
+function sourceOf(streams: Set<Silent>, counts: TargetCounts): Service {
   let total = 0
   return connection => {
-    let isOpen = true
+    const stream = new Silent(connection, streams)
     const pour = (): void => {
-      if (!isOpen) return
+      if (!streams.has(stream)) return
       for (let i = 0; i < CHUNKS_A_TURN && connection.unsentOctets === 0; i++) {
         connection.write(CHUNK)
         total += CHUNK.length
@@ -83,39 +108,33 @@ function sourceOf(counts: TargetCounts): (connection: Connection) => void {
       if (connection.unsentOctets > 0) connection.onceSent(pour)
       else setImmediate(pour)
     }
-    const reader = new Silent(connection)
-    reader.onClose = () => (isOpen = false)
-    connection.read(reader)
     pour()
   }
 }
 
-function sinkOf(counts: TargetCounts): (connection: Connection) => void {
+function sinkOf(streams: Set<Silent>, counts: TargetCounts): Service {
   let total = 0
   return connection => {
-    const reader = new Silent(connection)
     const pattern = new PatternReader()
-    reader.onOctets = octets => {
+    new Silent(connection, streams).onOctets = octets => {
       if (!pattern.take(octets)) counts.onDamage()
       total += octets.length
       counts.onSunk(total)
     }
-    connection.read(reader)
   }
 }
 
-let scratch = new Uint8Array(0)
-
-function echo(connection: Connection): void {
-  const reader = new Silent(connection)
-  reader.onOctets = octets => {
-    // What was read is the engine's, and what is written becomes the engine's until the kernel has it.
-    if (scratch.length < octets.length) scratch = new Uint8Array(Math.max(octets.length, CHUNK.length))
-    scratch.set(octets)
-    connection.write(scratch.subarray(0, octets.length))
-    if (connection.unsentOctets > 0) scratch = new Uint8Array(0)
+function echoOf(streams: Set<Silent>): Service {
+  let scratch = new Uint8Array(CHUNK.length)
+  return connection => {
+    new Silent(connection, streams).onOctets = octets => {
+      // What was read is the engine's, and what is written becomes the engine's until the kernel has it.
+      if (scratch.length < octets.length) scratch = new Uint8Array(CHUNK.length)
+      scratch.set(octets)
+      connection.write(scratch.subarray(0, octets.length))
+      if (connection.unsentOctets > 0) scratch = new Uint8Array(CHUNK.length)
+    }
   }
-  connection.read(reader)
 }
 
 async function openEcho(engine: Engine, address: IpAddress): Promise<DatagramSocket | Failure> {

@@ -12,4 +12,8 @@ const opened = await openTarget(selectEngine(engine).engine, address, {
   onDamage: () => void Atomics.add(counts, COUNTS.damaged, 1n),
 })
 // oxlint-disable-next-line unicorn/require-post-message-target-origin
-parentPort?.postMessage(opened)
+parentPort?.postMessage('code' in opened ? opened : opened.ports)
+// To be terminated from outside is no way: the engine would be called once more in a thread that is no more.
+parentPort?.once('message', () => {
+  if (!('code' in opened)) void opened.close()
+})

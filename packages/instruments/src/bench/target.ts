@@ -39,8 +39,14 @@ export async function startTarget(address: IpAddress, engine: 'auto' | 'node' = 
     execArgv: EXEC_ARGV,
   })
   const [opened] = (await once(worker, 'message')) as [TargetPorts | Failure]
+  const close = async (): Promise<void> => {
+    const ended = once(worker, 'exit')
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    worker.postMessage('close')
+    await ended
+  }
   if ('code' in opened) {
-    await worker.terminate()
+    await close()
     return opened
   }
   const counts = new BigInt64Array(shared)
@@ -51,8 +57,6 @@ export async function startTarget(address: IpAddress, engine: 'auto' | 'node' = 
     sunkOctets: () => count(COUNTS.sunk),
     pouredOctets: () => count(COUNTS.poured),
     damages: () => count(COUNTS.damaged),
-    async close() {
-      await worker.terminate()
-    },
+    close,
   }
 }
