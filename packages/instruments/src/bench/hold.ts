@@ -25,6 +25,8 @@ export interface HoldOptions {
   readonly holdMs: number
   /** Tunnels that carry round trips meanwhile. */
   readonly busy: number
+  /** Milliseconds between two looks at the memory, which must be alike some times. Default 200. */
+  readonly lookEveryMs?: number
 }
 
 export interface HoldReport {
@@ -44,7 +46,7 @@ const DESCRIPTORS_BESIDE = 100
 
 /** Opens `settings.streams` tunnels and holds them. */
 export async function hold(stage: Stage, options: HoldOptions): Promise<HoldReport | Failure> {
-  const { mode, pids } = options
+  const { mode, pids, lookEveryMs } = options
   const count = stage.settings.streams
   const needed = (count + options.busy) * 2 + DESCRIPTORS_BESIDE
   if (needed > stage.engine.descriptorsMax) {
@@ -55,14 +57,14 @@ export async function hold(stage: Stage, options: HoldOptions): Promise<HoldRepo
   const warm = await openHeld(stage, stage.ways.echo, count)
   if ('code' in warm) return warm
   warm.end()
-  const before = await steadyMemory(pids)
+  const before = await steadyMemory(pids, lookEveryMs)
   const poured = stage.target.pouredOctets()
   const held = await openHeld(stage, route, count)
   if ('code' in held) return held
   try {
-    if (mode === 'stall') await atRest(() => stage.target.pouredOctets())
+    if (mode === 'stall') await atRest(() => stage.target.pouredOctets(), lookEveryMs)
     const pouredAtRest = stage.target.pouredOctets()
-    const withThem = await steadyMemory(pids)
+    const withThem = await steadyMemory(pids, lookEveryMs)
     await setTimeout(options.holdMs)
     const busy = options.busy === 0 ? undefined : await busyBeside(stage, options.busy)
     if (busy !== undefined && 'code' in busy) return busy
@@ -160,11 +162,12 @@ const LOOKS_ALIKE = 4
 const LOOKS_MAX = 40
 const ALIKE = 0.005
 
-async function steadyMemory(pids: readonly number[]): Promise<number | undefined> {
+/** Octets of the processes, once they hardly change any more; `undefined` without any, or where they may not be asked. */
+export async function steadyMemory(pids: readonly number[], lookEveryMs = LOOK_EVERY_MS): Promise<number | undefined> {
   if (pids.length === 0) return undefined
   let [last, alike] = [0, 0]
   for (let looks = 0; looks < LOOKS_MAX && alike < LOOKS_ALIKE; looks++) {
-    await setTimeout(LOOK_EVERY_MS)
+    await setTimeout(lookEveryMs)
     const now = pssOctets(pids)
     if (now === undefined) return undefined
     alike = Math.abs(now - last) <= now * ALIKE ? alike + 1 : 0
@@ -173,10 +176,10 @@ async function steadyMemory(pids: readonly number[]): Promise<number | undefined
   return last
 }
 
-async function atRest(count: () => number): Promise<void> {
+async function atRest(count: () => number, lookEveryMs = LOOK_EVERY_MS): Promise<void> {
   let [last, alike] = [-1, 0]
   for (let looks = 0; looks < LOOKS_MAX && alike < LOOKS_ALIKE; looks++) {
-    await setTimeout(LOOK_EVERY_MS)
+    await setTimeout(lookEveryMs)
     const now = count()
     alike = now === last ? alike + 1 : 0
     last = now
