@@ -46,8 +46,7 @@ suite('the packages', () => {
     assert.equal(packed.length, (await packageFolders()).length)
     for (const { name, files } of packed) {
       const paths = files.map(({ path }) => path)
-      const door = name === 'socksmith' ? 'main' : 'index'
-      for (const path of ['README.md', 'package.json', `dist/${door}.js`, `dist/${door}.d.ts`]) {
+      for (const path of ['README.md', 'package.json', ...(await doorsOf(join(folder.path, 'tree'), name))]) {
         assert.ok(paths.includes(path), `${name} has no ${path}`)
       }
       assert.deepEqual(
@@ -164,6 +163,19 @@ async function writeExamples(home: string): Promise<void> {
     assert.ok(example, `the README of ${library} has no example`)
     await writeFile(join(home, `${library}.example.ts`), example)
   }
+}
+
+/** What its package.json says that it has to import. */
+async function doorsOf(tree: string, name: string): Promise<readonly string[]> {
+  if (name === 'socksmith') return ['dist/main.js', 'dist/main.d.ts']
+  const path = join(tree, 'packages', name.replace('@socksmith/', ''), 'package.json')
+  const { exports } = JSON.parse(await readFile(path, 'utf8')) as { readonly exports: Readonly<Record<string, Door>> }
+  return Object.values(exports).flatMap(({ types, default: script }) => [types, script].map(door => door.slice(2)))
+}
+
+interface Door {
+  readonly types: string
+  readonly default: string
 }
 
 function npm(cwd: string, ...args: readonly string[]): string {

@@ -3,6 +3,7 @@ import {
   type BenchOptions,
   type ProxyPlace,
   ALL_MODES,
+  DATAGRAM_OCTETS_MIN,
   type Mode,
   RATE_MODES,
   findProxy,
@@ -47,7 +48,7 @@ const NUMBERS: { readonly [F in NumberFlag]: Range } = {
   rounds: { flag: '--rounds', least: 1, most: 1_000, isWhole: true },
   messageOctets: { flag: '--message-octets', least: 1, most: 65_536, isWhole: true },
   // A datagram of IPv4 carries 65,507 octets; the header of SOCKS takes up to 22 of them.
-  datagramOctets: { flag: '--datagram-octets', least: 16, most: 65_485, isWhole: true },
+  datagramOctets: { flag: '--datagram-octets', least: DATAGRAM_OCTETS_MIN, most: 65_485, isWhole: true },
   hold: { flag: '--hold', least: 0, most: 86_400, isWhole: false },
   busy: { flag: '--busy', least: 0, most: 500_000, isWhole: true },
   window: { flag: '--window', least: 1, most: 4_096, isWhole: true },

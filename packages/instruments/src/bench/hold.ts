@@ -163,7 +163,10 @@ const LOOKS_MAX = 40
 const ALIKE = 0.005
 
 /** Octets of the processes, once they hardly change any more; `undefined` without any, or where they may not be asked. */
-export async function steadyMemory(pids: readonly number[], lookEveryMs = LOOK_EVERY_MS): Promise<number | undefined> {
+export async function steadyMemory(
+  pids: readonly number[],
+  lookEveryMs: number = LOOK_EVERY_MS,
+): Promise<number | undefined> {
   if (pids.length === 0) return undefined
   let [last, alike] = [0, 0]
   for (let looks = 0; looks < LOOKS_MAX && alike < LOOKS_ALIKE; looks++) {
@@ -176,7 +179,7 @@ export async function steadyMemory(pids: readonly number[], lookEveryMs = LOOK_E
   return last
 }
 
-async function atRest(count: () => number, lookEveryMs = LOOK_EVERY_MS): Promise<void> {
+async function atRest(count: () => number, lookEveryMs: number = LOOK_EVERY_MS): Promise<void> {
   let [last, alike] = [-1, 0]
   for (let looks = 0; looks < LOOKS_MAX && alike < LOOKS_ALIKE; looks++) {
     await setTimeout(lookEveryMs)

@@ -1,4 +1,5 @@
 /** The door of the load generator. */
+export { DATAGRAM_OCTETS_MIN } from './association.ts'
 export * from './hold.ts'
 export * from './latencies.ts'
 export type { Load, LoadSettings, Sample, Stage, Ways } from './load.ts'

@@ -6,7 +6,7 @@ import type { TargetPorts } from './target-services.ts'
 
 const EXTENSION = import.meta.url.slice(-'.ts'.length)
 // A thread does not take over the hooks by which a checkout finds the sources of its packages.
-const EXEC_ARGV = EXTENSION === '.ts' ? [...process.execArgv, '--conditions=@socksmith/source'] : process.execArgv
+const EXEC_ARGV = EXTENSION === '.ts' ? { execArgv: ['--conditions=@socksmith/source'] } : {}
 
 /** What the thread is told. */
 export interface TargetOrder {
@@ -36,7 +36,7 @@ export async function startTarget(address: IpAddress, engine: 'auto' | 'node' = 
   const order: TargetOrder = { address, engine, shared }
   const worker = new Worker(new URL(`target-worker${EXTENSION}`, import.meta.url), {
     workerData: order,
-    execArgv: EXEC_ARGV,
+    ...EXEC_ARGV,
   })
   const [opened] = (await once(worker, 'message')) as [TargetPorts | Failure]
   const close = async (): Promise<void> => {
