@@ -144,6 +144,7 @@ class Comparison {
       pids: running.pids,
       holdMs: 0,
       busy: Math.min(measure.busy, heldMax),
+      ...(measure.isOurs ? { warmUpsMax: 0 } : {}),
       ...(isShort ? { lookEveryMs: SHORT_LOOK_MS } : {}),
     })
     if ('code' in report) this.results.failures.push(`${measure.key}, ${running.program.key}: ${failureText(report)}`)

@@ -18,7 +18,7 @@ export interface HoldMeasure {
   readonly mode: HoldMode
   readonly tunnels: number
   readonly busy: number
-  /** Only of ours. */
+  /** Only of ours, and from a fresh start: what the process takes in all, and not each tunnel of it. */
   readonly isOurs: boolean
 }
 

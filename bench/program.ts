@@ -1,7 +1,7 @@
 /** One SOCKS server as child processes of this one: started on loopback, waited for, ended. Knows none by name. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -55,6 +55,12 @@ export function isInstalled({ needs }: Program): boolean {
 const START_MS = 10_000
 const END_MS = 5_000
 let starts = 0
+const alive = new Set<ChildProcess>()
+
+/** Ends everything that was started, at once: for a signal. */
+export function killAll(): void {
+  for (const child of alive) child.kill('SIGKILL')
+}
 
 /** Starts it and waits until it listens; throws when it does not. Its files go below `parent`. */
 export async function start(program: Program, parent: string, credentials?: Credentials): Promise<Running> {
@@ -74,8 +80,12 @@ export async function start(program: Program, parent: string, credentials?: Cred
   }
   const output = openSync(join(folder, 'output'), 'a')
   for (const { command, args } of commands) {
-    children.push(spawn(command, args, { stdio: ['ignore', output, output] }))
+    const child = spawn(command, args, { stdio: ['ignore', output, output] })
+    alive.add(child)
+    child.on('close', () => alive.delete(child))
+    children.push(child)
   }
+  closeSync(output)
   if (await isListening(children, port)) return { ...running, pids: children.map(({ pid }) => pid ?? 0) }
   await running.end()
   throw new Error(`${program.name} does not listen on 127.0.0.1:${port}; see ${folder}`)

@@ -1,7 +1,7 @@
 /** The figures as tables, and as the page of the documentation. Knows nothing of how they were won. */
 import { arch, cpus, release, totalmem, type } from 'node:os'
 import { type Figure, MODES, rounded } from '@socksmith/instruments/bench'
-import { verdicts } from './demands.ts'
+import { crowdOctets, verdicts } from './demands.ts'
 import { type RateMeasure, RATES } from './measures.ts'
 import type { Program } from './program.ts'
 import { CEILING, type Results } from './results.ts'
@@ -105,12 +105,19 @@ function costTable(results: Results, programs: readonly Program[]): string {
       ...rates.map(rate => cpu(rate, key)),
       rest === undefined ? '-' : rounded(rest / MIB),
       shown(idle?.memory?.octetsPerTunnel),
+      shown(idle?.memory?.octetsPerTunnelFromFresh),
       shown(stall?.memory && stall.memory.octetsPerTunnel / KIB),
-      shown(crowd?.memory && crowd.memory.withOctets / MIB),
+      shown(crowd && crowdOctets(crowd) / MIB),
     ]
   }
   const heads = rates.map(({ title, mode }) => `${withoutUnit(title)}: CPU ms per ${MODES[mode].cpuPer.name}`)
-  const memory = ['idle process, MiB', 'idle tunnel, octets', 'stalled reader, KiB', '9,000 idle and 500 busy, MiB']
+  const memory = [
+    'idle process, MiB',
+    'idle tunnel, octets',
+    'the same from a fresh start',
+    'stalled reader, KiB',
+    '9,000 idle and 500 busy, MiB',
+  ]
   return markdownTable([['', ...heads, ...memory], ...programs.map(row)])
 }
 
@@ -155,19 +162,23 @@ export interface Conditions {
   readonly seconds: number
   readonly rounds: number
   readonly programs: readonly Program[]
+  /** Processes that wanted to run in the minute before. */
+  readonly load: number
   /** Name and version of each foreign program, as the system's packages tell. */
   readonly versions: readonly string[]
 }
 
 /** docs/benchmarks.md. */
-export function page(results: Results, { command, seconds, rounds, programs, versions }: Conditions): string {
+export function page(results: Results, { command, seconds, rounds, programs, load, versions }: Conditions): string {
   const processors = cpus()
+  // Others at work on the machine make a figure worth little, and a reader should know.
   const machine = [
     `${processors.length} × ${processors[0]?.model.trim() ?? arch()}`,
     `${Math.round(totalmem() / 2 ** 30)} GiB`,
     `${type()} ${release()}`,
     `Node ${process.versions.node}`,
     ...versions,
+    `load average before the run ${load.toFixed(1)}`,
   ]
   return `# Benchmarks
 
@@ -185,7 +196,8 @@ time from the proxy; so does the proxy from them, and the ceiling is theirs.
 Each rate is the median of ${rounds} rounds of ${seconds} s. In a round every measurement is taken for all programs, one
 after the other, and a ratio is the median of the ratios within each round. Processor time is user and system time of all
 processes of the program. Memory is the proportional set size of all its processes, without what the kernel holds for
-sockets; each program is started anew for it, and as many tunnels have been opened and closed once before.
+sockets; each program is started anew for it. Before tunnels are held, as many are opened and closed until that leaves
+nothing more behind; the figure from a fresh start counts what was left behind too.
 
 - Tunnels opened: a tunnel counts when one octet has gone to an echo and come back, and is then reset; p50 and p99 are
   from the first step to that octet.

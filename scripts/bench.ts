@@ -10,8 +10,9 @@
  *   --write            writes docs/benchmarks.md
  */
 import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { registerHooks } from 'node:module'
 import { parseArgs } from 'node:util'
@@ -24,7 +25,7 @@ registerHooks({
 })
 const { compare } = await import('../bench/bench.ts')
 const { HOLDS, MEASURE_KEYS, RATES } = await import('../bench/measures.ts')
-const { isInstalled } = await import('../bench/program.ts')
+const { isInstalled, killAll } = await import('../bench/program.ts')
 const { PROGRAMS } = await import('../bench/programs.ts')
 const { page, tables } = await import('../bench/report.ts')
 
@@ -47,12 +48,20 @@ const terms = {
   isShort: values.short,
   ...(values.only === undefined ? {} : { only: measureKeys(values.only) }),
 }
+const [load = 0] = loadavg()
 const folder = await mkdtemp(join(tmpdir(), 'socksmith-bench-'))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killAll()
+    rmSync(folder, { recursive: true, force: true })
+    process.kill(process.pid, signal)
+  })
+}
 try {
   const results = await compare({ ...terms, folder, onStep } satisfies BenchTerms)
   process.stdout.write(tables(results, terms.programs))
   if (values.write)
-    await writeFile('docs/benchmarks.md', page(results, { ...terms, command: command(), versions: versions() }))
+    await writeFile('docs/benchmarks.md', page(results, { ...terms, load, command: command(), versions: versions() }))
   // A foreign server that fails is a finding; ours is a fault.
   if (results.failures.some(text => text.includes('socksmith'))) process.exitCode = 1
 } finally {

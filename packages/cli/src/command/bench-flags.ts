@@ -11,7 +11,7 @@ import {
   isRunning,
   parseProxyUrl,
 } from '@socksmith/instruments/bench'
-import { type IpAddress, checkNameText, parseIp } from '@socksmith/protocol'
+import { type IpAddress, checkNameText, isUnspecified, parseIp } from '@socksmith/protocol'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 
 /** The flags as commander gives them. */
@@ -110,7 +110,7 @@ interface TargetPlace {
 
 function targetOf(proxy: ProxyPlace, { targetOn, targetName }: BenchFlags): Outcome<TargetPlace> {
   const targetAddress = targetOn === undefined ? undefined : parseIp(targetOn)
-  if (targetOn !== undefined && targetAddress === undefined) {
+  if (targetOn !== undefined && (targetAddress === undefined || isUnspecified(targetAddress))) {
     return trouble(EXIT.USAGE, `--target-on ${targetOn}: expected an address of this machine, such as 192.0.2.7`)
   }
   if (targetAddress === undefined && !isLoopback(proxy.endpoint)) {

@@ -1,7 +1,7 @@
 /**
  * Tunnels that are held: idle ones, idle ones while others work, and ones whose reader has stalled; and the memory that
- * each takes of the proxy. Before anything is compared, as many tunnels have been opened and closed once: what a program
- * keeps for later is not what a tunnel takes.
+ * each takes of the proxy. Before anything is compared, as many tunnels are opened and closed until that leaves nothing
+ * more behind: what a program keeps for later, and what its collector has not looked at yet, is not what a tunnel takes.
  */
 import { setTimeout } from 'node:timers/promises'
 import type { Connection, ConnectionReader } from '@socksmith/engine'
@@ -25,6 +25,8 @@ export interface HoldOptions {
   readonly holdMs: number
   /** Tunnels that carry round trips meanwhile. */
   readonly busy: number
+  /** Rounds of opening and closing before, at most; they end when one leaves no more memory behind. Default 8. */
+  readonly warmUpsMax?: number
   /** Milliseconds between two looks at the memory, which must be alike some times. Default 200. */
   readonly lookEveryMs?: number
 }
@@ -33,12 +35,35 @@ export interface HoldReport {
   readonly mode: HoldMode
   readonly tunnels: number
   /** Of the processes; absent without any, or where they may not be asked. */
-  readonly memory?: { readonly beforeOctets: number; readonly withOctets: number; readonly octetsPerTunnel: number }
+  readonly memory?: HeldMemory
   /** Idle tunnels that carried a message and its echo after the hold. */
   readonly answered?: number
-  readonly busy?: { readonly streams: number; readonly tripsPerSecond: number; readonly latencies?: Percentiles }
+  readonly busy?: BusyReport
   /** Of stalled tunnels: what left the source of each, and whether it was at rest during the hold. */
   readonly source?: { readonly octetsPerTunnel: number; readonly isPaused: boolean }
+}
+
+/** Octets, all of them. */
+export interface HeldMemory {
+  /** When nothing had been opened yet. */
+  readonly freshOctets: number
+  /** After the rounds of opening and closing. */
+  readonly beforeOctets: number
+  readonly warmUps: number
+  readonly withOctets: number
+  /** What the tunnels took of a program that was warm. */
+  readonly octetsPerTunnel: number
+  /** The same with everything that the program began to keep on the way. */
+  readonly octetsPerTunnelFromFresh: number
+}
+
+/** Round trips while others were held. */
+export interface BusyReport {
+  readonly streams: number
+  readonly tripsPerSecond: number
+  readonly latencies?: Percentiles
+  /** Memory of the processes after them, with all tunnels. */
+  readonly octets?: number
 }
 
 /** Descriptors of this process that are no tunnels. */
@@ -53,30 +78,24 @@ export async function hold(stage: Stage, options: HoldOptions): Promise<HoldRepo
     const detail = `so many tunnels take ${needed} descriptors; this process may have ${stage.engine.descriptorsMax} (ulimit -n)`
     return failure('too_busy', 'us', detail)
   }
-  const route = mode === 'idle' ? stage.ways.echo : stage.ways.source
-  const warm = await openHeld(stage, stage.ways.echo, count)
-  if ('code' in warm) return warm
-  warm.end()
-  const before = await steadyMemory(pids, lookEveryMs)
+  const before = await warmUp(stage, options)
+  if (before !== undefined && 'code' in before) return before
   const poured = stage.target.pouredOctets()
-  const held = await openHeld(stage, route, count)
+  const held = await openHeld(stage, mode === 'idle' ? stage.ways.echo : stage.ways.source, count)
   if ('code' in held) return held
   try {
     if (mode === 'stall') await atRest(() => stage.target.pouredOctets(), lookEveryMs)
     const pouredAtRest = stage.target.pouredOctets()
-    const withThem = await steadyMemory(pids, lookEveryMs)
+    const withOctets = await steadyMemory(pids, lookEveryMs)
     await setTimeout(options.holdMs)
     const busy = options.busy === 0 ? undefined : await busyBeside(stage, options.busy)
     if (busy !== undefined && 'code' in busy) return busy
-    const memory =
-      before === undefined || withThem === undefined
-        ? undefined
-        : { beforeOctets: before, withOctets: withThem, octetsPerTunnel: (withThem - before) / count }
+    const busyOctets = busy === undefined ? undefined : pssOctets(pids)
     return {
       mode,
       tunnels: count,
-      ...(memory === undefined ? {} : { memory }),
-      ...(busy === undefined ? {} : { busy }),
+      ...(before === undefined || withOctets === undefined ? {} : memoryOf(before, withOctets, count)),
+      ...(busy === undefined ? {} : { busy: { ...busy, ...(busyOctets === undefined ? {} : { octets: busyOctets }) } }),
       ...(mode === 'idle' ? { answered: await held.askAll() } : {}),
       ...(mode === 'stall' ? { source: sourceOf(pouredAtRest - poured, stage, pouredAtRest, count) } : {}),
     }
@@ -85,11 +104,45 @@ export async function hold(stage: Stage, options: HoldOptions): Promise<HoldRepo
   }
 }
 
+interface Before {
+  readonly freshOctets: number
+  readonly beforeOctets: number
+  readonly warmUps: number
+}
+
+/** A round of opening and closing that leaves less than this share behind was the last one. */
+const WARM = 0.01
+const WARM_UPS_MAX = 8
+
+/** The memory after as many rounds of opening and closing as it takes until one leaves nothing behind. */
+async function warmUp(stage: Stage, options: HoldOptions): Promise<Before | Failure | undefined> {
+  const { pids, lookEveryMs, warmUpsMax = WARM_UPS_MAX } = options
+  const fresh = await steadyMemory(pids, lookEveryMs)
+  if (fresh === undefined) return undefined
+  let [last, warmUps] = [fresh, 0]
+  for (let growth = Infinity; warmUps < warmUpsMax && growth > WARM; warmUps++) {
+    const held = await openHeld(stage, stage.ways.echo, stage.settings.streams)
+    if ('code' in held) return held
+    held.end()
+    const now = await steadyMemory(pids, lookEveryMs)
+    if (now === undefined) return undefined
+    growth = now / last - 1
+    last = now
+  }
+  return { freshOctets: fresh, beforeOctets: last, warmUps }
+}
+
+function memoryOf(before: Before, withOctets: number, count: number): { readonly memory: HeldMemory } {
+  const octetsPerTunnel = (withOctets - before.beforeOctets) / count
+  const octetsPerTunnelFromFresh = (withOctets - before.freshOctets) / count
+  return { memory: { ...before, withOctets, octetsPerTunnel, octetsPerTunnelFromFresh } }
+}
+
 function sourceOf(octets: number, { target }: Stage, atRest: number, count: number): NonNullable<HoldReport['source']> {
   return { octetsPerTunnel: octets / count, isPaused: target.pouredOctets() === atRest }
 }
 
-async function busyBeside(stage: Stage, streams: number): Promise<NonNullable<HoldReport['busy']> | Failure> {
+async function busyBeside(stage: Stage, streams: number): Promise<BusyReport | Failure> {
   const done = await roundTrip({ ...stage, settings: { ...stage.settings, streams } })
   if ('code' in done) return done
   const latencies = done.latencies?.percentiles()

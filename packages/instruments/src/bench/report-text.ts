@@ -1,6 +1,6 @@
 /** A report as a table for people. Knows nothing of how the figures were won. */
 import type { Failure } from '@socksmith/protocol'
-import type { HoldReport } from './hold.ts'
+import type { HeldMemory, HoldReport } from './hold.ts'
 import type { Percentiles } from './latencies.ts'
 import { MODES, type RateMode } from './mode.ts'
 import type { BenchReport, Figure, ModeReport, RateReport } from './report.ts'
@@ -63,12 +63,11 @@ function otherText(report: ModeReport): readonly string[] {
 }
 
 function holdText({ tunnels, memory, answered, busy, source }: HoldReport): string {
-  const mib = (octets: number): string => `${rounded(octets / 2 ** 20)} MiB`
   return [
     `${rounded(tunnels)} tunnels`,
     memory === undefined
       ? 'memory not known (say --pid; it must be a process that you may look into)'
-      : `${rounded(memory.octetsPerTunnel)} octets of memory each (${mib(memory.beforeOctets)} before, ${mib(memory.withOctets)} with them)`,
+      : memoryText(memory),
     ...(answered === undefined ? [] : [`${rounded(answered)} of them answered at the end`]),
     ...(busy === undefined ? [] : [`${busy.streams} others meanwhile: ${rounded(busy.tripsPerSecond)} round trips/s`]),
     ...(source === undefined
@@ -78,6 +77,14 @@ function holdText({ tunnels, memory, answered, busy, source }: HoldReport): stri
           source.isPaused ? 'which then rested' : 'which did not rest',
         ]),
   ].join(', ')
+}
+
+function memoryText(memory: HeldMemory): string {
+  const { octetsPerTunnel, freshOctets, beforeOctets, warmUps, withOctets } = memory
+  const mib = (octets: number): string => `${rounded(octets / 2 ** 20)} MiB`
+  const rounds = warmUps === 1 ? '1 round' : `${warmUps} rounds`
+  const after = `${mib(beforeOctets)} after ${rounds} of opening and closing`
+  return `${rounded(octetsPerTunnel)} octets of memory each (${mib(freshOctets)} at first, ${after}, ${mib(withOctets)} with them)`
 }
 
 // The first column to the left, figures to the right; a column without a figure is left out.

@@ -13,11 +13,11 @@ export interface ProxyPlace extends ProxyUrl {
   readonly endpoint: Endpoint
 }
 
-/** Looks the host of the URL up. */
+/** Looks the host of the URL up; IPv4 where there is a choice, since that is where most proxies listen. */
 export async function findProxy(proxy: ProxyUrl): Promise<ProxyPlace | Failure> {
   const literal = parseIp(proxy.host)
   if (literal !== undefined) return { ...proxy, endpoint: { address: literal, port: proxy.port } }
-  const found = await lookup(proxy.host).catch(() => undefined)
+  const found = await lookup(proxy.host, { order: 'ipv4first' }).catch(() => undefined)
   const address = found && parseIp(found.address)
   if (address === undefined) return failure('name_not_found', 'us', `there is no address for ${proxy.host}`)
   return { ...proxy, endpoint: { address, port: proxy.port } }
