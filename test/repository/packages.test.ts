@@ -81,6 +81,17 @@ suite('the packages', () => {
     assert.deepEqual((await closed)[0], 0)
   })
 
+  test('the command measures a proxy, with a target in a thread of its own', async t => {
+    const program = join(home, 'node_modules/.bin/socksmith')
+    const serving = start(t, home, program, ['serve', '--listen', '127.0.0.1:0'])
+    const port = await portIn(serving.stderr, / ready on 127\.0\.0\.1:(\d+) /)
+    const args = ['bench', `socks5://127.0.0.1:${port}`, '--mode=roundtrip', '--rounds=1', '--seconds=0.1']
+    assert.match(
+      execFileSync(program, args, { cwd: home, env: SAME_NODE, encoding: 'utf8' }),
+      /\nroundtrip, trips +16 /,
+    )
+  })
+
   test('the libraries can be imported, and required from CommonJS', () => {
     for (const library of LIBRARIES) {
       const name = `@socksmith/${library}`
@@ -157,7 +168,7 @@ createServer({ listeners: [] })
 `
 
 async function writeExamples(home: string): Promise<void> {
-  for (const library of LIBRARIES) {
+  for (const library of [...LIBRARIES, 'instruments']) {
     const readme = await readFile(join(home, `node_modules/@socksmith/${library}/README.md`), 'utf8')
     const [, example] = /^```ts\n([^]*?)^```$/m.exec(readme) ?? []
     assert.ok(example, `the README of ${library} has no example`)

@@ -25,8 +25,9 @@ function textOf(report: BenchReport, flags: BenchFlags): string {
   return flags.json ? JSON.stringify(report, undefined, 2) : benchText(report)
 }
 
-function progressText({ mode, way, round, rounds, perSecond }: Progress): string {
+function progressText(progress: Progress): string {
+  if (progress.kind === 'hold') return `${progress.mode}: ${progress.step}`
+  const { mode, way, round, rounds, perSecond } = progress
   const where = way === 'direct' ? 'no proxy' : 'proxy'
-  const unit = mode === 'idle' || mode === 'stall' ? 'trips' : MODES[mode].unit
-  return `${mode}, round ${round} of ${rounds}, ${where}: ${rounded(perSecond)} ${unit}/s`
+  return `${mode}, round ${round} of ${rounds}, ${where}: ${rounded(perSecond)} ${MODES[mode].unit}/s`
 }

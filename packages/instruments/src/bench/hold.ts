@@ -25,6 +25,8 @@ export interface HoldOptions {
   readonly holdMs: number
   /** Tunnels that carry round trips meanwhile. */
   readonly busy: number
+  /** Is told what is done now, in a few words. */
+  readonly onStep?: (text: string) => void
   /** Rounds of opening and closing before, at most; they end when one leaves no more memory behind. Default 8. */
   readonly warmUpsMax?: number
   /** Milliseconds between two looks at the memory, which must be alike some times. Default 200. */
@@ -81,12 +83,14 @@ export async function hold(stage: Stage, options: HoldOptions): Promise<HoldRepo
   const before = await warmUp(stage, options)
   if (before !== undefined && 'code' in before) return before
   const poured = stage.target.pouredOctets()
+  options.onStep?.('opening the tunnels')
   const held = await openHeld(stage, mode === 'idle' ? stage.ways.echo : stage.ways.source, count)
   if ('code' in held) return held
   try {
     if (mode === 'stall') await atRest(() => stage.target.pouredOctets(), lookEveryMs)
     const pouredAtRest = stage.target.pouredOctets()
     const withOctets = await steadyMemory(pids, lookEveryMs)
+    options.onStep?.('holding them')
     await setTimeout(options.holdMs)
     const busy = options.busy === 0 ? undefined : await busyBeside(stage, options.busy)
     if (busy !== undefined && 'code' in busy) return busy
@@ -121,6 +125,7 @@ async function warmUp(stage: Stage, options: HoldOptions): Promise<Before | Fail
   if (fresh === undefined) return undefined
   let [last, warmUps] = [fresh, 0]
   for (let growth = Infinity; warmUps < warmUpsMax && growth > WARM; warmUps++) {
+    options.onStep?.(`warming up, round ${warmUps + 1}`)
     const held = await openHeld(stage, stage.ways.echo, stage.settings.streams)
     if ('code' in held) return held
     held.end()

@@ -29,8 +29,12 @@ export interface BenchOptions {
   readonly onProgress?: (progress: Progress) => void
 }
 
-export interface Progress {
-  readonly mode: Mode
+/** How far a run is: a rate while it is taken, or what is done with tunnels that are held. */
+export type Progress = RateProgress | { readonly kind: 'hold'; readonly mode: HoldMode; readonly step: string }
+
+export interface RateProgress {
+  readonly kind: 'rate'
+  readonly mode: RateMode
   readonly way: 'direct' | 'proxy'
   /** From 1. */
   readonly round: number
@@ -96,12 +100,11 @@ function loopbackLike({ type }: IpAddress): IpAddress {
 
 async function runHold(mode: HoldMode, options: BenchOptions, ground: Ground): Promise<ModeReport> {
   const settings = { ...DEFAULT_SETTINGS, streams: HELD_TUNNELS[mode], ...options.settings }
-  const stage = stageOf('proxy', settings, ground, (amount, seconds) =>
-    options.onProgress?.({ mode, way: 'proxy', round: 1, rounds: 1, perSecond: amount / seconds }),
-  )
-  const { pids, holdSeconds } = options
+  const stage = stageOf('proxy', settings, ground, () => {})
+  const { pids, holdSeconds, onProgress } = options
   const busy = mode === 'idle' ? options.busy : 0
-  const report = await hold(stage, { mode, pids, holdMs: holdSeconds * 1_000, busy })
+  const onStep = (step: string): void => onProgress?.({ kind: 'hold', mode, step })
+  const report = await hold(stage, { mode, pids, holdMs: holdSeconds * 1_000, busy, onStep })
   return 'code' in report ? { kind: 'failed', mode, failure: report } : { kind: 'hold', ...report }
 }
 
@@ -113,7 +116,7 @@ async function runRate(mode: RateMode, options: BenchOptions, ground: Ground): P
   for (let round = 1; round <= rounds; round++) {
     for (const way of ['direct', 'proxy'] as const) {
       const stage = stageOf(way, settings, ground, (amount, seconds) =>
-        options.onProgress?.({ mode, way, round, rounds, perSecond: amount / seconds }),
+        options.onProgress?.({ kind: 'rate', mode, way, round, rounds, perSecond: amount / seconds }),
       )
       const isMetered = way === 'proxy' && pids.length > 0
       const sample = await load(isMetered ? { ...stage, cpuSeconds: () => cpuSeconds(pids) } : stage)
@@ -127,7 +130,7 @@ async function runRate(mode: RateMode, options: BenchOptions, ground: Ground): P
 }
 
 function stageOf(
-  way: Progress['way'],
+  way: RateProgress['way'],
   settings: LoadSettings,
   { engine, target, direct, proxied }: Ground,
   onProgress: Stage['onProgress'],
