@@ -3,6 +3,7 @@ import { Command, CommanderError, Help } from 'commander'
 import { addCompletion } from './command/completion.ts'
 import { addConfigFlags } from './command/effective-config.ts'
 import type { CheckFlags } from './command/check.ts'
+import type { BenchFlags } from './command/bench-flags.ts'
 import type { UsersPlace } from './command/user.ts'
 import { LIMIT_WORDS } from './config/limits.ts'
 import { EXIT, type Outcome } from './exit.ts'
@@ -63,6 +64,12 @@ Examples:
   socksmith config show --config socksmith.yaml --listen 127.0.0.1:0
   socksmith config schema > socksmith.schema.json         for editors that complete YAML`
 
+const BENCH_EXAMPLES = `
+Examples:
+  socksmith bench socks5://127.0.0.1:1080                 octets, tunnels, round trips, datagrams
+  socksmith bench socks5://alice:secret@127.0.0.1:1080 --mode open,roundtrip --json
+  socksmith bench socks5://127.0.0.1:1080 --mode download --streams 16 --seconds 10 --pid "$(pidof danted)"`
+
 /** Runs the command line `args` (without node and the script) and answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const result: { code: number } = { code: EXIT.OK }
@@ -104,7 +111,31 @@ function programOf(conclude: Conclude): Command {
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
   addCheckCommand(program, conclude)
+  addBenchCommand(program, conclude)
   return program
+}
+
+function addBenchCommand(program: Command, conclude: Conclude): void {
+  program
+    .command('bench')
+    .description('load a proxy with traffic to a target of its own, and measure')
+    .argument('<PROXY-URL>', 'such as socks5://127.0.0.1:1080; socks4, socks4a, socks5, socks5h or http')
+    .option('--mode <LIST>', 'of download, upload, open, roundtrip, udp (default: these), idle, stall', list)
+    .option('--streams <N>', 'tunnels at the same time (default: 1 for octets, 4,000 idle ones, else 4 to 64)')
+    .option('--seconds <S>', 'how long each measurement takes (default 2)')
+    .option('--rounds <N>', 'how often each is taken, without and with the proxy in turns (default 3)')
+    .option('--message-octets <N>', 'length of a message of a round trip (default 64)')
+    .option('--datagram-octets <N>', 'length of a datagram (default 512)')
+    .option('--window <N>', 'datagrams under way in each association (default 32)')
+    .option('--hold <S>', 'seconds for which idle and stalled tunnels are held (default 1)')
+    .option('--busy <N>', 'tunnels that carry round trips while idle ones are held (default 0)')
+    .option('--pid <P>', 'tell what this process and its children use of processor and memory; repeatable', list)
+    .option('--target-on <ADDRESS>', 'an address of this machine for the target (default: loopback)')
+    .option('--target-name <NAME>', 'send this name in place of the address (default with socks5h, socks4a: localhost)')
+    .option('--i-may-load-this', 'the proxy is not on this machine, and whoever runs it agrees')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', BENCH_EXAMPLES)
+    .action(async (url: string, flags: BenchFlags) => conclude((await import('./command/bench.ts')).bench(url, flags)))
 }
 
 function addConfigCommands(program: Command, conclude: Conclude): void {
@@ -195,6 +226,10 @@ function addCheckCommand(program: Command, conclude: Conclude): void {
 /** Words of an option that may be given several times, each with commas. */
 function gather(words: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...words.split(',').filter(word => word !== '')]
+}
+
+function list(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value]
 }
 
 const HELP: Partial<Help> = {
