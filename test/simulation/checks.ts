@@ -3,7 +3,7 @@ import { type Endpoint, formatDestination } from '@socksmith/protocol'
 import type { SessionRecord } from '@socksmith/server'
 import { type Case, nameOf } from './actors/case.ts'
 import type { Traffic } from './actors/traffic.ts'
-import type { TargetPlan, TunnelPlan, WorldPlan } from './plan.ts'
+import type { TargetPlan, TrafficPlan, TunnelPlan, WorldPlan } from './plan.ts'
 import type { Scene } from './scene.ts'
 import type { SimulatedConnection } from './world/connection.ts'
 import type { Physics } from './world/physics.ts'
@@ -154,7 +154,7 @@ function checkServed(
   tunnel: Tunnel | undefined,
 ): void {
   const { plan, client } = aCase
-  if (!isWelcome(aCase) || !isReachable(plan)) return
+  if (!isWelcome(aCase) || !isReachable(plan) || isRude(plan.down)) return
   if (client === undefined || tunnel?.target === undefined) return say(`not served: ${record.end} ${record.failure}`)
   if (plan.up.ending !== 'fin' || plan.down.ending !== 'fin') return
   if (record.end !== 'client-finished' && record.end !== 'target-finished') say(`two FINs, and ${record.end}`)
@@ -171,10 +171,14 @@ function isWelcome({ plan, hasLeft, serverEnd }: Case): boolean {
 
 function isReachable({ kind, name, targets, peerAfterMs, strangers, protocol }: TunnelPlan): boolean {
   if (name !== undefined && name.answer !== 'right') return false
-  // A target that sends and leaves at once may have reset the tunnel before it stood.
   if (kind === 'connect') return targets.some(({ fate }) => fate === 'open')
   const isPeerLikely = targets.some(({ fate }) => fate !== 'inside' && fate !== 'own') && peerAfterMs !== Infinity
   return isPeerLikely && (strangers === 0 || protocol === 'socks5')
+}
+
+/** It may take the tunnel down before the client has read its reply. */
+function isRude({ ending }: TrafficPlan): boolean {
+  return ending === 'reset' || ending === 'destroy'
 }
 
 function allOpen(targets: readonly TargetPlan[]): boolean {

@@ -81,7 +81,6 @@ export interface WorldPlan {
   readonly limits: Limits
   readonly reassemble: boolean
   readonly fullCone: boolean
-  readonly anyPeer: boolean
   readonly bindPorts: boolean
   readonly judgeMs: number
   readonly datagrams: DatagramTraits
@@ -103,7 +102,6 @@ export function makePlan(random: Random): WorldPlan {
     limits: makeLimits(random, isCalm),
     reassemble: random.chance(0.2),
     fullCone: random.chance(0.2),
-    anyPeer: random.chance(0.3),
     bindPorts: random.chance(0.3),
     judgeMs,
     datagrams: isCalm
@@ -154,7 +152,9 @@ function makeClient(random: Random, index: number): ClientPlan {
   const kind = random.weighted({ connect: 60, bind: 15, udp: 15, noise: 20 })
   if (kind === 'noise') return { ...base, kind, ...makeNoise(random) }
   const isNamed = random.chance(0.4)
-  const targets = Array.from({ length: isNamed ? random.between(1, 4) : 1 }, (_, i) => makeTarget(random, index, i))
+  const targets = Array.from({ length: isNamed ? random.between(1, 4) : 1 }, (_, i) =>
+    makeTarget(random, index, i, isNamed),
+  )
   const name: NamePlan = {
     answer: random.weighted({ right: 18, wrong: 1, silent: 1 }),
     delayMs: random.next() * 500,
@@ -205,7 +205,7 @@ function makeTraffic(random: Random): TrafficPlan {
 }
 
 /** No two clients share a target, and no two targets an address: what happens there is known to be about this client. */
-function makeTarget(random: Random, client: number, index: number): TargetPlan {
+function makeTarget(random: Random, client: number, index: number, isNamed: boolean): TargetPlan {
   const fate = random.weighted({
     open: 14,
     refused: 2,
@@ -213,12 +213,14 @@ function makeTarget(random: Random, client: number, index: number): TargetPlan {
     'host-unreachable': 1,
     'black-hole': 1,
     inside: 1,
-    own: 0.5,
+    // A name is asked for at one port, which is not one of the server's own.
+    own: isNamed ? 0 : 0.5,
   })
   const latencyMs = random.next() * random.pick([5, 100, 1_000])
   if (fate === 'own') return { endpoint: endpoint('8.8.1.1', 1_080), fate, latencyMs }
-  if (fate === 'inside') return { endpoint: endpoint(`10.0.${client}.${index + 1}`, 80), fate, latencyMs }
-  const text = random.chance(0.4) ? `2600:1:${client}::${index + 1}` : `20.0.${client}.${index + 1}`
+  const network = fate === 'inside' ? '10' : '20'
+  const isIpv6 = fate !== 'inside' && random.chance(0.4)
+  const text = isIpv6 ? `2600:1:${client}::${index + 1}` : `${network}.0.${client}.${index + 1}`
   return { endpoint: endpoint(text, 4_000 + client), fate, latencyMs }
 }
 

@@ -3,7 +3,7 @@
  * on the way. Judges only what cannot be judged later.
  */
 import { type Resolution, createCachingResolver } from '@socksmith/engine'
-import { type Endpoint, failure, formatDestination, utf8Text } from '@socksmith/protocol'
+import { type Endpoint, failure, formatDestination, sameAddress, utf8Text } from '@socksmith/protocol'
 import { type Server, type ServerOptions, type SessionRecord, createServer, parseNetwork } from '@socksmith/server'
 import { type Case, nameOf, newCase } from './actors/case.ts'
 import { PASSWORD } from './actors/handshake.ts'
@@ -149,14 +149,11 @@ export class Scene {
     if (plan.kind === 'noise') return
     const udpPort = plan.from.port + 1_000
     this.#byUdpClient.set(formatDestination({ ...plan.from, port: udpPort }), aCase)
-    const port = plan.targets[0]?.endpoint.port ?? 0
     for (const { endpoint: at, fate, latencyMs } of plan.targets) {
-      // All addresses of a name are asked for by the port of the request.
-      const asked = { address: at.address, port: nameOf(plan) === undefined ? at.port : port }
-      const key = formatDestination(asked)
       if (fate === 'own' || fate === 'inside') continue
+      const key = formatDestination(at)
       this.#byTarget.set(key, aCase)
-      this.#network.hosts.set(key, { fate, latencyMs, onConnection: one => this.#onTarget(aCase, asked, one) })
+      this.#network.hosts.set(key, { fate, latencyMs, onConnection: one => this.#onTarget(aCase, at, one) })
     }
   }
 
@@ -176,7 +173,7 @@ export class Scene {
       plan.kind === 'noise'
         ? new NoiseClient(this.#physics, plan, connection)
         : plan.kind === 'udp'
-          ? new UdpClient(this.#physics, this.#network, { ...aCase, plan }, connection, this.#plan.fullCone)
+          ? new UdpClient(this.#physics, this.#network, aCase as Case<typeof plan>, connection, this.#plan.fullCone)
           : new TunnelClient(this.#physics, this.#network, aCase as Case<typeof plan>, connection)
     client.start(preface)
     const { leave } = plan
@@ -221,7 +218,9 @@ export class Scene {
 
   #onDial(to: Endpoint): void {
     const aCase = this.#byTarget.get(formatDestination(to))
-    if (aCase === undefined) return this.#physics.violated(`dials ${formatDestination(to)}, which is closed to clients`)
+    if (isClosed(to)) this.#physics.violated(`dials ${formatDestination(to)}, which is closed to clients`)
+    // Noise may happen to be a request.
+    if (aCase === undefined) return
     if (aCase.records.length > 0) this.#physics.violated(`dials for client ${aCase.plan.index}, whose session is over`)
     if (aCase.plan.listener === 'password' && (aCase.plan.kind !== 'connect' || aCase.plan.credentials !== 'right')) {
       this.#physics.violated(`dials for client ${aCase.plan.index}, who has shown no password`)
@@ -247,7 +246,8 @@ export class Scene {
     const key = formatDestination(to)
     const toClient = this.#byUdpClient.get(key)
     const aCase = toClient ?? this.#byTarget.get(key)
-    if (aCase === undefined) return this.#physics.violated(`a datagram to ${key}, which is closed to clients`)
+    if (isClosed(to)) this.#physics.violated(`a datagram to ${key}, which is closed to clients`)
+    if (aCase === undefined) return
     if (aCase.records.length > 0) this.#physics.violated(`a datagram of client ${aCase.plan.index} after its end`)
     if (toClient === undefined) aCase.udpUp += octets.length
     else aCase.udpDown += octets.length - (octets[3] === 1 ? 10 : 22)
@@ -262,4 +262,10 @@ export class Scene {
     if (aCase === undefined) this.#physics.violated(`a record of ${client}, who is nobody`)
     else aCase.records.push(record)
   }
+}
+
+/** Loopback, private, or the server itself: nowhere for clients from outside. */
+function isClosed({ address }: Endpoint): boolean {
+  if (sameAddress(address, OUTSIDE.ipv4) || sameAddress(address, OUTSIDE.ipv6)) return true
+  return address.type === 'ipv4' && [0, 10, 127].includes(address.octets[0] as number)
 }

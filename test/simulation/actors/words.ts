@@ -63,7 +63,10 @@ function readHttp(octets: Uint8Array): Reply | 'malformed' | undefined {
   const end = text.indexOf('\r\n\r\n')
   if (end === -1) return undefined
   const code = Number(/^HTTP\/1\.1 ([0-9]{3}) /.exec(text)?.[1])
-  return Number.isNaN(code) ? 'malformed' : { length: end + 4, isGranted: code === 200, code }
+  if (Number.isNaN(code)) return 'malformed'
+  const body = Number(/\r\nContent-Length: ([0-9]+)\r\n/i.exec(text)?.[1] ?? 0)
+  const length = end + 4 + body
+  return octets.length < length ? undefined : { length, isGranted: code === 200, code }
 }
 
 const VERSION_4 = 4
