@@ -1,9 +1,10 @@
 /** What must be true of a world that has come to rest. Knows what was planned and what happened, and not how. */
+import type { Place } from '@socksmith/engine'
 import { type Endpoint, formatDestination } from '@socksmith/protocol'
 import type { SessionRecord } from '@socksmith/server'
 import { type Case, nameOf } from './actors/case.ts'
 import type { Traffic } from './actors/traffic.ts'
-import type { TargetPlan, TrafficPlan, TunnelPlan, WorldPlan } from './plan.ts'
+import { type TargetPlan, type TrafficPlan, type TunnelPlan, type WorldPlan, expectedPeer } from './plan.ts'
 import type { Scene } from './scene.ts'
 import type { SimulatedConnection } from './world/connection.ts'
 import type { Physics } from './world/physics.ts'
@@ -24,6 +25,9 @@ export function checkRest(physics: Physics, plan: WorldPlan, scene: Scene): void
     ['listeners beside the own', scene.listenerCount - (scene.isStopped ? 0 : 3)],
   ]
   for (const [what, count] of held) if (count !== 0) physics.violated(`${count} ${what} are not given back`)
+  for (const { local, remote } of engine.connections) {
+    physics.log?.(`still open: ${placeText(local)} to ${placeText(remote)}`)
+  }
   const unrecorded = scene.cases.filter(({ records, plan, hasLeft }) => {
     // An HTTP connection has a record for each request, so perhaps none.
     return records.length === 0 && plan.kind !== 'noise' && !hasLeft
@@ -31,6 +35,10 @@ export function checkRest(physics: Physics, plan: WorldPlan, scene: Scene): void
   const excused = tally.refusals + scene.turnedAway + (scene.isStopped ? Infinity : 0)
   if (unrecorded.length > excused) physics.violated(`no record of client ${unrecorded[0]?.plan.index}`)
   for (const aCase of scene.cases) checkCase(physics, plan, aCase)
+}
+
+function placeText(place: Place): string {
+  return place.kind === 'ip' ? formatDestination(place.endpoint) : place.path
 }
 
 function checkCase(physics: Physics, world: WorldPlan, aCase: Case): void {
@@ -71,9 +79,11 @@ function checkTimes(say: (what: string) => void, { limits }: WorldPlan, aCase: C
   if (aCase.plan.kind !== 'connect' && aCase.plan.kind !== 'bind') return
   if (end === 'idle' && durationMs < Math.min(limits.idleMs, limits.halfOpenIdleMs)) say(`idle after ${durationMs} ms`)
   const lastMs = lastTrafficMs(aCase)
+  const takenMs = Math.max(...[aCase.serverEnd, ...aCase.targetEnds.values()].map(one => one?.lastTakenMs ?? 0))
   const longestMs = 2 * Math.max(limits.idleMs, limits.halfOpenIdleMs) + SLACK_MS
   const endedAtMs = aCase.acceptedAtMs + durationMs
-  if (record.dialled !== undefined && endedAtMs - lastMs > longestMs) say(`a quiet tunnel for ${endedAtMs - lastMs} ms`)
+  const quietMs = endedAtMs - Math.max(lastMs, takenMs)
+  if (record.dialled !== undefined && quietMs > longestMs) say(`a quiet tunnel for ${quietMs} ms`)
   if (end === 'idle' && endedAtMs - lastMs < Math.min(limits.idleMs, limits.halfOpenIdleMs) - 1) {
     say(`idle ${endedAtMs - lastMs} ms after the last octet`)
   }
@@ -135,7 +145,7 @@ function checkTunnel(say: (what: string) => void, aCase: Case, record: SessionRe
 function checkEnd(say: (what: string) => void, side: string, hearer: Traffic, speaker: Traffic): void {
   if (!hearer.hasHeardEnd) return
   const isWhole = hearer.receivedOctets === speaker.sentOctets
-  if (speaker.hasSentEnd ? !isWhole : speaker.connection.cause !== 'destroyed') {
+  if (speaker.connection.hasEnded ? !isWhole : speaker.connection.cause !== 'destroyed') {
     say(`the ${side} heard FIN after ${hearer.receivedOctets} of ${speaker.sentOctets} octets`)
   }
 }
@@ -169,11 +179,11 @@ function isWelcome({ plan, hasLeft, serverEnd }: Case): boolean {
   return plan.kind !== 'noise' && plan.credentials === 'right' && (plan.protocol === 'socks5' || plan.protocol === 'http')
 }
 
-function isReachable({ kind, name, targets, peerAfterMs, strangers, protocol }: TunnelPlan): boolean {
+function isReachable(plan: TunnelPlan): boolean {
+  const { kind, name, targets, peerAfterMs, strangers, protocol } = plan
   if (name !== undefined && name.answer !== 'right') return false
   if (kind === 'connect') return targets.some(({ fate }) => fate === 'open')
-  const isPeerLikely = targets.some(({ fate }) => fate !== 'inside' && fate !== 'own') && peerAfterMs !== Infinity
-  return isPeerLikely && (strangers === 0 || protocol === 'socks5')
+  return expectedPeer(plan) !== undefined && peerAfterMs !== Infinity && (strangers === 0 || protocol === 'socks5')
 }
 
 /** It may take the tunnel down before the client has read its reply. */

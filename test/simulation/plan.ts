@@ -57,6 +57,13 @@ export interface TunnelPlan extends ClientBase {
   readonly peerAfterMs: number
 }
 
+/** Who a BIND waits for: the first address that may be used, and told in the protocol's reply. */
+export function expectedPeer({ targets, protocol }: TunnelPlan): TargetPlan | undefined {
+  return targets.find(({ fate, endpoint: { address } }) => {
+    return fate !== 'inside' && fate !== 'own' && (protocol === 'socks5' || address.type === 'ipv4')
+  })
+}
+
 export interface UdpPlan extends ClientBase {
   readonly kind: 'udp'
   readonly name?: NamePlan

@@ -48,6 +48,8 @@ function settle(physics: Physics, scene: Scene): Promise<number> {
     let steps = 0
     let isQuiet = false
     const turn = (): void => {
+      // What promises had to do about the last event is done.
+      watchTimers(physics, scene)
       let hasStepped = false
       try {
         hasStepped = time.step()
@@ -57,7 +59,6 @@ function settle(physics: Physics, scene: Scene): Promise<number> {
       if (hasStepped) {
         steps++
         isQuiet = false
-        watchTimers(physics, scene)
       } else if (isQuiet) return resolve(steps)
       else isQuiet = true
       if (steps < STEPS_MAX) return void setImmediate(turn)

@@ -81,9 +81,19 @@ class BindWork {
   async #expectedPeers(): Promise<readonly Endpoint[] | Failure> {
     const { context, origin } = this.#session
     const { destination } = this.#request
-    if (!isUnspecified(plainAddress(destination.address))) return allowedEndpoints(context, origin.client, destination)
+    if (!isUnspecified(plainAddress(destination.address))) {
+      return this.#tellable(await allowedEndpoints(context, origin.client, destination))
+    }
     if (context.options.bind?.anyPeer === true) return []
     return failure('not_allowed', 'policy', 'BIND for any peer is switched off')
+  }
+
+  // The replies of SOCKS4 have room for IPv4 only: a listener that cannot be told to the peer is of no use.
+  #tellable(peers: readonly Endpoint[] | Failure): readonly Endpoint[] | Failure {
+    if ('code' in peers || this.#request.protocol === 'socks5') return peers
+    const ipv4 = peers.filter(({ address }) => address.type === 'ipv4')
+    if (ipv4.length > 0) return ipv4
+    return failure('address_type_not_supported', 'client', 'SOCKS4 cannot tell where to reach us by IPv6')
   }
 
   async #listen(peer: Endpoint | undefined): Promise<Listener | Failure> {

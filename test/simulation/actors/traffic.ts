@@ -19,7 +19,6 @@ export class Traffic implements ConnectionReader {
   readonly plan: TrafficPlan
   sentOctets = 0
   receivedOctets = 0
-  hasSentEnd = false
   hasHeardEnd = false
   cause: CloseCause | undefined
   readonly #physics: Physics
@@ -91,8 +90,10 @@ export class Traffic implements ConnectionReader {
   #write(octets: number): void {
     for (let left = octets; left > 0; ) {
       const length = Math.min(left, PIECE_OCTETS_MAX)
+      const before = this.connection.writtenOctets
       this.connection.write(patternOctets(this.#keys.sends, this.sentOctets, length))
-      this.sentOctets += length
+      // Nothing is sent once the connection has ended.
+      this.sentOctets += this.connection.writtenOctets - before
       left -= length
     }
   }
@@ -101,7 +102,6 @@ export class Traffic implements ConnectionReader {
     this.#physics.log?.(`${this.#name}: ${how} after sending ${this.sentOctets} octets`)
     switch (how) {
       case 'fin':
-        this.hasSentEnd = true
         this.connection.end()
         break
       case 'reset':

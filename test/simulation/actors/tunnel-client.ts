@@ -1,6 +1,6 @@
 /** A client that wants a tunnel, by CONNECT or BIND, and the peers that a BIND waits for. */
 import { type Endpoint, formatDestination } from '@socksmith/protocol'
-import type { Ending, TunnelPlan } from '../plan.ts'
+import { type Ending, type TunnelPlan, expectedPeer } from '../plan.ts'
 import type { SimulatedConnection } from '../world/connection.ts'
 import { endpoint } from '../world/address.ts'
 import type { Network } from '../world/network.ts'
@@ -69,7 +69,7 @@ export class TunnelClient {
         this.#connectPeer(endpoint(`40.0.${plan.index}.${i + 1}`, 999), bound, { actions: [], ending: 'vanish' }),
       )
     }
-    const peer = plan.targets.find(({ fate }) => fate !== 'inside' && fate !== 'own')
+    const peer = expectedPeer(plan)
     if (peer === undefined || plan.peerAfterMs === Infinity) return
     time.later(plan.peerAfterMs, () => this.#connectPeer({ ...peer.endpoint, port: 999 }, bound, plan.down))
   }

@@ -21,7 +21,11 @@ export class SimulatedConnection implements Connection {
   deliveredOctets = 0
   writtenOctets = 0
   lastTrafficMs: number
+  /** When the kernel took octets last, which may be long after they were written. */
+  lastTakenMs = 0
   cause: CloseCause | undefined
+  /** FIN was asked for, while it could be sent. */
+  hasEnded = false
   readonly #physics: Physics
   /** An engine that does not hear RST while nobody reads. */
   readonly #isDeafInPause: boolean
@@ -30,7 +34,6 @@ export class SimulatedConnection implements Connection {
   #reader: ConnectionReader | undefined
   #isPaused = false
   #hasToldEnd = false
-  #isEndWanted = false
   #isResetComing = false
   #isDelivering = false
   #isDrainComing = false
@@ -77,7 +80,7 @@ export class SimulatedConnection implements Connection {
   }
 
   write(octets: Uint8Array): void {
-    if (this.cause !== undefined || this.#isEndWanted || octets.length === 0) return
+    if (this.cause !== undefined || this.hasEnded || octets.length === 0) return
     this.writtenOctets += octets.length
     this.lastTrafficMs = this.#physics.time.monotonicMs()
     if (this.#isResetComing) return this.#closeLater('reset')
@@ -90,8 +93,8 @@ export class SimulatedConnection implements Connection {
   }
 
   end(): void {
-    if (this.cause !== undefined || this.#isEndWanted) return
-    this.#isEndWanted = true
+    if (this.cause !== undefined || this.hasEnded) return
+    this.hasEnded = true
     this.#out?.end()
   }
 
@@ -111,6 +114,7 @@ export class SimulatedConnection implements Connection {
 
   #pipeTo(other: SimulatedConnection, traits: PipeTraits): Pipe {
     return new Pipe(this.#physics, traits, {
+      onTaken: () => (this.lastTakenMs = this.#physics.time.monotonicMs()),
       onDrained: () => this.#tellSent(),
       onEndSent: () => this.#hasToldEnd && queueMicrotask(() => this.#close('ended')),
       onArrival: () => other.#drain(),

@@ -196,7 +196,8 @@ export class SimulatedEngine implements Engine {
   }
 
   #own(connection: SimulatedConnection): void {
-    this.connections.add(connection)
+    // It may have been reset while it waited to be accepted.
+    if (connection.cause === undefined) this.connections.add(connection)
     connection.onReleased = () => void this.connections.delete(connection)
   }
 

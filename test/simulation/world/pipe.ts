@@ -15,6 +15,8 @@ export interface PipeTraits {
 
 /** Who sits at the two ends. */
 export interface PipeEnds {
+  /** The kernel took some of what was written. */
+  onTaken(): void
   /** Everything written is with the kernel. */
   onDrained(): void
   /** So is FIN. */
@@ -117,6 +119,7 @@ export class Pipe {
       else this.#unsent[0] = first.subarray(segment.length)
       this.unsentOctets -= segment.length
       this.#heldOctets += segment.length
+      this.#ends.onTaken()
       this.#arriveLater(() => this.#arrive(segment))
     }
     if (this.#isReset) return
