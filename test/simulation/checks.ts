@@ -145,13 +145,19 @@ function checkTunnel(say: (what: string) => void, aCase: Case, record: SessionRe
 function checkEnd(say: (what: string) => void, side: string, hearer: Traffic, speaker: Traffic): void {
   if (!hearer.hasHeardEnd) return
   const isWhole = hearer.receivedOctets === speaker.sentOctets
-  if (speaker.connection.hasEnded ? !isWhole : speaker.connection.cause !== 'destroyed') {
+  const { hasEnded, hasReset, cause } = speaker.connection
+  if (hasEnded ? !isWhole : cause !== 'destroyed' || hasReset) {
     say(`the ${side} heard FIN after ${hearer.receivedOctets} of ${speaker.sentOctets} octets`)
   }
 }
 
 // Who still listens has to hear that the tunnel is over.
-function checkHeard(say: (what: string) => void, name: string, traffic: Traffic, serverEnd: SimulatedConnection | undefined): void {
+function checkHeard(
+  say: (what: string) => void,
+  name: string,
+  traffic: Traffic,
+  serverEnd: SimulatedConnection | undefined,
+): void {
   if (serverEnd === undefined || traffic.plan.ending === 'stall') return
   if (!traffic.hasHeardEnd && traffic.cause === undefined) say(`${name} never heard of the end`)
 }
@@ -176,7 +182,9 @@ function isWelcome({ plan, hasLeft, serverEnd }: Case): boolean {
   if (hasLeft || serverEnd === undefined) return false
   if (plan.listener !== 'password') return true
   if (plan.kind === 'udp') return true
-  return plan.kind !== 'noise' && plan.credentials === 'right' && (plan.protocol === 'socks5' || plan.protocol === 'http')
+  return (
+    plan.kind !== 'noise' && plan.credentials === 'right' && (plan.protocol === 'socks5' || plan.protocol === 'http')
+  )
 }
 
 function isReachable(plan: TunnelPlan): boolean {

@@ -119,7 +119,8 @@ export function makePlan(random: Random): WorldPlan {
       atMs: random.next() * 4_000,
       byMs: random.between(-1e9, 1e9),
     })),
-    ...(!isCalm && random.chance(0.2) && { stop: { atMs: random.next() * 5_000, deadlineMs: random.pick([0, 500, 5_000]) } }),
+    ...(!isCalm &&
+      random.chance(0.2) && { stop: { atMs: random.next() * 5_000, deadlineMs: random.pick([0, 500, 5_000]) } }),
     clients: Array.from({ length: random.between(1, 4) }, (_, index) => makeClient(random, index)),
   }
 }
@@ -182,7 +183,12 @@ function makeClient(random: Random, index: number): ClientPlan {
 
 type TunnelPart = Omit<TunnelPlan, keyof ClientBase | 'kind' | 'name' | 'targets'>
 
-function makeTunnel(random: Random, kind: 'connect' | 'bind', isNamed: boolean, targets: readonly TargetPlan[]): TunnelPart {
+function makeTunnel(
+  random: Random,
+  kind: 'connect' | 'bind',
+  isNamed: boolean,
+  targets: readonly TargetPlan[],
+): TunnelPart {
   const isIpv6 = targets[0]?.endpoint.address.type === 'ipv6'
   const protocols: Protocol[] = ['socks5', 'socks5']
   if (kind === 'connect') protocols.push('http')

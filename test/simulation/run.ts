@@ -73,7 +73,8 @@ function settle(physics: Physics, scene: Scene): Promise<number> {
 const TIMERS_AT_REST_MAX = 2
 
 // At the end of the world every timer has fired. One that was forgotten shows while nobody needs one.
-function watchTimers({ time, violated: _, ...physics }: Physics, scene: Scene): void {
+function watchTimers(physics: Physics, scene: Scene): void {
+  const { serverTimers } = physics.time
   if (scene.server.sessionCount > 0 || scene.lookups > 0 || scene.engine.dials > 0) return
-  if (time.serverTimers > TIMERS_AT_REST_MAX) physics.violations.push(`${time.serverTimers} timers, and no session`)
+  if (serverTimers > TIMERS_AT_REST_MAX) physics.violated(`${serverTimers} timers, and no session`)
 }

@@ -2,7 +2,7 @@
  * One world while it runs: the server on its simulated engine, the clients and targets of the plan, and what is noticed
  * on the way. Judges only what cannot be judged later.
  */
-import { type Resolution, createCachingResolver } from '@socksmith/engine'
+import { type Place, type Resolution, createCachingResolver } from '@socksmith/engine'
 import { type Endpoint, failure, formatDestination, sameAddress, utf8Text } from '@socksmith/protocol'
 import { type Server, type ServerOptions, type SessionRecord, createServer, parseNetwork } from '@socksmith/server'
 import { type Case, nameOf, newCase } from './actors/case.ts'
@@ -93,7 +93,6 @@ export class Scene {
     const protocols = { socks4: true, socks5: true, http: true }
     const trusted = parseNetwork(`${PROXY_ADDRESS}/32`)
     if (trusted === undefined) throw new Error('not a network')
-    const place = (name: ListenerName) => ({ kind: 'ip', endpoint: { address: OUTSIDE.ipv4, port: PORTS[name] } }) as const
     return {
       engine: this.engine,
       resolver: createCachingResolver({
@@ -208,7 +207,9 @@ export class Scene {
       aCase.acceptedAtMs = this.#physics.time.monotonicMs()
     } else aCase?.targetEnds.set(formatDestination(remote.endpoint), connection)
     handle()
-    const admitted = this.cases.filter(({ serverEnd }) => serverEnd !== undefined && serverEnd.cause === undefined).length
+    const admitted = this.cases.filter(
+      ({ serverEnd }) => serverEnd !== undefined && serverEnd.cause === undefined,
+    ).length
     if (admitted > this.#plan.limits.connections) this.#physics.violated(`${admitted} connections at once`)
   }
 
@@ -268,4 +269,8 @@ export class Scene {
 function isClosed({ address }: Endpoint): boolean {
   if (sameAddress(address, OUTSIDE.ipv4) || sameAddress(address, OUTSIDE.ipv6)) return true
   return address.type === 'ipv4' && [0, 10, 127].includes(address.octets[0] as number)
+}
+
+function place(name: ListenerName): Place {
+  return { kind: 'ip', endpoint: { address: OUTSIDE.ipv4, port: PORTS[name] } }
 }

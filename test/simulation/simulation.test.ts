@@ -5,7 +5,7 @@ import { FAULTS } from './faults.ts'
 import { runWorld } from './run.ts'
 
 const WORLDS = 10_000
-/** A fault has to show in the first so many worlds; most do in the first ten. */
+/** A fault has to show in the first so many worlds; most do in the first ten, two need a hundred. */
 const WORLDS_FOR_A_FAULT = 400
 
 test(`${WORLDS} worlds keep every rule`, async () => {
@@ -30,7 +30,7 @@ describe('the simulation finds that', () => {
     test(name, async () => {
       for (let seed = 1; seed <= WORLDS_FOR_A_FAULT; seed++) {
         const { violations } = await runWorld(seed, fault)
-        if (violations.length > 0) return
+        if (violations.some(one => fault.shows?.test(one))) return
       }
       assert.fail(`not found in ${WORLDS_FOR_A_FAULT} worlds`)
     })

@@ -54,7 +54,8 @@ export function handshakeSteps(plan: TunnelPlan | UdpPlan): Step[] {
   // A password is only offered where it is asked for: the answer to a glued handshake has to be known beforehand.
   const offersPassword = plan.listener === 'password' && credentials !== 'none'
   // RFC 1928 section 6: a UDP client that does not know its port yet says 0.
-  const request = plan.kind === 'udp' ? socks5Request(command, { ...to, port: 0 }, undefined) : socks5Request(command, to, name)
+  const request =
+    plan.kind === 'udp' ? socks5Request(command, { ...to, port: 0 }, undefined) : socks5Request(command, to, name)
   return [
     { send: socks5Greeting([offersPassword ? 2 : 0]), reply: 'method' },
     ...(offersPassword ? ([{ send: login('bob', password), reply: 'login' }] as const) : []),
@@ -88,7 +89,11 @@ export class Handshake implements ConnectionReader {
     this.#handler = handler
   }
 
-  start(preface: Uint8Array, haste: TunnelPlan['haste'], early: { readonly key: number; readonly octets: number }): void {
+  start(
+    preface: Uint8Array,
+    haste: TunnelPlan['haste'],
+    early: { readonly key: number; readonly octets: number },
+  ): void {
     this.connection.read(this)
     this.connection.write(preface)
     if (haste === 'stepwise') return this.#say()
@@ -124,7 +129,7 @@ export class Handshake implements ConnectionReader {
   }
 
   leave(how: Ending): void {
-    this.#steps.length > this.#said && (this.#said = Infinity)
+    this.#said = Infinity
     if (how === 'fin') this.connection.end()
     else if (how === 'reset') this.connection.reset()
     else if (how === 'destroy') this.connection.destroy()

@@ -88,7 +88,7 @@ export class Traffic implements ConnectionReader {
   }
 
   #write(octets: number): void {
-    for (let left = octets; left > 0; ) {
+    for (let left = octets; left > 0;) {
       const length = Math.min(left, PIECE_OCTETS_MAX)
       const before = this.connection.writtenOctets
       this.connection.write(patternOctets(this.#keys.sends, this.sentOctets, length))

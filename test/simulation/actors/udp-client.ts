@@ -121,7 +121,8 @@ export class UdpClient {
 
   #check(where: string, data: Uint8Array, by: number): void {
     const { index } = this.#case.plan
-    const isRight = data[0] === by && data[1] === index && firstWrong(index, data[2] ?? 0, data.subarray(MARK_OCTETS)) === -1
+    const isRight =
+      data[0] === by && data[1] === index && firstWrong(index, data[2] ?? 0, data.subarray(MARK_OCTETS)) === -1
     // The length tells its own low octet: a datagram that was cut or joined shows.
     if (!isRight || ((data.length - MARK_OCTETS) & 0xff) !== data[2]) {
       this.#physics.violated(`UDP of client ${index}: the ${where} got what nobody sent it`)

@@ -37,7 +37,9 @@ function readSocks5(octets: Uint8Array): Reply | 'malformed' | undefined {
   const addressLength = octets[3] === 1 ? 4 : octets[3] === 4 ? 16 : undefined
   if (octets[0] !== 5 || octets[2] !== 0 || addressLength === undefined) return 'malformed'
   const length = 6 + addressLength
-  return octets.length < length ? undefined : bound(octets, length, octets[1] === 0, 4, addressLength, 4 + addressLength)
+  return octets.length < length
+    ? undefined
+    : bound(octets, length, octets[1] === 0, 4, addressLength, 4 + addressLength)
 }
 
 function bound(

@@ -26,6 +26,8 @@ export class SimulatedConnection implements Connection {
   cause: CloseCause | undefined
   /** FIN was asked for, while it could be sent. */
   hasEnded = false
+  /** It was closed by RST of its own. */
+  hasReset = false
   readonly #physics: Physics
   /** An engine that does not hear RST while nobody reads. */
   readonly #isDeafInPause: boolean
@@ -108,6 +110,7 @@ export class SimulatedConnection implements Connection {
 
   reset(): void {
     if (this.cause !== undefined) return
+    this.hasReset = true
     this.#out?.reset()
     this.#close('destroyed')
   }

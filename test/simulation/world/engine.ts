@@ -18,7 +18,14 @@ import {
   type Securing,
   IdleWheel,
 } from '@socksmith/engine'
-import { type Endpoint, type Failure, type IpAddress, failure, formatDestination, isUnspecified } from '@socksmith/protocol'
+import {
+  type Endpoint,
+  type Failure,
+  type IpAddress,
+  failure,
+  formatDestination,
+  isUnspecified,
+} from '@socksmith/protocol'
 import { startRelay } from '../../../packages/engine/src/node/node-relay.ts'
 import { errnoFailure } from '../../../packages/engine/src/node/system-failure.ts'
 import { address } from './address.ts'

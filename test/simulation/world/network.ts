@@ -73,7 +73,10 @@ export class Network {
     ]
     const one = new SimulatedConnection(this.#physics, placeA as Place, placeB as Place)
     const other = new SimulatedConnection(this.#physics, placeB as Place, placeA as Place)
-    const traits = { capacityOctets: random.pick(CAPACITIES_OCTETS), latencyMs: random.next() * random.pick([1, 20, 80]) }
+    const traits = {
+      capacityOctets: random.pick(CAPACITIES_OCTETS),
+      latencyMs: random.next() * random.pick([1, 20, 80]),
+    }
     SimulatedConnection.join(one, other, traits)
     return [one, other]
   }
