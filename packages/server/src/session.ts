@@ -146,7 +146,7 @@ export class Session implements ConnectionReader {
     this.#work = undefined
     this.#record(end, undefined, carried)
     this.connection.end()
-    this.#closeSoon()
+    this.closeSoon()
   }
 
   /** The connection is now read by `work` (HTTP), which makes its own records. */
@@ -168,6 +168,17 @@ export class Session implements ConnectionReader {
     const successor = new Session(this.context, origin, this.connection, () => this.closed())
     this.handOver({ abandon: () => successor.stop() })
     successor.start(early)
+  }
+
+  /** Closes the connection once the client has got what was written, or when its time for that is over. */
+  closeSoon(): void {
+    if (this.#isClosed) return
+    // What it still sends is read and thrown away: unread octets would make the kernel answer with RST, which loses the reply.
+    this.connection.read(this)
+    this.connection.resume()
+    const timer = this.context.engine.clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
+    this.#deadline?.cancel()
+    this.#deadline = timer
   }
 
   /** The connection is gone: the place in the limits is free again. */
@@ -261,17 +272,7 @@ export class Session implements ConnectionReader {
     else if (early && cause.code === 'timed_out') this.#record('handshake-timeout', cause)
     else this.#record(cause.blame === 'policy' || cause.blame === 'client' ? 'refused' : 'failed', cause)
     this.connection.end()
-    this.#closeSoon()
-  }
-
-  // The reply must reach the client: what it still sends is read and thrown away, since unread octets would make the
-  // kernel answer with RST and lose the reply.
-  #closeSoon(): void {
-    this.connection.read(this)
-    this.connection.resume()
-    const timer = this.context.engine.clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
-    this.#deadline?.cancel()
-    this.#deadline = timer
+    this.closeSoon()
   }
 
   #record(end: SessionEnd, cause?: Failure, carried?: Carried): void {

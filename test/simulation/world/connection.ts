@@ -28,6 +28,8 @@ export class SimulatedConnection implements Connection {
   hasEnded = false
   /** It was closed by RST of its own. */
   hasReset = false
+  /** Octets that were written and had not left when it was closed. */
+  lostOctets = 0
   readonly #physics: Physics
   /** An engine that does not hear RST while nobody reads. */
   readonly #isDeafInPause: boolean
@@ -103,14 +105,16 @@ export class SimulatedConnection implements Connection {
   destroy(): void {
     if (this.cause !== undefined) return
     // Unread octets make the kernel answer with RST instead of FIN.
-    if ((this.#in?.arrivedOctets ?? 0) > 0) this.#out?.reset()
-    else this.#out?.close()
+    if ((this.#in?.arrivedOctets ?? 0) > 0) return this.reset()
+    this.lostOctets = this.unsentOctets
+    this.#out?.close()
     this.#close('destroyed')
   }
 
   reset(): void {
     if (this.cause !== undefined) return
     this.hasReset = true
+    this.lostOctets = this.unsentOctets
     this.#out?.reset()
     this.#close('destroyed')
   }
@@ -165,8 +169,8 @@ export class SimulatedConnection implements Connection {
 
   #deliver(): void {
     const { random, time } = this.#physics
-    const arrived = this.#in?.arrivedOctets ?? 0
-    const octets = this.#in?.take(random.chance(0.25) ? random.size(arrived) : Math.min(arrived, PIECE_OCTETS_MAX))
+    const most = Math.min(this.#in?.arrivedOctets ?? 0, PIECE_OCTETS_MAX)
+    const octets = this.#in?.take(random.chance(0.25) ? random.size(most) : most)
     if (octets === undefined) return
     this.deliveredOctets += octets.length
     this.lastTrafficMs = time.monotonicMs()

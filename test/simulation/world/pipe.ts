@@ -161,9 +161,8 @@ export class Pipe {
   #arriveLater(callback: () => void): void {
     const { time, random } = this.#physics
     const { latencyMs } = this.#traits
-    const nowMs = time.monotonicMs()
     const jitterMs = random.chance(0.2) ? random.next() * latencyMs : 0
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + latencyMs + jitterMs)
-    time.later(this.#lastArrivalMs - nowMs, callback)
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, time.monotonicMs() + latencyMs + jitterMs)
+    time.at(this.#lastArrivalMs, callback)
   }
 }

@@ -56,12 +56,17 @@ export class VirtualTime implements Clock {
       this.serverTimers--
       callback()
     }
-    return this.#add(Math.max(0, ms), fire, () => this.serverTimers--)
+    return this.#add(this.#nowMs + Math.max(0, ms), fire, () => this.serverTimers--)
   }
 
   /** Something of the world will happen. */
   later(ms: number, callback: () => void): Timer {
-    return this.#add(ms, callback)
+    return this.#add(this.#nowMs + ms, callback)
+  }
+
+  /** The same, at a moment: a sum of rounded numbers could put one event in front of another. */
+  at(ms: number, callback: () => void): void {
+    this.#add(ms, callback)
   }
 
   /** Lets the next thing happen; false when nothing is to come. */
@@ -77,8 +82,8 @@ export class VirtualTime implements Clock {
     return false
   }
 
-  #add(ms: number, callback: () => void, onCancel?: () => void): Event {
-    const event = new Event(this.#nowMs + ms, this.#order++, callback, onCancel)
+  #add(atMs: number, callback: () => void, onCancel?: () => void): Event {
+    const event = new Event(atMs, this.#order++, callback, onCancel)
     const heap = this.#heap
     let at = heap.length
     while (at > 0) {
