@@ -19,7 +19,7 @@ interface Packed {
   readonly files: readonly { readonly path: string }[]
 }
 
-const LIBRARIES = ['protocol', 'engine', 'server'] as const
+const LIBRARIES = ['protocol', 'policy', 'engine', 'server'] as const
 
 suite('the packages', () => {
   let folder: Folder

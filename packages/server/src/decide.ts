@@ -12,7 +12,7 @@ import {
   sameAddress,
   unmapped,
 } from '@socksmith/protocol'
-import { LOOPBACK, containsAny, disguises, isInside } from './network.ts'
+import { LOOPBACK, containsAny, disguises, isInside } from '@socksmith/policy'
 import type { AccessOptions } from './options.ts'
 import { type LocalAddresses } from './local-addresses.ts'
 

@@ -1,7 +1,7 @@
 /** What a server is told by whoever embeds it, and the defaults with their reasons. Knows no file and no flag. */
 import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
-import type { Network } from './network.ts'
+import type { Network } from '@socksmith/policy'
 import type { ServerEvent } from './event.ts'
 import type { SessionRecord } from './record.ts'
 
