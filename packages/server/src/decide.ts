@@ -12,7 +12,7 @@ import {
   sameAddress,
   unmapped,
 } from '@socksmith/protocol'
-import { LOOPBACK, containsAny, disguises, isInside } from '@socksmith/policy'
+import { LOOPBACK, addressForms, containsAny, isInside } from '@socksmith/policy'
 import type { AccessOptions } from './options.ts'
 import { type LocalAddresses } from './local-addresses.ts'
 
@@ -36,7 +36,7 @@ export function createDecide(access: AccessOptions, ownPlaces: () => readonly Pl
     }
     if (!isInside(address) || mayGoInside(client)) return undefined
     // Every disguise has to be open: a translator would deliver to the address within.
-    if (disguises(address).every(one => containsAny(insideOpen, one) || !isInside(one))) return undefined
+    if (addressForms(address).every(one => containsAny(insideOpen, one) || !isInside(one))) return undefined
     return refused(`${formatAddress(address)}, which is inside and closed to clients from elsewhere`)
   }
 }
