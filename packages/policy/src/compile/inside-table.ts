@@ -2,7 +2,7 @@
 import type { IpAddress } from '@socksmith/protocol'
 import type { Facts } from '../facts.ts'
 import { INSIDE, LOOPBACK, type Network } from '../network.ts'
-import { type Placed, AddressTable } from './fact-table.ts'
+import { AddressTable } from './fact-table.ts'
 import { RowStore } from './row-store.ts'
 import type { NetworkTest } from '../policy.ts'
 
@@ -34,12 +34,8 @@ export class InsideTable {
 
 function memberOf(networks: readonly Network[]): (address: IpAddress) => boolean {
   if (networks.length === 0) return () => false
-  const store = new RowStore(1, 1)
+  const store = new RowStore([0], 1)
   const test: NetworkTest = { kind: 'address', networks, unix: false, inside: false, text: '' }
-  const table = new AddressTable([{ test, term: 0, isPositive: true } satisfies Placed<NetworkTest>], store)
-  const rows = new Int32Array(1)
-  return address => {
-    rows[0] = table.at(address)
-    return store.first(rows, 1) === 0
-  }
+  const table = new AddressTable([{ test, term: 0, isPositive: true }], store)
+  return address => table.at(address) === store.every
 }

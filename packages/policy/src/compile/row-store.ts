@@ -14,31 +14,30 @@ const FULL_PAGE = 1
 export type Row = number
 
 export class RowStore {
-  /** Pages of one row. */
-  readonly pageCount: number
-  /** The row of no term, and the row of every term (and of bits behind the last one). */
+  /** The row of no term, and the row of every term. */
   readonly none: Row
   readonly every: Row
-  #pages: Uint32Array
+  /** Pages of one row. */
+  readonly #pageCount: number
+  #pages: Uint32Array = new Uint32Array(64 * PAGE_WORDS)
   #pagesUsed = 0
   #rows: Uint32Array
   #rowsUsed = 0
   readonly #pageByText = new Map<string, number>()
   readonly #rowByText = new Map<string, Row>()
-  /** The pages that take part in one search. */
-  readonly #taking: Int32Array
+  /** Where the pages begin that take part in one search. */
+  readonly #taken: Int32Array
 
-  constructor(termCount: number, tablesMax: number) {
-    this.pageCount = Math.max(1, Math.ceil(termCount / PAGE_TERMS))
-    this.#pages = new Uint32Array(64 * PAGE_WORDS)
-    this.#rows = new Uint32Array(64 * this.pageCount)
-    this.#taking = new Int32Array(tablesMax)
+  /** `terms` are the numbers that are used; `tablesMax` is how many rows one search may join. */
+  constructor(terms: readonly number[], tablesMax: number) {
+    this.#pageCount = Math.max(1, Math.ceil(((terms.at(-1) ?? 0) + 1) / PAGE_TERMS))
+    this.#rows = new Uint32Array(64 * this.#pageCount)
+    this.#taken = new Int32Array(tablesMax)
     this.#internPage(new Uint32Array(PAGE_WORDS))
     this.#internPage(new Uint32Array(PAGE_WORDS).fill(0xffff_ffff))
-    this.none = this.#internRow(new Uint32Array(this.pageCount).fill(EMPTY_PAGE))
-    this.every = this.#internRow(new Uint32Array(this.pageCount).fill(FULL_PAGE))
+    this.none = this.#internRow(new Uint32Array(this.#pageCount).fill(EMPTY_PAGE))
+    this.every = this.rowOf(terms)
   }
-
 
   /** The row of these terms. */
   rowOf(terms: Iterable<number>): Row {
@@ -49,8 +48,8 @@ export class RowStore {
 
   /** A row to be changed bit by bit, beginning as `row`. */
   draft(row: Row): RowDraft {
-    const pageIds = this.#rows.slice(row * this.pageCount, (row + 1) * this.pageCount)
-    const words = new Uint32Array(this.pageCount * PAGE_WORDS)
+    const pageIds = this.#rows.slice(row * this.#pageCount, (row + 1) * this.#pageCount)
+    const words = new Uint32Array(this.#pageCount * PAGE_WORDS)
     for (const [page, id] of pageIds.entries()) {
       words.set(this.#pages.subarray(id * PAGE_WORDS, (id + 1) * PAGE_WORDS), page * PAGE_WORDS)
     }
@@ -72,35 +71,21 @@ export class RowStore {
     }
   }
 
-  /** The first term, not before `from`, that is in each of the first `count` rows; -1 when there is none. */
-  first(rows: Int32Array, count: number, from: number = 0): number {
-    const { pageCount } = this
-    let skip = from % PAGE_TERMS
-    for (let page = (from - skip) / PAGE_TERMS; page < pageCount; page++) {
-      const taking = this.#takingAt(rows, count, page)
-      const term = taking < 0 ? -1 : this.#firstIn(taking, skip)
-      if (term >= 0) return page * PAGE_TERMS + term
-      skip = 0
-    }
-    return -1
+  /** Lets one page of a row take part, as the `taken`th; the number that now do, or -1 when nothing is left. */
+  take(taken: number, row: Row, page: number): number {
+    const id = this.#rows[row * this.#pageCount + page] as number
+    if (id === EMPTY_PAGE) return -1
+    if (id === FULL_PAGE) return taken
+    this.#taken[taken] = id * PAGE_WORDS
+    return taken + 1
   }
 
-  // How many pages have to be looked at bit by bit; -1 when one of them is empty.
-  #takingAt(rows: Int32Array, count: number, page: number): number {
-    let taking = 0
-    for (let i = 0; i < count; i++) {
-      const id = this.#rows[(rows[i] as number) * this.pageCount + page] as number
-      if (id === EMPTY_PAGE) return -1
-      if (id !== FULL_PAGE) this.#taking[taking++] = id * PAGE_WORDS
-    }
-    return taking
-  }
-
-  #firstIn(taking: number, skip: number): number {
-    const start = skip >> 5
+  /** The first term, counted within the page and not before `from`, that is in all pages taken; -1 without one. */
+  firstTaken(taken: number, from: number = 0): number {
+    const start = from >> 5
     for (let word = start; word < PAGE_WORDS; word++) {
-      let bits = word === start ? -1 << (skip & 31) : -1
-      for (let i = 0; i < taking; i++) bits &= this.#pages[(this.#taking[i] as number) + word] as number
+      let bits = word === start ? -1 << (from & 31) : -1
+      for (let i = 0; i < taken; i++) bits &= this.#pages[(this.#taken[i] as number) + word] as number
       if (bits !== 0) return word * 32 + 31 - Math.clz32(bits & -bits)
     }
     return -1
@@ -122,8 +107,8 @@ export class RowStore {
     const known = this.#rowByText.get(text)
     if (known !== undefined) return known
     const row = this.#rowsUsed++
-    this.#rows = grown(this.#rows, this.#rowsUsed * this.pageCount)
-    this.#rows.set(pageIds, row * this.pageCount)
+    this.#rows = grown(this.#rows, this.#rowsUsed * this.#pageCount)
+    this.#rows.set(pageIds, row * this.#pageCount)
     this.#rowByText.set(text, row)
     return row
   }
