@@ -28,7 +28,9 @@ function rule(index: number): object {
     case 4:
       return { allow: { user, to: network, not: { port: [22, 25] }, when: 'Mon-Sun 00:00-24:00' } }
     default:
-      return { allow: { any: [{ user, method: 'password' }, { from: `10.0.${octet(index)}.0/24` }], to: `*.n${index}.test` } }
+      return {
+        allow: { any: [{ user, method: 'password' }, { from: `10.0.${octet(index)}.0/24` }], to: `*.n${index}.test` },
+      }
   }
 }
 
@@ -47,7 +49,9 @@ if (!read.ok) throw new Error(JSON.stringify(read.problems.slice(0, 3)))
 const readMs = performance.now() - startMs
 const decider = compile(read.policy)
 const heap = process.memoryUsage()
-print(`${RULES} rules, ${USERS} users: read in ${readMs.toFixed(0)} ms, compiled in ${(performance.now() - startMs - readMs).toFixed(0)} ms`)
+print(
+  `${RULES} rules, ${USERS} users: read in ${readMs.toFixed(0)} ms, compiled in ${(performance.now() - startMs - readMs).toFixed(0)} ms`,
+)
 print(`memory of the process: ${(heap.rss / 1_048_576).toFixed(0)} MiB`)
 
 const QUESTIONS: Readonly<Record<string, (index: number) => Partial<Facts>>> = {
@@ -64,8 +68,15 @@ const QUESTIONS: Readonly<Record<string, (index: number) => Partial<Facts>>> = {
     const which = (index % 1_600) * 6 + 3
     return { user: `user${which % 50}`, host: null, address: ip(`2001:db8:${which.toString(16)}::7`) }
   },
-  'no rule matches': index => ({ user: `user${index % USERS}`, host: 'www.nowhere.example', address: ip('151.101.1.7') }),
-  'a name, before it is resolved': index => ({ user: `user${index % USERS}`, host: `www.host${index % RULES}.example` }),
+  'no rule matches': index => ({
+    user: `user${index % USERS}`,
+    host: 'www.nowhere.example',
+    address: ip('151.101.1.7'),
+  }),
+  'a name, before it is resolved': index => ({
+    user: `user${index % USERS}`,
+    host: `www.host${index % RULES}.example`,
+  }),
   'a client, before it has spoken': () => ({
     protocol: undefined,
     method: undefined,

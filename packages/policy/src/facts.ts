@@ -11,25 +11,8 @@ export type Command = 'connect' | 'forward' | 'bind' | 'bind-peer' | 'udp-associ
 export type AuthenticationMethod = (typeof METHODS)[number]
 
 export const PROTOCOLS: readonly Protocol[] = ['socks4', 'socks4a', 'socks5', 'http']
-export const COMMANDS: readonly Command[] = [
-  'connect',
-  'forward',
-  'bind',
-  'bind-peer',
-  'udp-associate',
-  'udp-sender',
-]
-export const METHODS = [
-  'none',
-  'password',
-  'certificate',
-  'gssapi',
-  'chap',
-  'cram',
-  'maf',
-  'json',
-  'ssl',
-] as const
+export const COMMANDS: readonly Command[] = ['connect', 'forward', 'bind', 'bind-peer', 'udp-associate', 'udp-sender']
+export const METHODS = ['none', 'password', 'certificate', 'gssapi', 'chap', 'cram', 'maf', 'json', 'ssl'] as const
 
 /**
  * One question to the rules. `undefined` is "not known yet": the answer may then be that it is still open. `null` is

@@ -1,8 +1,12 @@
 /** The door of the package. */
+export { type CaseResult, runCases } from './cases.ts'
 export { type CompileOptions, type Decider, compile } from './compile/compile.ts'
 export type { InsideOptions } from './compile/inside-table.ts'
 export * from './decision.ts'
+export { type Difference, type PolicyDiff, diff } from './diff.ts'
+export { type Asked, type Explanation, explain } from './explain.ts'
 export * from './facts.ts'
+export { type Finding, type FindingKind, lint } from './lint.ts'
 export { nearest } from './nearest.ts'
 export {
   LOOPBACK,
@@ -13,5 +17,11 @@ export {
   isInside,
   parseNetwork,
 } from './network.ts'
+export type { Point } from './points.ts'
 export * from './policy.ts'
 export * from './problem.ts'
+export { type ReadPolicy, readPolicy, readQuestion } from './read/read-policy.ts'
+export type { PolicySource } from './read/source.ts'
+export { parseDestination } from './read/target.ts'
+export { type ChangedSession, type Replayed, replay } from './replay.ts'
+export type { Step, Walk } from './walk.ts'

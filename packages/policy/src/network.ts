@@ -1,5 +1,13 @@
 /** Networks in CIDR form, the special ones of IANA's registries, and which of them lie "inside". Decides on octets, never on text. */
-import { type IpAddress, type Ipv4Address, type Ipv6Address, formatAddress, octetAt, parseIp, unmapped } from '@socksmith/protocol'
+import {
+  type IpAddress,
+  type Ipv4Address,
+  type Ipv6Address,
+  formatAddress,
+  octetAt,
+  parseIp,
+  unmapped,
+} from '@socksmith/protocol'
 
 export interface Network {
   readonly address: IpAddress

@@ -6,7 +6,16 @@ import { type IpAddress, formatAddress, unmapped } from '@socksmith/protocol'
 import { type InsideOptions, InsideTable } from './compile/inside-table.ts'
 import type { CompileOptions } from './compile/compile.ts'
 import { termsOf } from './compile/terms.ts'
-import { type Decision, NO_MATCH, NO_RULES, OPEN, type Reported, byRule, closedInside, reportedOnly } from './decision.ts'
+import {
+  type Decision,
+  NO_MATCH,
+  NO_RULES,
+  OPEN,
+  type Reported,
+  byRule,
+  closedInside,
+  reportedOnly,
+} from './decision.ts'
 import { type Facts, type Geo, plainName } from './facts.ts'
 import { hostMatches } from './host-pattern.ts'
 import { addressForms, containsAny } from './network.ts'
@@ -32,12 +41,15 @@ export interface Walk {
   readonly form?: IpAddress
 }
 
+/** Where an address is registered. */
+export type Place = ReturnType<Geo>
+
 /** What one walk looks at: the facts, with one form of the address and what is known of it. */
-interface View {
+export interface View {
   readonly facts: Facts
   readonly host: string | null | undefined
   readonly form: IpAddress | undefined
-  readonly place: ReturnType<Geo> | undefined
+  readonly place: Place | undefined
 }
 
 /** Decides as the compiled policy does, and keeps every step. */
@@ -101,7 +113,7 @@ function withInside(decision: Decision, view: View, options: InsideOptions): Dec
   return opens ? decision : closedInside(decision)
 }
 
-function truthOf(condition: Condition, view: View): Truth {
+export function truthOf(condition: Condition, view: View): Truth {
   switch (condition.kind) {
     case 'everything':
       return true
@@ -169,8 +181,7 @@ function reasonAgainst(condition: Condition, view: View): string {
 }
 
 function pick(parts: readonly Condition[], view: View): string {
-  const part =
-    parts.find(one => truthOf(one, view) === false) ?? parts.find(one => truthOf(one, view) === undefined)
+  const part = parts.find(one => truthOf(one, view) === false) ?? parts.find(one => truthOf(one, view) === undefined)
   return part === undefined ? '' : reasonAgainst(part, view)
 }
 
@@ -196,7 +207,10 @@ function factText(kind: Test['kind'], { facts, form, host, place }: View): strin
       return facts.client === 'unix' ? 'a Unix socket' : `from ${formatAddress(unmapped(facts.client))}`
     case 'host':
     case 'address':
-      return [typeof host === 'string' ? host : undefined, form === undefined ? 'address not known yet' : formatAddress(form)]
+      return [
+        typeof host === 'string' ? host : undefined,
+        form === undefined ? 'address not known yet' : formatAddress(form),
+      ]
         .filter(one => one !== undefined)
         .join(' at ')
     case 'port':
@@ -207,7 +221,11 @@ function factText(kind: Test['kind'], { facts, form, host, place }: View): strin
     case 'asn':
       return place === undefined ? 'address not known yet' : (place[kind] ?? `${kind} unknown`)
     case 'user':
-      return facts.user === undefined ? 'not known yet' : facts.user === null ? 'nobody logged in' : `user ${facts.user}`
+      return facts.user === undefined
+        ? 'not known yet'
+        : facts.user === null
+          ? 'nobody logged in'
+          : `user ${facts.user}`
     default:
       return facts[kind] === undefined ? 'not known yet' : `${kind} ${facts[kind]}`
   }

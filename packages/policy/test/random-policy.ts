@@ -17,11 +17,53 @@ export function chanceFrom(seed: number): () => number {
   }
 }
 
-const NETWORKS = ['0.0.0.0/0', '10.0.0.0/8', '10.1.0.0/16', '10.1.2.3', '192.0.2.0/24', '203.0.113.0/25', '::/0', 'fd00::/8']
-  .concat(['2001:db8::/32', '2001:db8:1::/48', '2001:db8:1::5', '2002::/16', '8.8.0.0/16', '8.8.8.8', '9.0.0.0/8', '2600::/12'])
-const ADDRESSES = ['10.1.2.3', '10.1.9.9', '10.200.0.1', '192.0.2.9', '8.8.8.8', '8.8.4.4', '9.9.9.9', '203.0.113.200', '127.0.0.1']
-  .concat(['2001:db8:1::5', '2600::1', 'fd00::1', '::ffff:10.1.2.3', '64:ff9b::8.8.8.8', '64:ff9b::10.1.2.3', '2002:808:808::1'])
-  .concat(['2002:a01:203::1', '2001::f7f7:f7f7', '::1', '255.255.255.255', '0.0.0.1', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'])
+const NETWORKS = [
+  '0.0.0.0/0',
+  '10.0.0.0/8',
+  '10.1.0.0/16',
+  '10.1.2.3',
+  '192.0.2.0/24',
+  '203.0.113.0/25',
+  '::/0',
+  'fd00::/8',
+].concat([
+  '2001:db8::/32',
+  '2001:db8:1::/48',
+  '2001:db8:1::5',
+  '2002::/16',
+  '8.8.0.0/16',
+  '8.8.8.8',
+  '9.0.0.0/8',
+  '2600::/12',
+])
+const ADDRESSES = [
+  '10.1.2.3',
+  '10.1.9.9',
+  '10.200.0.1',
+  '192.0.2.9',
+  '8.8.8.8',
+  '8.8.4.4',
+  '9.9.9.9',
+  '203.0.113.200',
+  '127.0.0.1',
+]
+  .concat([
+    '2001:db8:1::5',
+    '2600::1',
+    'fd00::1',
+    '::ffff:10.1.2.3',
+    '64:ff9b::8.8.8.8',
+    '64:ff9b::10.1.2.3',
+    '2002:808:808::1',
+  ])
+  .concat([
+    '2002:a01:203::1',
+    '2001::f7f7:f7f7',
+    '::1',
+    '255.255.255.255',
+    '0.0.0.1',
+    'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+  ])
 const PATTERNS = ['a.example', '.example', '*.example', 'b.a.example', '.a.example', '*.a.example', 'other.test']
 const NAMES = ['a.example', 'example', 'b.a.example', 'c.b.a.example', 'B.A.example.', 'other.test', 'xexample', 'test']
 const USERS = ['alice', 'bob', 'carol']
@@ -29,7 +71,13 @@ const LISTENERS = ['one', 'two']
 const COUNTRIES = ['DE', 'AT']
 const NUMBERS = ['64496', '64497']
 const PORTS = [0, 22, 80, 443, 8080, 65_535]
-const SCHEDULES = ['Mon-Fri 08:00-18:00', 'Sat,Sun', '22:00-06:00 Europe/Berlin', '2026-03-01..2026-03-31', '..2026-03-29 UTC']
+const SCHEDULES = [
+  'Mon-Fri 08:00-18:00',
+  'Sat,Sun',
+  '22:00-06:00 Europe/Berlin',
+  '2026-03-01..2026-03-31',
+  '..2026-03-29 UTC',
+]
 
 const WORDS: { readonly [K in WordFact]: readonly string[] } = {
   listener: LISTENERS,
@@ -44,7 +92,9 @@ const WORDS: { readonly [K in WordFact]: readonly string[] } = {
 /** Some addresses of the test have a place, the same in every run. */
 export const GEO: Geo = ({ octets }) => {
   const sum = octets.reduce((a, b) => a + b, 0)
-  return sum % 3 === 0 ? {} : { country: COUNTRIES[sum % 2] as string, ...(sum % 5 > 0 && { asn: NUMBERS[sum % 2] as string }) }
+  return sum % 3 === 0
+    ? {}
+    : { country: COUNTRIES[sum % 2] as string, ...(sum % 5 > 0 && { asn: NUMBERS[sum % 2] as string }) }
 }
 
 export class RandomPolicies {
@@ -104,7 +154,9 @@ export class RandomPolicies {
     switch (kind) {
       case 'client':
       case 'address': {
-        const networks = this.#many(() => parseNetwork(this.#one(NETWORKS)) as NonNullable<ReturnType<typeof parseNetwork>>)
+        const networks = this.#many(
+          () => parseNetwork(this.#one(NETWORKS)) as NonNullable<ReturnType<typeof parseNetwork>>,
+        )
         const inside = networks.every(one => INSIDE.some(outer => containsNetwork(outer, one)))
         return { kind, networks, unix: kind === 'client' && this.#chance() < 0.3, inside, text: kind }
       }
@@ -112,12 +164,23 @@ export class RandomPolicies {
         return { kind, names: this.#many(() => parseHostPattern(this.#one(PATTERNS)) as never), text: kind }
       case 'port': {
         const first = this.#one(PORTS)
-        return { kind, ranges: [[first, Math.min(65_535, first + this.#below(400))], [22, 22]], text: kind }
+        return {
+          kind,
+          ranges: [
+            [first, Math.min(65_535, first + this.#below(400))],
+            [22, 22],
+          ],
+          text: kind,
+        }
       }
       case 'when':
         return { kind, schedules: this.#many(() => parseSchedule(this.#one(SCHEDULES), 'UTC') as never), text: kind }
       default:
-        return { kind: kind as WordFact, words: new Set(this.#many(() => this.#one(WORDS[kind as WordFact]))), text: kind }
+        return {
+          kind: kind as WordFact,
+          words: new Set(this.#many(() => this.#one(WORDS[kind as WordFact]))),
+          text: kind,
+        }
     }
   }
 

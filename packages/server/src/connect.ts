@@ -1,9 +1,9 @@
 /** CONNECT (RFC 1928 section 6, SOCKS4 section CONNECT, HTTP CONNECT): resolve, decide, dial, reply, relay. */
 import type { Connection, Dialing, Relay } from '@socksmith/engine'
-import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS } from '@socksmith/protocol'
+import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS, sameAddress } from '@socksmith/protocol'
 import { dialTarget } from './dial.ts'
 import type { Session } from './session.ts'
-import { allowedEndpoints } from './target.ts'
+import { type Candidate, allowedEndpoints } from './target.ts'
 
 export function serveConnect(session: Session, destination: Destination): void {
   const work = new ConnectWork(session)
@@ -24,6 +24,10 @@ class ConnectWork {
   // The client may finish sending before the tunnel is open; the relay is told and passes it on.
   onClientEnd(): void {}
 
+  get carried(): Relay | undefined {
+    return this.#relay
+  }
+
   abandon(): void {
     this.#isAbandoned = true
     this.#dialing?.cancel()
@@ -31,21 +35,28 @@ class ConnectWork {
   }
 
   async run(destination: Destination): Promise<void> {
-    const { context, origin } = this.#session
-    const endpoints = await allowedEndpoints(context, origin.client, destination)
+    const { context } = this.#session
+    const candidates = await allowedEndpoints(context, this.#session.facts('connect'), destination)
     if (this.#isAbandoned) return
-    if ('code' in endpoints) return this.#session.refuse(endpoints)
-    this.#dialing = dialTarget(context, endpoints)
+    if ('failure' in candidates) return this.#session.refuse(candidates.failure, candidates.ruling)
+    this.#dialing = dialTarget(
+      context,
+      candidates.map(one => one.endpoint),
+    )
     const target: Connection | Failure = await this.#dialing.result
     if ('code' in target) {
       if (!this.#isAbandoned) this.#session.refuse(target)
     } else if (this.#isAbandoned) target.destroy()
-    else this.#join(target)
+    else this.#join(target, candidates)
   }
 
-  #join(target: Connection): void {
+  #join(target: Connection, candidates: readonly Candidate[]): void {
     const session = this.#session
-    if (target.remote.kind === 'ip') session.noteDialled(target.remote.endpoint)
+    if (target.remote.kind === 'ip') {
+      const { endpoint } = target.remote
+      const candidate = candidates.find(one => sameAddress(one.endpoint.address, endpoint.address)) ?? candidates[0]
+      session.noteDialled(endpoint, candidate)
+    }
     // BND.ADDR is the address by which the target sees us.
     session.grant(endpointOf(target))
     this.#relay = startRelay(session, target)

@@ -6,32 +6,38 @@ import {
   noneMethod,
   userPasswordServer,
 } from '@socksmith/protocol'
+import type { AuthenticationMethod } from '@socksmith/policy'
 import type { ListenerOptions, ServerOptions } from './options.ts'
 
-/** `hasCertificate`: the client has shown a certificate that is believed, which stands in place of the password. */
+/**
+ * `hasCertificate`: the client has shown a certificate that is believed, which stands in place of the password.
+ * `mayLogIn`: whether the rules could allow anything after this method.
+ */
 export function handshakeOptions(
   listener: ListenerOptions,
   options: ServerOptions,
   hasCertificate: boolean,
+  mayLogIn: (method: AuthenticationMethod) => boolean,
 ): ServerHandshakeOptions {
   const { access = {}, bind = {} } = options
-  const asksPassword = listener.authentication === 'password'
-  const passwordRequired = asksPassword && !hasCertificate
+  const byRules = listener.authentication === 'rules'
+  const takesPassword = listener.authentication === 'password' || (byRules && mayLogIn('password'))
+  const takesNobody = byRules && !hasCertificate ? mayLogIn('none') : !takesPassword || hasCertificate
   const commands: CommandName[] = []
   if (access.connect !== false) commands.push('connect')
   if (access.bind !== false) commands.push('bind')
   if (access.udpAssociate !== false) commands.push('udp-associate')
   return {
     protocols: listener.protocols,
-    methods: methodsFor(asksPassword, hasCertificate),
-    passwordRequired,
+    methods: methodsFor(takesPassword, takesNobody),
+    passwordRequired: !takesNobody,
+    passwordAccepted: takesPassword,
     commands,
     anyPeer: bind.anyPeer === true,
   }
 }
 
-// A client with a certificate may still be set to offer its password only.
-function methodsFor(asksPassword: boolean, hasCertificate: boolean): readonly Method[] {
-  if (!asksPassword) return [noneMethod]
-  return hasCertificate ? [noneMethod, userPasswordServer] : [userPasswordServer]
+// Whoever offers his password may be allowed more by it; a client with a certificate may be set to offer nothing else.
+function methodsFor(takesPassword: boolean, takesNobody: boolean): readonly Method[] {
+  return [...(takesPassword ? [userPasswordServer] : []), ...(takesNobody ? [noneMethod] : [])]
 }

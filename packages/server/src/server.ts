@@ -1,9 +1,10 @@
 /** The server as a whole: opens the listeners, admits connections, knows every live session, and stops in order. */
 import { type Connection, IdleWheel, type Listener, type Place } from '@socksmith/engine'
+import { type Decider, compile } from '@socksmith/policy'
 import { type Failure, NO_OCTETS, formatDestination } from '@socksmith/protocol'
 import { Admission } from './admission.ts'
 import type { ServerContext } from './context.ts'
-import { createDecide } from './decide.ts'
+import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
 import { createLocalAddresses } from './local-addresses.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
@@ -27,6 +28,10 @@ export interface Server {
    * A second call with a shorter deadline hastens the first.
    */
   stop(options: { readonly deadlineMs: number }): Promise<number>
+  /** From now on these rules decide. Live sessions that they forbid end, the rest do not notice; answers how many ended. */
+  usePolicy(policy: Decider): number
+  /** Ends the sessions of users who are no more; answers how many ended. */
+  endUsers(isGone: (user: string) => boolean): number
 }
 
 /**
@@ -44,7 +49,7 @@ export function createServer(options: ServerOptions): Server {
 class SocksServer implements Server {
   readonly #options: ServerOptions
   readonly #context: ServerContext
-  readonly #live = new Map<number, { stop(): void }>()
+  readonly #live = new Map<number, Live>()
   #listeners: Listener[] = []
   #places: readonly Place[] = []
   #nextId = 1
@@ -61,7 +66,7 @@ class SocksServer implements Server {
       limits,
       engine,
       resolver,
-      decide: createDecide(options.access ?? {}, () => this.#places, createLocalAddresses(engine.clock)),
+      gate: new Gate(options.policy ?? withoutRules(options), () => this.#places, createLocalAddresses(engine.clock)),
       admission: new Admission(limits, engine.clock, warn),
       idleWheel: new IdleWheel(engine.clock),
     }
@@ -99,6 +104,21 @@ class SocksServer implements Server {
     const rest = [...this.#live.values()]
     for (const session of rest) session.stop()
     return rest.length
+  }
+
+  usePolicy(policy: Decider): number {
+    this.#context.gate.replace(policy)
+    return this.#endEach(session => session.isForbidden?.() === true)
+  }
+
+  endUsers(isGone: (user: string) => boolean): number {
+    return this.#endEach(({ user }) => user !== undefined && isGone(user))
+  }
+
+  #endEach(isOver: (session: Live) => boolean): number {
+    const over = [...this.#live.values()].filter(isOver)
+    for (const session of over) session.stop('revoked')
+    return over.length
   }
 
   async #listen(options: ListenerOptions): Promise<Listener | Failure> {
@@ -184,6 +204,20 @@ class SocksServer implements Server {
     this.#live.delete(id)
     if (this.#live.size === 0) this.#onEmpty?.()
   }
+}
+
+/** A connection that is not yet closed. */
+interface Live {
+  readonly user?: string | undefined
+  stop(end?: 'revoked'): void
+  /** Asks the rules of now about what it does. */
+  isForbidden?(): boolean
+}
+
+function withoutRules({ access = {} }: ServerOptions): Decider {
+  const { insideFrom, insideOpen } = access
+  const inside = { ...(insideFrom && { from: insideFrom }), ...(insideOpen && { open: insideOpen }) }
+  return compile({ mode: 'enforce', rules: [], sets: [], cases: [] }, { inside })
 }
 
 function placeText(place: Place): string {

@@ -1,4 +1,5 @@
 /** Makes the record of a session from what is known at its end. Decides nothing. */
+import type { AuthenticationMethod } from '@socksmith/policy'
 import type { RelayEnd } from '@socksmith/engine'
 import {
   type Endpoint,
@@ -8,6 +9,7 @@ import {
   latin1Text,
   utf8Text,
 } from '@socksmith/protocol'
+import { type Ruling, ruleOf } from './decide.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 
 /** Octets carried each way. */
@@ -17,10 +19,12 @@ export interface Carried {
 }
 
 export interface SessionFacts {
-  readonly base: Pick<SessionRecord, 'id' | 'client' | 'listener' | 'startedAtMs' | 'durationMs'>
+  readonly base: Pick<SessionRecord, 'id' | 'client' | 'listener' | 'listenerName' | 'startedAtMs' | 'durationMs'>
   readonly handshake: Pick<ServerHandshake, 'protocol' | 'reply'>
   readonly request: HandshakeRequest | undefined
   readonly user: string | undefined
+  readonly method: AuthenticationMethod | undefined
+  readonly ruling: Ruling | undefined
   readonly dialled: Endpoint | undefined
   readonly carried: Carried | undefined
   readonly end: SessionEnd
@@ -32,6 +36,8 @@ export function sessionRecord({
   handshake,
   request,
   user,
+  method,
+  ruling,
   dialled,
   carried,
   end,
@@ -45,6 +51,8 @@ export function sessionRecord({
     targetToClient: carried?.targetToClient ?? 0,
     end,
     ...(user !== undefined && { user }),
+    ...(method !== undefined && { method }),
+    ...ruledBy(ruling),
     ...(userid !== undefined && { userid }),
     ...(protocol !== undefined && { protocol }),
     ...(request !== undefined && { target: request.destination }),
@@ -69,6 +77,13 @@ export function endOfRelay(end: RelayEnd): SessionEnd {
     case 'error':
       return end.by === 'target' ? 'target-reset' : 'client-reset'
   }
+}
+
+/** What a record says of the rules. */
+export function ruledBy(ruling: Ruling | undefined): Pick<SessionRecord, 'rule' | 'reported'> {
+  const rule = ruling && ruleOf(ruling)
+  const reported = ruling?.decision?.reported ?? []
+  return { ...(rule !== undefined && { rule }), ...(reported.length > 0 && { reported }) }
 }
 
 function isServed(

@@ -11,14 +11,19 @@ import {
   type HandshakeRequest,
   ServerHandshake,
   type ServerHandshakeEvent,
+  type ServerHandshakeOptions,
   failure,
+  formatDestination,
 } from '@socksmith/protocol'
+import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
 import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
+import type { Ruling } from './decide.ts'
 import type { ListenerOptions } from './options.ts'
+import type { Candidate } from './target.ts'
 import type { SessionEnd } from './record.ts'
 import { type Carried, endOfRelay, sessionRecord } from './session-record.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
@@ -29,6 +34,10 @@ export interface Work {
   onClientEnd?(): void
   /** The client is gone, or the server stops: give everything up. */
   abandon(): void
+  /** Octets carried so far. */
+  readonly carried?: Carried | undefined
+  /** The rules have changed, and still allow this request: ask again about its parts. */
+  reconsider?(): void
 }
 
 export interface SessionOrigin {
@@ -44,6 +53,7 @@ export class Session implements ConnectionReader {
   readonly context: ServerContext
   readonly origin: SessionOrigin
   readonly connection: Connection
+  readonly #options: ServerHandshakeOptions
   readonly #handshake: ServerHandshake
   readonly #startedAtMs: number
   readonly #onClosed: () => void
@@ -51,6 +61,10 @@ export class Session implements ConnectionReader {
   #work: Work | undefined
   #request: HandshakeRequest | undefined
   #dialled: Endpoint | undefined
+  /** What was granted, and by which ruling; of a refusal the ruling alone. */
+  #granted: Facts | undefined
+  #ruling: Ruling | undefined
+  #successor: Session | undefined
   readonly #user: string | undefined
   #hasClientEnded = false
   #isRecorded = false
@@ -61,9 +75,13 @@ export class Session implements ConnectionReader {
     this.origin = origin
     this.connection = connection
     this.#onClosed = onClosed
-    this.#handshake = new ServerHandshake(
-      handshakeOptions(origin.listener, context.options, connection.certificateName !== undefined),
+    this.#options = handshakeOptions(
+      origin.listener,
+      context.options,
+      connection.certificateName !== undefined,
+      method => this.#mayLogIn(method),
     )
+    this.#handshake = new ServerHandshake(this.#options)
     this.#user = connection.certificateName
     this.#startedAtMs = context.engine.clock.wallMs()
   }
@@ -74,6 +92,12 @@ export class Session implements ConnectionReader {
     const { listener } = this.origin
     if (listener.authentication === 'certificate' && this.#user === undefined) {
       this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
+      return
+    }
+    const ruling = this.context.gate.ask(this.#arrival())
+    if (ruling.refusal !== undefined) {
+      this.#ruling = ruling
+      this.#onFailed(ruling.refusal)
       return
     }
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
@@ -113,9 +137,48 @@ export class Session implements ConnectionReader {
     this.#work = work
   }
 
-  /** Notes the address that was dialled, or the peer of a BIND. */
-  noteDialled(endpoint: Endpoint): void {
+  /** Whether Basic credentials are judged here, and whether there must be some. */
+  get takesPassword(): boolean {
+    return this.#options.passwordAccepted === true
+  }
+
+  get needsPassword(): boolean {
+    return this.#options.passwordRequired
+  }
+
+  /** How the client has shown who it is. */
+  get method(): AuthenticationMethod {
+    if (this.#handshake.user !== undefined) return 'password'
+    return this.#user === undefined ? 'none' : 'certificate'
+  }
+
+  /** What the rules are asked about this client's request; the target is for the caller to add. */
+  facts(command: Command, user: string | undefined = this.user): Facts {
+    const protocol = this.#request?.protocol ?? (this.#handshake.protocol === 'http' ? 'http' : undefined)
+    const method = user !== undefined && user !== this.user ? 'password' : this.method
+    return { ...this.#arrival(), protocol, method, user: user ?? null, command }
+  }
+
+  /** Notes the address that was dialled, or the peer of a BIND, and what allowed it. */
+  noteDialled(endpoint: Endpoint, granted: Candidate | undefined): void {
     this.#dialled = endpoint
+    if (granted !== undefined) this.noteGranted(granted.facts, granted)
+  }
+
+  /** Notes what is allowed from now on, to be asked about again when the rules change. */
+  noteGranted(facts: Facts, ruling: Ruling): void {
+    this.#granted = facts
+    this.#ruling = ruling
+  }
+
+  /** Whether the rules of now forbid what this session does. */
+  isForbidden(): boolean {
+    if (this.#successor !== undefined) return this.#successor.isForbidden()
+    const { gate, engine } = this.context
+    const facts = this.#granted ?? this.#arrival()
+    if (gate.ask({ ...facts, nowMs: engine.clock.wallMs() }).refusal !== undefined) return true
+    this.#work?.reconsider?.()
+    return false
   }
 
   /** Sends the reply that grants the request; see the handshake's `succeed`. */
@@ -124,7 +187,8 @@ export class Session implements ConnectionReader {
   }
 
   /** Sends the reply that refuses the request, and closes the connection as RFC 1928 section 6 demands. */
-  refuse(cause: Failure): void {
+  refuse(cause: Failure, ruling?: Ruling): void {
+    this.#ruling = ruling ?? this.#ruling
     if (!this.#isRecorded) this.#take(this.#handshake.fail(cause))
   }
 
@@ -164,6 +228,7 @@ export class Session implements ConnectionReader {
     const origin = { ...this.origin, acceptedAtMs: this.context.engine.clock.monotonicMs() }
     const successor = new Session(this.context, origin, this.connection, () => this.closed())
     this.handOver({ abandon: () => successor.stop() })
+    this.#successor = successor
     successor.start(early)
   }
 
@@ -175,12 +240,27 @@ export class Session implements ConnectionReader {
     this.#onClosed()
   }
 
-  /** Ends the session now: the server stops. */
-  stop(): void {
+  /** Ends the session now: the server stops, or the session is no longer allowed. */
+  stop(end: 'stopped' | 'revoked' = 'stopped'): void {
+    // First, so that the end of the work is not taken for the reason.
+    this.#record(end, undefined, this.#work?.carried)
     this.#work?.abandon()
-    this.#record('stopped')
     this.connection.destroy()
     this.closed()
+  }
+
+  /** What is known of a client that has not spoken yet. */
+  #arrival(): Facts {
+    const { client, listener, place } = this.origin
+    return {
+      nowMs: this.context.engine.clock.wallMs(),
+      client: client.kind === 'unix' ? 'unix' : client.endpoint.address,
+      listener: listener.name ?? placeName(place),
+    }
+  }
+
+  #mayLogIn(method: AuthenticationMethod): boolean {
+    return this.context.gate.ask({ ...this.#arrival(), method }).refusal === undefined
   }
 
   #take(events: readonly ServerHandshakeEvent[]): void {
@@ -271,10 +351,12 @@ export class Session implements ConnectionReader {
     const { id, client, place, acceptedAtMs } = this.origin
     const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
     const record = sessionRecord({
-      base: { id, client, listener: place, startedAtMs: this.#startedAtMs, durationMs },
+      base: { id, client, listener: place, ...named(this.origin.listener), startedAtMs: this.#startedAtMs, durationMs },
       handshake: this.#handshake,
       request: this.#request,
       user: this.user,
+      method: this.#request === undefined ? undefined : this.method,
+      ruling: this.#ruling,
       dialled: this.#dialled,
       carried,
       end,
@@ -282,4 +364,12 @@ export class Session implements ConnectionReader {
     })
     this.context.options.onSession?.(record)
   }
+}
+
+function placeName(place: Place): string {
+  return place.kind === 'unix' ? `unix:${place.path}` : formatDestination(place.endpoint)
+}
+
+function named({ name }: ListenerOptions): { readonly listenerName?: string } {
+  return name === undefined ? {} : { listenerName: name }
 }

@@ -21,12 +21,12 @@ import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
 import { allowedEndpoints } from './target.ts'
+import { UdpRules } from './udp-rules.ts'
+import type { Carried } from './session-record.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** Datagrams of one association that wait for a name to be resolved or a socket to be opened. */
 const WAITING_DATAGRAMS_MAX = 64
-/** Verdicts kept for one association: as many as it may have remotes, and some refused ones. */
-const VERDICTS_MAX = 2_048
 
 /** A client on a Unix socket is on this host. */
 const HOST_LOOPBACK: IpAddress = { type: 'ipv4', octets: Uint8Array.of(127, 0, 0, 1) }
@@ -42,7 +42,7 @@ class UdpWork implements Idling {
   readonly #association: UdpAssociation
   readonly #bucket: TokenBucket
   readonly #release: Release | undefined
-  readonly #verdicts = new Map<string, Failure | undefined>()
+  readonly #rules: UdpRules
   readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
   readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
   #inside: DatagramSocket | undefined
@@ -56,6 +56,12 @@ class UdpWork implements Idling {
     this.#session = session
     const { limits, engine, admission, options } = session.context
     this.#release = admission.take('udpAssociations')
+    const { gate } = session.context
+    this.#rules = new UdpRules(
+      gate,
+      () => session.facts('udp-associate'),
+      () => engine.clock.monotonicMs(),
+    )
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
@@ -69,6 +75,13 @@ class UdpWork implements Idling {
     const session = this.#session
     const { context, connection, origin } = session
     if (this.#release === undefined) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
+    const facts = session.facts('udp-associate')
+    const ruling = context.gate.ask(facts)
+    if (ruling.refusal !== undefined) {
+      this.#close()
+      return session.refuse(ruling.refusal, ruling)
+    }
+    session.noteGranted(facts, ruling)
     const address = connection.local.kind === 'ip' ? connection.local.endpoint.address : HOST_LOOPBACK
     const socket = await openInRange(context.options.udp?.ports, port =>
       context.engine.openDatagrams(
@@ -97,6 +110,14 @@ class UdpWork implements Idling {
     this.#end('client-left')
   }
 
+  get carried(): Carried {
+    return { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient }
+  }
+
+  reconsider(): void {
+    this.#rules.reconsider()
+  }
+
   idleAtMs(): number {
     const { udpIdleMs } = this.#session.context.limits
     return udpIdleMs === 0 ? Infinity : this.#lastActivityMs + udpIdleMs
@@ -109,7 +130,7 @@ class UdpWork implements Idling {
   #end(end: SessionEnd): void {
     if (this.#isOver) return
     this.#close()
-    this.#session.finishWork(end, { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient })
+    this.#session.finishWork(end, this.carried)
   }
 
   #close(): void {
@@ -131,11 +152,13 @@ class UdpWork implements Idling {
     if (!this.#bucket.take()) return
     const address = plainAddress(result.destination.address)
     if (address.type === 'domain') this.#sendToName(result.destination, result.data.slice())
-    else this.#sendTo({ address, port: result.destination.port }, result.data)
+    else {
+      const endpoint = { address, port: result.destination.port }
+      if (this.#rules.refusalOf(endpoint) === undefined) this.#sendTo(endpoint, result.data)
+    }
   }
 
   #sendTo(endpoint: Endpoint, data: Uint8Array): void {
-    if (this.#refusal(endpoint) !== undefined) return
     const association = this.#association
     if (!association.hasContacted(endpoint.address)) {
       if (association.contactedCount >= this.#session.context.limits.udpRemotes) return
@@ -176,29 +199,22 @@ class UdpWork implements Idling {
   #sendToName(destination: Destination, data: Uint8Array): void {
     if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
     this.#waiting++
-    const { context, origin } = this.#session
-    void allowedEndpoints(context, origin.client, destination).then(endpoints => {
+    const { context } = this.#session
+    void allowedEndpoints(context, this.#session.facts('udp-associate'), destination).then(candidates => {
       this.#waiting--
-      if (this.#isOver || 'code' in endpoints) return
+      if (this.#isOver || 'failure' in candidates) return
       // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
-      const endpoint = endpoints.find(one => one.address.type === 'ipv4') ?? endpoints[0]
-      if (endpoint !== undefined) this.#sendTo(endpoint, data)
+      const candidate = candidates.find(one => one.endpoint.address.type === 'ipv4') ?? candidates[0]
+      if (candidate === undefined) return
+      this.#rules.reach(destination, candidate)
+      this.#sendTo(candidate.endpoint, data)
     })
-  }
-
-  // The decision about each new destination is kept for the life of the association.
-  #refusal(endpoint: Endpoint): Failure | undefined {
-    const key = `${endpoint.address.octets.join('.')}:${endpoint.port}`
-    if (this.#verdicts.has(key)) return this.#verdicts.get(key)
-    const { context, origin } = this.#session
-    const refusal = context.decide(origin.client, endpoint)
-    if (this.#verdicts.size >= VERDICTS_MAX) this.#verdicts.clear()
-    this.#verdicts.set(key, refusal)
-    return refusal
   }
 
   #fromRemote(octets: Uint8Array, from: Endpoint): void {
     const result = this.#association.fromRemote(octets, from)
+    if (result.kind === 'to-client' && !this.#rules.mayAnswer(from, !this.#association.hasContacted(from.address)))
+      return
     if (result.kind === 'drop' || this.#inside === undefined) return
     this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
     this.#targetToClient += octets.length

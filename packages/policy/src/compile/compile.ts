@@ -3,7 +3,16 @@
  * and makes no garbage on the way of an ordinary question.
  */
 import type { IpAddress } from '@socksmith/protocol'
-import { type Decision, NO_MATCH, NO_RULES, OPEN, type Reported, byRule, closedInside, reportedOnly } from '../decision.ts'
+import {
+  type Decision,
+  NO_MATCH,
+  NO_RULES,
+  OPEN,
+  type Reported,
+  byRule,
+  closedInside,
+  reportedOnly,
+} from '../decision.ts'
 import type { Facts, Geo } from '../facts.ts'
 import { addressForms } from '../network.ts'
 import type { Policy, Rule } from '../policy.ts'

@@ -88,10 +88,7 @@ export class AddressTable {
   }
 }
 
-function stretchesOf(
-  placed: readonly Placed<NetworkTest>[],
-  type: IpAddress['type'],
-): readonly Stretch[] {
+function stretchesOf(placed: readonly Placed<NetworkTest>[], type: IpAddress['type']): readonly Stretch[] {
   return placed.flatMap(({ test, term, isPositive }) =>
     test.networks
       .filter(({ address }) => address.type === type)

@@ -47,7 +47,7 @@ export class IntervalTable {
       if (at >= most) break
       for (const { term } of begin) depth.set(term, (depth.get(term) ?? 0) + 1)
       for (const { term } of end) depth.set(term, (depth.get(term) ?? 0) - 1)
-      for (const { term, isIn } of [...begin, ...end]) draft.set(term, ((depth.get(term) ?? 0) > 0) === isIn)
+      for (const { term, isIn } of [...begin, ...end]) draft.set(term, (depth.get(term) ?? 0) > 0 === isIn)
       for (let word = words - 1; word >= 0; word--) starts.push(Number((at >> BigInt(word * 32)) & 0xffff_ffffn))
       rows.push(draft.row())
     }

@@ -4,7 +4,7 @@
  */
 
 /** Words of 32 bits in a page. Smaller pages find their end sooner, larger ones need fewer look-ups; measured. */
-const PAGE_WORDS = 8
+const PAGE_WORDS = 16
 export const PAGE_TERMS: number = PAGE_WORDS * 32
 
 /** The page without a bit, and the page with all of them. */

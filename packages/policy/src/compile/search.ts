@@ -68,9 +68,17 @@ export class Search {
     this.#terms = Int32Array.from(slots)
     this.#kinds = terms.reduce((kinds, { kind }) => kinds | kind, 0)
     const slotOf = new Map(slots.flatMap((term, slot) => (term === -1 ? [] : [[term, slot] as const])))
-    this.#store = new RowStore([...slotOf.values()].sort((a, b) => a - b), layers.length)
+    this.#store = new RowStore(
+      [...slotOf.values()].sort((a, b) => a - b),
+      layers.length,
+    )
     this.#layers = layers.map(({ kind, placed }) =>
-      layerOf(kind, placed.map(one => ({ ...one, term: slotOf.get(one.term) as number })), this.#store, geo),
+      layerOf(
+        kind,
+        placed.map(one => ({ ...one, term: slotOf.get(one.term) as number })),
+        this.#store,
+        geo,
+      ),
     )
     this.#possible = new Int32Array(layers.length)
     this.#sure = new Int32Array(layers.length)

@@ -8,7 +8,19 @@ import type { Notes, RawMap } from './source.ts'
 import { parseDestination } from './target.ts'
 
 const KEYS = ['allow', 'deny', 'via', 'rule', 'reply']
-const REQUEST_KEYS = ['from', 'listener', 'protocol', 'method', 'user', 'command', 'to', 'resolves', 'country', 'asn', 'at']
+const REQUEST_KEYS = [
+  'from',
+  'listener',
+  'protocol',
+  'method',
+  'user',
+  'command',
+  'to',
+  'resolves',
+  'country',
+  'asn',
+  'at',
+]
 const LOCAL: IpAddress = { type: 'ipv4', octets: Uint8Array.of(127, 0, 0, 1) }
 
 /** The case at a path; `undefined` when it is none, which is noted. */
@@ -18,7 +30,8 @@ export function readCase(value: unknown, path: Path, notes: Notes): Case | undef
   if (map === undefined || expect === undefined) return undefined
   const request = notes.mapAt(map[expect], [...path, expect], REQUEST_KEYS)
   if (request === undefined) return undefined
-  const rule = 'rule' in map ? notes.textAt(map['rule'], [...path, 'rule'], 'expected the name or number of a rule') : undefined
+  const rule =
+    'rule' in map ? notes.textAt(map['rule'], [...path, 'rule'], 'expected the name or number of a rule') : undefined
   const via = 'via' in map ? notes.textAt(map['via'], [...path, 'via'], 'expected the name of a way out') : undefined
   if (via !== undefined && expect === 'deny') notes.wrong([...path, 'via'], 'what is denied has no way out')
   const reply = readReply(map, path, notes)
@@ -47,7 +60,8 @@ export function readRequest(map: RawMap, path: Path, notes: Notes): CaseRequest 
   }
   const at = textOf('at')
   const atMs = at === undefined ? undefined : timeOf(at)
-  if (at !== undefined && atMs === undefined) notes.wrong([...path, 'at'], 'expected a time such as 2026-11-22T10:00:00Z')
+  if (at !== undefined && atMs === undefined)
+    notes.wrong([...path, 'at'], 'expected a time such as 2026-11-22T10:00:00Z')
   const [country, asn] = [textOf('country'), textOf('asn')]
   return {
     client: readClient(textOf('from'), [...path, 'from'], notes),

@@ -73,7 +73,8 @@ class MapReader implements ConditionReader {
 
   read(value: unknown, path: Path): Condition {
     if (value === 'everything') return EVERYTHING
-    if (!isMap(value)) return this.#wrong(path, 'expected a map such as { user: alice, to: .example.com }, or everything')
+    if (!isMap(value))
+      return this.#wrong(path, 'expected a map such as { user: alice, to: .example.com }, or everything')
     if (this.#depth >= DEPTH_MAX) return this.#wrong(path, 'this is nested too deeply')
     this.#depth++
     const map = this.#notes.mapAt(value, path, [...this.#keys.keys()]) ?? {}
@@ -104,7 +105,13 @@ class MapReader implements ConditionReader {
     return { kind: 'client', networks, unix, inside: false, text: textOf('from', value) }
   }
 
-  #words(value: unknown, path: Path, kind: WordFact, plain: (word: string) => string | undefined, key: string = kind): Test {
+  #words(
+    value: unknown,
+    path: Path,
+    kind: WordFact,
+    plain: (word: string) => string | undefined,
+    key: string = kind,
+  ): Test {
     const words = new Set<string>()
     for (const word of this.#list(value, path)) {
       const found = plain(word.text)
@@ -216,7 +223,10 @@ function addressTest(networks: readonly Network[], inside: boolean, text: string
 /** `to .example.com, $mail`: a key as it was written. */
 function textOf(key: string, value: unknown): string {
   const words = (Array.isArray(value) ? value : [value]).map(word => String(word))
-  const shown = words.length > WORDS_SHOWN_MAX ? [...words.slice(0, WORDS_SHOWN_MAX), `and ${words.length - WORDS_SHOWN_MAX} more`] : words
+  const shown =
+    words.length > WORDS_SHOWN_MAX
+      ? [...words.slice(0, WORDS_SHOWN_MAX), `and ${words.length - WORDS_SHOWN_MAX} more`]
+      : words
   return `${key} ${shown.join(', ')}`
 }
 

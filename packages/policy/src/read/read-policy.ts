@@ -29,22 +29,23 @@ export function readPolicy(raw: unknown, source: PolicySource): ReadPolicy {
   const files = new Set<string>()
   const map = notes.mapAt(raw ?? {}, [], KEYS) ?? {}
   const policy = policyOf(map, notes, files)
-  return notes.problems.length === 0
-    ? { ok: true, policy, files: [...files] }
-    : { ok: false, problems: notes.problems }
+  return notes.problems.length === 0 ? { ok: true, policy, files: [...files] } : { ok: false, problems: notes.problems }
 }
 
 /** Reads one request in the words of a case (`from`, `user`, `to` and so on). */
 export function readQuestion(
   words: RawMap,
-): { readonly ok: true; readonly request: CaseRequest } | { readonly ok: false; readonly problems: readonly Problem[] } {
+):
+  | { readonly ok: true; readonly request: CaseRequest }
+  | { readonly ok: false; readonly problems: readonly Problem[] } {
   const notes = new Notes({ file: '', lineOf: () => 1, readText: () => ({ fault: 'there is none' }) })
   const request = readRequest(words, [], notes)
   return notes.problems.length === 0 ? { ok: true, request } : { ok: false, problems: notes.problems }
 }
 
 function policyOf(map: RawMap, notes: Notes, files: Set<string>): Policy {
-  const zone = 'zone' in map ? (notes.textAt(map['zone'], ['zone'], 'expected a zone such as Europe/Berlin') ?? 'UTC') : 'UTC'
+  const zone =
+    'zone' in map ? (notes.textAt(map['zone'], ['zone'], 'expected a zone such as Europe/Berlin') ?? 'UTC') : 'UTC'
   if (!isZone(zone)) notes.wrong(['zone'], 'expected a zone such as Europe/Berlin or UTC')
   const sets = new NamedLists(notes, 'set', map['sets'], files)
   const groups = new NamedLists(notes, 'group', map['groups'], files, sets)

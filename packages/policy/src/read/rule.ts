@@ -77,7 +77,8 @@ export function replyWord(code: RequestFailureCode): string {
 
 function readWay(map: RawMap, path: Path, notes: Notes): Pick<AllowRule, 'via' | 'limits' | 'log' | 'redirect'> {
   const { routes, limits } = notes.source
-  const via = 'via' in map ? notes.nameAt(map['via'], [...path, 'via'], 'way out', routes && ['direct', ...routes]) : 'direct'
+  const via =
+    'via' in map ? notes.nameAt(map['via'], [...path, 'via'], 'way out', routes && ['direct', ...routes]) : 'direct'
   const names = 'limits' in map ? notes.listAt(map['limits'], [...path, 'limits']) : []
   const known = names.flatMap(one => notes.nameAt(one.value, one.path, 'limit', limits) ?? [])
   const log = 'log' in map ? notes.wordAt(map['log'], [...path, 'log'], LOG_DETAILS) : undefined
@@ -99,4 +100,3 @@ function textOf<K extends string>(key: K, map: RawMap, path: Path, notes: Notes)
   const text = notes.textAt(map[key], [...path, key], 'expected a text')
   return text === undefined ? {} : ({ [key]: text } as { readonly [P in K]?: string })
 }
-

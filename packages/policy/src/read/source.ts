@@ -83,7 +83,12 @@ export class Notes {
   #unknownKey(path: Path, key: string, keys: readonly string[]): void {
     const suggestion = nearest(key, keys)
     const rest = suggestion === undefined ? `; the keys here are ${keys.join(', ')}` : ''
-    this.#note({ path, at: 'key', message: `unknown key "${key}"${rest}`, ...(suggestion !== undefined && { suggestion }) })
+    this.#note({
+      path,
+      at: 'key',
+      message: `unknown key "${key}"${rest}`,
+      ...(suggestion !== undefined && { suggestion }),
+    })
   }
 
   #note(problem: Problem): void {

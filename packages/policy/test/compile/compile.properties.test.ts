@@ -33,5 +33,6 @@ test(`the compiled policy decides ${PAIRS} random questions as a walk through th
   }
   // A generator that never meets a kind of answer would prove nothing about it.
   const kinds = ['allow rule', 'allow no-rules', 'allow report-mode', 'deny rule', 'deny no-match', 'deny inside']
-  for (const kind of [...kinds, 'open undecided']) assert.ok((seen.get(kind) ?? 0) > PAIRS / 1_000, `${kind} is too rare`)
+  for (const kind of [...kinds, 'open undecided'])
+    assert.ok((seen.get(kind) ?? 0) > PAIRS / 1_000, `${kind} is too rare`)
 })
