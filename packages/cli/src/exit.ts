@@ -3,6 +3,8 @@
 /** Exit codes, after sysexits.h. They are part of the command's interface. */
 export const EXIT = {
   OK: 0,
+  /** What was asked is answered with no: denied, a case failed, a difference was found. */
+  NO: 1,
   /** The command line is wrong. */
   USAGE: 64,
   /** A configuration, a users file or a password is wrong. */

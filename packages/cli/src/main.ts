@@ -1,6 +1,7 @@
 /** The command: its words, its help, and the exit code of whatever was asked for. Loads no more than --help needs. */
 import { Command, CommanderError, Help } from 'commander'
 import { addCompletion } from './command/completion.ts'
+import { addPolicyCommands } from './command/add-policy.ts'
 import { addConfigFlags } from './command/effective-config.ts'
 import type { UsersPlace } from './command/user.ts'
 import { LIMIT_WORDS } from './config/limits.ts'
@@ -17,6 +18,7 @@ Examples:
 
 Exit codes:
    0  all is well; also after SIGTERM or SIGINT
+   1  the answer of a policy command is no: see socksmith policy --help
   64  the command line is wrong
   65  a configuration, a users file or a password is wrong
   66  a file to read is missing
@@ -57,7 +59,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const conclude: Conclude = async promise => {
     const outcome = await promise
     if (outcome.ok) return
-    say(`${paintFor(2)('red', 'error:')} ${outcome.trouble.message}`)
+    // A "no" has been said where the answer is printed.
+    if (outcome.trouble.message !== '') say(`${paintFor(2)('red', 'error:')} ${outcome.trouble.message}`)
     result.code = outcome.trouble.exitCode
   }
   const program = programOf(conclude)
@@ -91,6 +94,7 @@ function programOf(conclude: Conclude): Command {
     )
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
+  addPolicyCommands(program, conclude)
   return program
 }
 
@@ -135,6 +139,16 @@ function addUserCommands(program: Command, conclude: Conclude): void {
     .argument('<NAME>', 'the name of the user')
     .action(async (name: string, place: UsersPlace) =>
       conclude((await import('./command/user.ts')).changePassword(name, place)),
+    )
+  one('disable', 'keep a user out, and keep the password')
+    .argument('<NAME>', 'the name of the user')
+    .action(async (name: string, place: UsersPlace) =>
+      conclude((await import('./command/user.ts')).disableUser(name, place)),
+    )
+  one('enable', 'let a disabled user in again')
+    .argument('<NAME>', 'the name of the user')
+    .action(async (name: string, place: UsersPlace) =>
+      conclude((await import('./command/user.ts')).enableUser(name, place)),
     )
   one('list', 'print the names of the users').action(async (place: UsersPlace) =>
     conclude((await import('./command/user.ts')).listUsers(place)),

@@ -24,7 +24,12 @@ export function runCases(policy: Policy, nowMs: number, options: CompileOptions 
 function faultOf(one: Case, { verdict, decisive }: Explanation): string | undefined {
   const { decision } = decisive
   const { rule } = decision.verdict === 'open' ? {} : decision
-  const by = rule === undefined ? 'no rule' : `${ruleLabel(rule)} at line ${rule.place.line}`
+  const isInside = decision.cause === 'inside'
+  const by = isInside
+    ? 'the protection of inside addresses'
+    : rule === undefined
+      ? 'no rule'
+      : `${ruleLabel(rule)} at line ${rule.place.line}`
   if (verdict === 'open') return `expected ${one.expect}, but it depends on the address: say resolves`
   if (verdict !== one.expect)
     return `expected ${one.expect}, but it is ${verdict === 'allow' ? 'allowed' : 'denied'} by ${by}`

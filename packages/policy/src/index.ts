@@ -8,15 +8,7 @@ export { type Asked, type Explanation, explain } from './explain.ts'
 export * from './facts.ts'
 export { type Finding, type FindingKind, lint } from './lint.ts'
 export { nearest } from './nearest.ts'
-export {
-  LOOPBACK,
-  type Network,
-  contains,
-  containsAny,
-  formatNetwork,
-  isInside,
-  parseNetwork,
-} from './network.ts'
+export { LOOPBACK, type Network, contains, containsAny, formatNetwork, isInside, parseNetwork } from './network.ts'
 export type { Point } from './points.ts'
 export * from './policy.ts'
 export * from './problem.ts'
@@ -25,3 +17,4 @@ export type { PolicySource } from './read/source.ts'
 export { parseDestination } from './read/target.ts'
 export { type ChangedSession, type Replayed, replay } from './replay.ts'
 export type { Step, Walk } from './walk.ts'
+export { type Mmdb, fieldOf, openMmdb } from './mmdb.ts'

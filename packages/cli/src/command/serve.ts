@@ -10,7 +10,7 @@ import {
   systemLookup,
 } from '@socksmith/engine'
 import type { Failure } from '@socksmith/protocol'
-import { type Authenticate, type ServerOptions, createServer } from '@socksmith/server'
+import { type ServerOptions, createServer } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type CompleteListener, completeListeners } from '../config/effective.ts'
 import { formatPlace } from '../config/place-text.ts'
@@ -19,38 +19,52 @@ import { toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { eventText } from '../log/event-text.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
+import { openLivePolicy } from '../policy/live-policy.ts'
 import { say } from '../terminal/say.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
-import { openUserSource } from '../users/user-source.ts'
+import { type UserSource, openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
-import { type QuickUser, effectiveConfig } from './effective-config.ts'
+import { type EffectiveConfig, type QuickUser, effectiveConfig } from './effective-config.ts'
+import { keepPolicy, policyReader } from './keep-policy.ts'
 import { drain, stopSignal } from './stop.ts'
 
 /** Runs until SIGTERM or SIGINT and the end of the drain; a trouble when it cannot start. */
 export async function serve(command: Command): Promise<Outcome<void>> {
   const effective = await effectiveConfig(command)
   if (!effective.ok) return effective
-  const { config, quickUsers } = effective.value
-  const log = await openSessionLog(config.log)
+  const log = await openSessionLog(effective.value.config.log)
   if (!log.ok) return log
-  const outcome = await run(config, quickUsers, log.value)
+  const outcome = await run(effective.value, () => effectiveConfig(command), log.value)
   await log.value.close()
   return outcome
 }
 
-async function run(config: Config, quickUsers: readonly QuickUser[], log: SessionLog): Promise<Outcome<void>> {
+async function run(
+  effective: EffectiveConfig,
+  readAgain: () => Promise<Outcome<EffectiveConfig>>,
+  log: SessionLog,
+): Promise<Outcome<void>> {
+  const { config, quickUsers } = effective
   const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
-  const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message))
+  const users = await usersOf(config, quickUsers, log)
+  if (!users.ok) return users
+  const policy = await openLivePolicy({
+    read: policyReader(effective, readAgain, message => log.notice('policy', message)),
+    users: users.value,
+    notice: message => log.notice('policy', message),
+  })
+  if (!policy.ok) return policy
+  const { decider } = policy.value
+  const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), decider)
   if (!configured.ok) return configured
-  const authenticate = await authenticatorOf(config, quickUsers, log)
-  if (!authenticate.ok) return authenticate
   const { engine } = selectEngine(config.engine)
   const options: ServerOptions = {
     ...configured.value,
     engine,
     resolver: resolverOf(config),
-    authenticate: authenticate.value,
+    authenticate: createAuthenticator({ users: users.value }),
+    policy: decider,
     onSession: record => log.session(record),
     onEvent(event) {
       const message = eventText(event)
@@ -64,25 +78,30 @@ async function run(config: Config, quickUsers: readonly QuickUser[], log: Sessio
   say(
     `socksmith ${version()} ready on ${placesText(places, completeListeners(config, hasUsers))}; engine ${engine.name}`,
   )
+  const release = await keepPolicy(policy.value, server, config.control)
+  if (!release.ok) {
+    await server.stop({ deadlineMs: 0 })
+    return release
+  }
   await stopped
+  await release.value()
   await drain(server, parseDuration(config.drain) ?? 0)
   return done(undefined)
 }
 
-async function authenticatorOf(
+async function usersOf(
   config: Config,
   quickUsers: readonly QuickUser[],
   log: SessionLog,
-): Promise<Outcome<Authenticate>> {
+): Promise<Outcome<UserSource>> {
   const added = new Map<string, PasswordHash>()
   for (const { name, password } of quickUsers) added.set(name, await hashPassword(password))
   const { file } = config.users
-  const users = await openUserSource({
+  return openUserSource({
     ...(file === undefined ? {} : { file }),
     added,
     onTrouble: message => log.notice('users', message),
   })
-  return users.ok ? done(createAuthenticator({ users: users.value })) : users
 }
 
 // The system's look-up holds one of libuv's four threads each, and password hashing needs two of them.

@@ -1,6 +1,7 @@
 /** A session, or an event of the server, as one line of JSON. The keys and their meaning are stable (docs/logs.md). */
 import { formatDestination } from '@socksmith/protocol'
 import type { SessionRecord } from '@socksmith/server'
+import { ruleLabel } from '@socksmith/policy'
 import { formatPlace } from '../config/place-text.ts'
 
 /** One line without its end. Keys that do not apply are left out. */
@@ -10,7 +11,9 @@ export function sessionJson(record: SessionRecord): string {
     id: record.id,
     client: formatPlace(record.client),
     listener: formatPlace(record.listener),
+    listener_name: record.listenerName,
     user: record.user,
+    method: record.method,
     userid: record.userid,
     protocol: record.protocol,
     command: record.command,
@@ -21,6 +24,11 @@ export function sessionJson(record: SessionRecord): string {
     duration_ms: Math.round(record.durationMs),
     reply: record.reply,
     end: record.end,
+    rule: record.rule && ruleLabel(record.rule),
+    note: record.rule?.note,
+    reported: record.reported?.map(
+      ({ verdict, rule }) => `${verdict} by ${rule === undefined ? 'no rule' : ruleLabel(rule)}`,
+    ),
     failure: record.failure,
     detail: record.detail,
   })

@@ -38,7 +38,9 @@ export async function openSessionLog(config: Config['log']): Promise<Outcome<Ses
   const writer = new LogWriter(sink, count => noticeText('log-dropped', `${count} log lines were dropped`))
   return done({
     session(record) {
-      const shown = withPrivacy(record, config.sessions)
+      const { rule } = record
+      const detail = rule?.verdict === 'allow' ? rule.log : undefined
+      const shown = withPrivacy(record, detail ?? config.sessions)
       if (shown !== undefined) writer.line(pretty ? sessionLine(shown, paint) : sessionJson(shown))
     },
     notice: (event, message) => writer.line(noticeText(event, message)),

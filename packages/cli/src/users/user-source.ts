@@ -12,6 +12,8 @@ const STAT_INTERVAL_MS = 1_000
 export interface UserSource {
   /** The users of now. The same map means that nothing has changed. */
   current(): Promise<Users>
+  /** The same after a look at the file, however short ago the last one was. */
+  refresh(): Promise<Users>
 }
 
 export interface UserSourceOptions {
@@ -27,7 +29,7 @@ export interface UserSourceOptions {
 /** Reads the users for the first time; then a trouble is final. */
 export async function openUserSource(options: UserSourceOptions): Promise<Outcome<UserSource>> {
   const { file, added } = options
-  if (file === undefined) return done({ current: () => Promise.resolve(added) })
+  if (file === undefined) return done({ current: () => Promise.resolve(added), refresh: () => Promise.resolve(added) })
   // Before reading, so that a change between the two is seen later.
   const mark = await markOf(file)
   const users = await readUsersFile(file)
@@ -53,13 +55,15 @@ class FileUserSource implements UserSource {
   }
 
   async current(): Promise<Users> {
-    if (this.#now() - this.#askedAt >= STAT_INTERVAL_MS) {
-      this.#refreshing ??= this.#refresh().finally(() => {
-        this.#askedAt = this.#now()
-        this.#refreshing = undefined
-      })
-      await this.#refreshing
-    }
+    return this.#now() - this.#askedAt >= STAT_INTERVAL_MS ? this.refresh() : this.#users
+  }
+
+  async refresh(): Promise<Users> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#askedAt = this.#now()
+      this.#refreshing = undefined
+    })
+    await this.#refreshing
     return this.#users
   }
 
@@ -74,7 +78,7 @@ class FileUserSource implements UserSource {
 }
 
 function joined(users: Users, added: Users): Users {
-  return new Map([...users, ...added])
+  return new Map([...[...users].filter(([, hash]) => hash.isDisabled !== true), ...added])
 }
 
 /** A text that changes when the file does. */
