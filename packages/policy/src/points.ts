@@ -3,9 +3,10 @@
  * another. So looking at one of each kind is looking at all of them. Knows no verdict.
  */
 import { type IpAddress, parseIp } from '@socksmith/protocol'
+import { addressForms, isInside } from './network.ts'
 import { rangeOf } from './compile/fact-table.ts'
 import type { Term } from './compile/terms.ts'
-import { type Facts, METHODS } from './facts.ts'
+import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
 import type { Test } from './policy.ts'
 import { type Place, type View, truthOf } from './walk.ts'
 
@@ -54,7 +55,7 @@ function productWithin(
   for (const [kind, all] of parts) {
     const literals = term.literals.filter(({ test }) => test.kind === kind)
     const fitting = all.filter(part =>
-      literals.every(({ test, isPositive }) => truthOf(test, viewOf(part)) === isPositive),
+      viewsOf(part).some(view => literals.every(({ test, isPositive }) => truthOf(test, view) === isPositive)),
     )
     // Those of the term itself are few; of the rest as many as there is room for.
     const room = Math.max(1, Math.floor(most / Math.max(1, points.length)))
@@ -73,20 +74,26 @@ function pointOf({ country, asn, ...facts }: Part): Point {
 }
 
 const OUTSIDE = parseIp('93.184.216.34') as IpAddress
+const OUTSIDE_IPV6 = parseIp('2600::1') as IpAddress
 const NOBODY: Facts = { nowMs: 0, client: OUTSIDE, listener: '' }
 
-function viewOf(part: Part): View {
+/** A view for each form in which rules see the address. */
+function viewsOf(part: Part): readonly View[] {
   const { facts, place } = pointOf(part)
-  return { facts, host: facts.host, form: facts.address, place }
+  const forms = facts.address === undefined ? [undefined] : addressForms(facts.address)
+  return forms.map(form => ({ facts, host: facts.host, form, place }))
 }
 
-/** One part for each pattern of answers. */
+/** One part for each pattern of answers. Addresses that are inside differ from others by that, too. */
 function distinct(candidates: readonly Part[], tests: readonly Test[]): readonly Part[] {
   const found = new Map<string, Part>()
   for (const part of candidates) {
-    const view = viewOf(part)
-    const answers = tests.map(test => (truthOf(test, view) === true ? '1' : '0')).join('')
-    if (!found.has(answers)) found.set(answers, part)
+    const answers = viewsOf(part).map(view => {
+      const inside = view.form !== undefined && isInside(view.form) ? 'i' : ''
+      return inside + tests.map(test => (truthOf(test, view) === true ? '1' : '0')).join('')
+    })
+    const key = answers.join(' ')
+    if (!found.has(key)) found.set(key, part)
     if (found.size > PARTS_MAX) break
   }
   return [...found.values()]
@@ -123,30 +130,44 @@ function wordsOf(
   kind: Exclude<Kind, 'client' | 'address' | 'host' | 'port' | 'when'>,
   tests: readonly Test[],
 ): readonly Part[] {
-  const words = [...new Set(tests.flatMap(test => ('words' in test ? [...test.words] : [])))]
-  const other: { readonly [K in typeof kind]: Part } = {
-    listener: { listener: '' },
-    user: { user: 'somebody' },
-    method: { method: METHODS.find(word => !words.includes(word)) },
-    protocol: { protocol: 'socks5' },
-    command: { command: 'connect' },
-    country: {},
-    asn: {},
+  switch (kind) {
+    case 'method':
+      return METHODS.map(method => ({ method }))
+    case 'protocol':
+      return ['socks5', ...PROTOCOLS].map(protocol => ({ protocol }) as Part)
+    case 'command':
+      return COMMANDS.map(command => ({ command }))
+    default: {
+      const words = [...new Set(tests.flatMap(test => ('words' in test ? [...test.words] : [])))]
+      const other: Part = kind === 'user' ? { user: 'somebody' } : kind === 'listener' ? { listener: '' } : {}
+      return [other, ...words.map(word => ({ [kind]: word }) as Part), ...(kind === 'user' ? [{ user: null }] : [])]
+    }
   }
-  const nobody: readonly Part[] = kind === 'user' ? [{ user: null }] : []
-  return [other[kind], ...words.map(word => ({ [kind]: word }) as Part), ...nobody]
 }
 
+// Of each network its ends, what is behind them, and its middle; of IPv4 addresses also what carries them.
 function addressesOf(tests: readonly Test[]): readonly IpAddress[] {
-  return tests.flatMap(test =>
+  const plain = tests.flatMap(test =>
     'networks' in test
       ? test.networks.flatMap(network => {
           const { first, last } = rangeOf(network)
           const size = network.address.octets.length
-          return [first, last, last + 1n, first - 1n].flatMap(number => addressAt(number, size))
+          return [(first + last) / 2n + 1n, first, last, last + 1n, first - 1n].flatMap(number =>
+            addressAt(number, size),
+          )
         })
       : [],
   )
+  return [OUTSIDE_IPV6, ...plain, ...[OUTSIDE, ...plain].flatMap(carrierOf)]
+}
+
+/** The 6to4 address of an IPv4 address (RFC 3056 section 2). */
+function carrierOf({ type, octets }: IpAddress): readonly IpAddress[] {
+  if (type === 'ipv6') return []
+  const carrier = new Uint8Array(16)
+  carrier.set([0x20, 0x02, ...octets])
+  carrier[15] = 1
+  return [{ type: 'ipv6', octets: carrier }]
 }
 
 function addressAt(number: bigint, size: number): readonly IpAddress[] {
@@ -164,15 +185,22 @@ function portsOf(test: Test): readonly number[] {
 const DAY_MS = 86_400_000
 const QUARTER_MS = 900_000
 
-// A week around now by quarters of an hour, and the days on which calendars turn.
+// A week by quarters of an hour from now, and wherever a calendar turns: between two turns the weeks are alike.
 function momentsAround(tests: readonly Test[], nowMs: number): readonly Part[] {
-  const start = Math.floor(nowMs / QUARTER_MS) * QUARTER_MS
-  const week = Array.from({ length: 7 * 96 }, (_, quarter) => start + quarter * QUARTER_MS)
-  const days = tests.flatMap(test =>
-    test.kind === 'when' ? test.schedules.flatMap(({ days }) => (days ?? []).filter(day => Number.isFinite(day))) : [],
+  const turns = tests.flatMap(test =>
+    test.kind === 'when'
+      ? test.schedules.flatMap(({ days }) => (days === undefined ? [] : [days[0], days[1] + 1]))
+      : [],
   )
-  const turns = days.flatMap(day =>
-    [-1, 0, 1].flatMap(step => [6, 12, 20].map(hour => (day + step) * DAY_MS + hour * 3_600_000)),
+  const known = turns.filter(day => Number.isFinite(day))
+  const first = Math.min(...known)
+  // Zones are up to a day apart.
+  const weeks = Number.isFinite(first)
+    ? [first - 8, ...known, ...known.map(day => day + 1), ...known.map(day => day - 1)]
+    : []
+  return [nowMs, ...weeks.map(day => day * DAY_MS)].flatMap(start =>
+    Array.from({ length: 7 * 96 }, (_, quarter) => ({
+      nowMs: Math.floor(start / QUARTER_MS) * QUARTER_MS + quarter * QUARTER_MS,
+    })),
   )
-  return [nowMs, ...week, ...turns].map(moment => ({ nowMs: moment }))
 }

@@ -15,7 +15,10 @@ export function policyOf(
 }
 
 /** Line N is where the Nth element of a list stands. */
-export function sourceOf(files: Readonly<Record<string, string>> = {}, names: Partial<PolicySource> = {}): PolicySource {
+export function sourceOf(
+  files: Readonly<Record<string, string>> = {},
+  names: Partial<PolicySource> = {},
+): PolicySource {
   return {
     file: 'policy.yaml',
     lineOf: path => Number(path.find(part => typeof part === 'number') ?? 0) + 1,

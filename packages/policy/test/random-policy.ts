@@ -109,8 +109,9 @@ export class RandomPolicies {
     return { mode: this.#chance() < 0.1 ? 'report' : 'enforce', rules, sets: [], cases: [] }
   }
 
-  facts(): Facts {
-    const part = this.#chance() < 0.5
+  /** A question; half of them leave some facts open, unless all are asked for. */
+  facts(areAll = false): Facts {
+    const part = !areAll && this.#chance() < 0.5
     const maybe = <T>(value: T): T | undefined => (part && this.#chance() < 0.4 ? undefined : value)
     const address = (): NonNullable<Facts['address']> => parseIp(this.#one(ADDRESSES)) as NonNullable<Facts['address']>
     return {

@@ -64,7 +64,10 @@ test('a rule keeps its place, its name and everything that it says', () => {
   })
   const [deny, allow] = rules
   assert.ok(deny?.verdict === 'deny' && allow?.verdict === 'allow')
-  assert.deepEqual([deny.number, deny.place, deny.reply, deny.note], [1, { file: 'policy.yaml', line: 1 }, 'host_unreachable', 'spam'])
+  assert.deepEqual(
+    [deny.number, deny.place, deny.reply, deny.note],
+    [1, { file: 'policy.yaml', line: 1 }, 'host_unreachable', 'spam'],
+  )
   assert.deepEqual(
     [allow.name, allow.place.line, allow.via, allow.limits, allow.log, allow.mode, allow.text],
     ['web', 2, 'tor', ['small', 'slow'], 'no-targets', 'report', 'port 443'],
@@ -74,7 +77,10 @@ test('a rule keeps its place, its name and everything that it says', () => {
 
 test('sets stand for each other, come from files, and are told where they are wrong', () => {
   const files = { 'bad.txt': '# names\n.ads.example\n\n  tracker.example  # one\n', 'wrong.txt': 'ok.example\n-no-\n' }
-  const raw = { sets: { bad: { file: 'bad.txt' }, all: ['$bad', 'other.example'] }, rules: [{ deny: { to: '$all' } }, { allow: 'everything' }] }
+  const raw = {
+    sets: { bad: { file: 'bad.txt' }, all: ['$bad', 'other.example'] },
+    rules: [{ deny: { to: '$all' } }, { allow: 'everything' }],
+  }
   const decider = deciderOf(raw, files)
   for (const host of ['x.ads.example', 'tracker.example', 'other.example']) {
     assert.equal(decider.decide(factsOf({ host })).verdict, 'deny', host)
@@ -92,21 +98,46 @@ const WRONG: readonly (readonly [what: string, raw: unknown, path: readonly (str
   ['an unknown condition', { rules: [{ allow: { usr: 'a' } }] }, ['rules', 0, 'allow', 'usr'], /unknown key/],
   ['an unknown set', { rules: [{ allow: { to: '$nothing' } }] }, ['rules', 0, 'allow', 'to'], /no set/],
   ['an unknown group', { rules: [{ allow: { group: 'nobody' } }] }, ['rules', 0, 'allow', 'group'], /no group/],
-  ['a set that holds itself', { sets: { a: ['$b'], b: ['$a'] }, rules: [{ allow: { to: '$a' } }] }, ['sets', 'a'], /itself/],
-  ['a missing file', { sets: { a: { file: 'no.txt' } }, rules: [{ allow: { to: '$a' } }] }, ['sets', 'a', 'file'], /no such/],
+  [
+    'a set that holds itself',
+    { sets: { a: ['$b'], b: ['$a'] }, rules: [{ allow: { to: '$a' } }] },
+    ['sets', 'a'],
+    /itself/,
+  ],
+  [
+    'a missing file',
+    { sets: { a: { file: 'no.txt' } }, rules: [{ allow: { to: '$a' } }] },
+    ['sets', 'a', 'file'],
+    /no such/,
+  ],
   ['a port too high', { rules: [{ allow: { port: 65536 } }] }, ['rules', 0, 'allow', 'port'], /port/],
-  ['a network with host bits', { rules: [{ allow: { from: '10.0.0.1/8' } }] }, ['rules', 0, 'allow', 'from'], /network/],
+  [
+    'a network with host bits',
+    { rules: [{ allow: { from: '10.0.0.1/8' } }] },
+    ['rules', 0, 'allow', 'from'],
+    /network/,
+  ],
   ['an address mistyped', { rules: [{ allow: { to: '10.0.0.256' } }] }, ['rules', 0, 'allow', 'to'], /expected a host/],
   ['a day that is none', { rules: [{ allow: { when: 'Mon-Fry' } }] }, ['rules', 0, 'allow', 'when'], /time/],
   ['a date that is none', { rules: [{ allow: { when: '..2026-02-30' } }] }, ['rules', 0, 'allow', 'when'], /time/],
   ['an unknown zone', { zone: 'Mars/Olympus' }, ['zone'], /zone/],
   ['an unknown way out', { rules: [{ allow: 'everything', via: 'tro' }] }, ['rules', 0, 'via'], /no way out "tro"/],
   ['an unknown limit', { rules: [{ allow: 'everything', limits: 'smal' }] }, ['rules', 0, 'limits'], /no limit/],
-  ['an unknown listener', { rules: [{ allow: { listener: 'pubic' } }] }, ['rules', 0, 'allow', 'listener'], /expected public/],
+  [
+    'an unknown listener',
+    { rules: [{ allow: { listener: 'pubic' } }] },
+    ['rules', 0, 'allow', 'listener'],
+    /expected public/,
+  ],
   ['a reply of an allow', { rules: [{ allow: 'everything', reply: 'timed-out' }] }, ['rules', 0, 'reply'], /denies/],
   ['a way out of a deny', { rules: [{ deny: 'everything', via: 'tor' }] }, ['rules', 0, 'via'], /allows/],
   ['a case without a port', { cases: [{ allow: { to: 'host.example' } }] }, ['cases', 0, 'allow', 'to'], /HOST:PORT/],
-  ['a time without a zone', { cases: [{ allow: { at: '2026-01-01T10:00' } }] }, ['cases', 0, 'allow', 'at'], /time such as/],
+  [
+    'a time without a zone',
+    { cases: [{ allow: { at: '2026-01-01T10:00' } }] },
+    ['cases', 0, 'allow', 'at'],
+    /time such as/,
+  ],
 ]
 
 for (const [what, raw, path, says] of WRONG) {
@@ -135,13 +166,36 @@ test('a rule of too many combinations is refused instead of taking all memory', 
 
 test('reading never throws, whatever the file holds', () => {
   const word = fc.oneof(
-    fc.constantFrom('everything', '$a', '.example', '10.0.0.0/8', 'host:80', 'alice', 'Mon 10:00-11:00', '*', '[', '::'),
+    fc.constantFrom(
+      'everything',
+      '$a',
+      '.example',
+      '10.0.0.0/8',
+      'host:80',
+      'alice',
+      'Mon 10:00-11:00',
+      '*',
+      '[',
+      '::',
+    ),
     fc.string(),
     fc.integer(),
     fc.constant(null),
   )
   const key = fc.constantFrom('rules', 'sets', 'groups', 'cases', 'zone', 'mode', 'allow', 'deny', 'to', 'from', 'user')
-  const more = fc.constantFrom('group', 'port', 'when', 'any', 'all', 'not', 'via', 'limits', 'redirect', 'reply', 'file')
+  const more = fc.constantFrom(
+    'group',
+    'port',
+    'when',
+    'any',
+    'all',
+    'not',
+    'via',
+    'limits',
+    'redirect',
+    'reply',
+    'file',
+  )
   const { tree } = fc.letrec(tie => ({
     tree: fc.oneof(
       { maxDepth: 7 },
