@@ -22,10 +22,6 @@ export function parseHostPattern(text: string): HostPattern | undefined {
   return /(^|\.)[0-9]+$/.test(name) ? undefined : { name, itself, below }
 }
 
-export function formatHostPattern({ name, itself, below }: HostPattern): string {
-  return below ? `${itself ? '' : '*'}.${name}` : name
-}
-
 /** Whether a name in plain form matches. */
 export function hostMatches(pattern: HostPattern, name: string): boolean {
   if (name === pattern.name) return pattern.itself

@@ -2,9 +2,9 @@
  * Reads MaxMind DB files (format 2.0) from their octets: a binary tree over addresses, and records behind it. Reads only
  * what it is asked for, and answers nothing about an address when the file is damaged there. Knows no file system.
  */
-import type { IpAddress } from '@socksmith/protocol'
+import { type IpAddress, latin1Octets } from '@socksmith/protocol'
 
-const MARKER = Uint8Array.from([0xab, 0xcd, 0xef, ...[...'MaxMind.com'].map(letter => letter.codePointAt(0) as number)])
+const MARKER = Uint8Array.of(0xab, 0xcd, 0xef, ...latin1Octets('MaxMind.com'))
 /** The metadata is within this from the end (format, "database metadata"). */
 const METADATA_OCTETS_MAX = 131_072
 /** Between the tree and the data stand sixteen zero octets. */
@@ -73,7 +73,7 @@ class Database implements Mmdb {
     return node <= nodes ? undefined : this.#data.read(treeOctets + node - nodes)?.value
   }
 
-  #child(node: number, side: 0 | 1 | number): number {
+  #child(node: number, side: number): number {
     const at = (index: number): number => this.#octets[index] as number
     const { bits } = this.#shape
     const start = (node * bits) / 4
@@ -150,7 +150,7 @@ class DataReader {
     if (type === TYPE.text)
       return String.fromCodePoint(...this.#octets.subarray(start, Math.min(start + size, start + 64)))
     // Numbers that rules look at have at most four octets.
-    return UNSIGNED.includes(type) && size <= 4 ? this.#number(start, size) : undefined
+    return UNSIGNED.has(type) && size <= 4 ? this.#number(start, size) : undefined
   }
 
   #number(at: number, octets: number): number {
@@ -162,7 +162,7 @@ class DataReader {
 
 const TYPE = { pointer: 1, text: 2, map: 7, list: 11, boolean: 14 } as const
 /** uint16, uint32, uint64. */
-const UNSIGNED: readonly number[] = [5, 6, 9]
+const UNSIGNED: ReadonlySet<number> = new Set([5, 6, 9])
 const POINTER_STARTS = [0, 2_048, 526_336, 0]
 const SIZE_STARTS = [29, 285, 65_821]
 

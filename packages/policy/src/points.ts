@@ -140,7 +140,7 @@ function wordsOf(
     default: {
       const words = [...new Set(tests.flatMap(test => ('words' in test ? [...test.words] : [])))]
       const other: Part = kind === 'user' ? { user: 'somebody' } : kind === 'listener' ? { listener: '' } : {}
-      return [other, ...words.map(word => ({ [kind]: word }) as Part), ...(kind === 'user' ? [{ user: null }] : [])]
+      return [other, ...words.map(word => ({ [kind]: word })), ...(kind === 'user' ? [{ user: null }] : [])]
     }
   }
 }

@@ -58,13 +58,13 @@ function sessionOf(text: string): Session | undefined {
   const client = clientOf(record?.['client'])
   if (record === undefined || command === undefined || client === undefined) return undefined
   const before = beforeOf(record)
-  const nowMs = Date.parse(String(record['time']))
+  const nowMs = Date.parse(textOf(record['time']))
   if (before === undefined || Number.isNaN(nowMs)) return undefined
   const user = typeof record['user'] === 'string' ? record['user'] : null
   const facts: Facts = {
     nowMs,
     client,
-    listener: String(record['listener_name'] ?? record['listener'] ?? ''),
+    listener: textOf(record['listener_name']) || textOf(record['listener']),
     protocol: PROTOCOLS.find(word => word === record['protocol']),
     // Older records do not say it; somebody without a name has shown nothing.
     method: METHODS.find(word => word === record['method']) ?? (user === null ? 'none' : undefined),
@@ -73,7 +73,7 @@ function sessionOf(text: string): Session | undefined {
     ...targetOf(record, command),
   }
   const who = `${user ?? 'nobody'} from ${client === 'unix' ? client : formatAddress(client)}`
-  return { facts, before, what: `${who} ${command} ${String(record['target'] ?? '')}`.trim() }
+  return { facts, before, what: `${who} ${command} ${textOf(record['target'])}`.trim() }
 }
 
 function recordOf(text: string): { readonly [key: string]: unknown } | undefined {
@@ -98,7 +98,7 @@ function clientOf(text: unknown): Facts['client'] | undefined {
 
 // The target of an association is where its client sends from; its datagrams are not in the record.
 function targetOf(record: { readonly [key: string]: unknown }, command: Facts['command']): Partial<Facts> {
-  const target = parseDestination(String(record['target']))
+  const target = parseDestination(textOf(record['target']))
   if (target === undefined || command === 'udp-associate') return {}
   const { address, port } = target
   const dialled = endpointOf(record['dialled'])
@@ -113,4 +113,8 @@ function endpointOf(text: unknown): Endpoint | undefined {
   return destination === undefined || destination.address.type === 'domain'
     ? undefined
     : { address: destination.address, port: destination.port }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

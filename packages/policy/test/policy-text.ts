@@ -21,7 +21,7 @@ export function sourceOf(
 ): PolicySource {
   return {
     file: 'policy.yaml',
-    lineOf: path => Number(path.find(part => typeof part === 'number') ?? 0) + 1,
+    lineOf: path => (path.find(part => typeof part === 'number') ?? 0) + 1,
     readText: file => {
       const text = files[file]
       return text === undefined ? { fault: 'there is no such file' } : { text }

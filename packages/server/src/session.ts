@@ -260,7 +260,9 @@ export class Session implements ConnectionReader {
   }
 
   #mayLogIn(method: AuthenticationMethod): boolean {
-    return this.context.gate.ask({ ...this.#arrival(), method }).refusal === undefined
+    // Whoever shows nothing is nobody.
+    const user = method === 'none' ? null : undefined
+    return this.context.gate.ask({ ...this.#arrival(), method, user }).refusal === undefined
   }
 
   #take(events: readonly ServerHandshakeEvent[]): void {

@@ -18,8 +18,8 @@ export class UdpRules {
   readonly #monotonicMs: () => number
   readonly #verdicts = new Map<string, Failure | undefined>()
   /** What was written to, by address, port and name, to be asked about again. */
-  readonly #reached = new Map<string, { readonly facts: Facts; readonly address: string }>()
-  /** Addresses whose answers are no longer wanted. */
+  readonly #reached = new Map<string, { readonly facts: Facts; readonly endpoint: Endpoint }>()
+  /** Endpoints, and addresses with none left that is allowed, whose answers are no longer wanted. */
   readonly #closed = new Set<string>()
   #askedAtMs: number
 
@@ -51,7 +51,7 @@ export class UdpRules {
 
   /** Whether a datagram from here may reach the client. `isForeign`: the client never wrote to this address. */
   mayAnswer(from: Endpoint, isForeign: boolean): boolean {
-    if (!isForeign) return this.#closed.size === 0 || !this.#closed.has(addressKey(from))
+    if (!isForeign) return !this.#isClosed(from)
     const key = `from ${keyOf(from)}`
     const known = this.#known(key)
     if (known !== undefined) return known.verdict === undefined
@@ -65,22 +65,27 @@ export class UdpRules {
     this.#verdicts.clear()
     const open = new Set<string>()
     const { nowMs } = this.#facts()
-    for (const [key, { facts, address }] of this.#reached) {
-      if (this.#gate.ask({ ...facts, nowMs }).refusal === undefined) open.add(address)
+    for (const [key, { facts, endpoint }] of this.#reached) {
+      if (this.#gate.ask({ ...facts, nowMs }).refusal === undefined) open.add(keyOf(endpoint)).add(addressKey(endpoint))
       else {
         this.#reached.delete(key)
-        this.#closed.add(address)
+        this.#closed.add(keyOf(endpoint)).add(addressKey(endpoint))
       }
     }
-    for (const address of open) this.#closed.delete(address)
+    for (const key of open) this.#closed.delete(key)
+  }
+
+  #isClosed(from: Endpoint): boolean {
+    // Nobody pays for keys before the rules have changed for the first time.
+    return this.#closed.size > 0 && (this.#closed.has(keyOf(from)) || this.#closed.has(addressKey(from)))
   }
 
   #noteReached(key: string, facts: Facts, endpoint: Endpoint): void {
     if (this.#reached.has(key)) return
-    const address = addressKey(endpoint)
-    this.#closed.delete(address)
+    this.#closed.delete(keyOf(endpoint))
+    this.#closed.delete(addressKey(endpoint))
     // With more destinations than that, those that were forgotten are asked about when they are next written to.
-    if (this.#reached.size < VERDICTS_MAX) this.#reached.set(key, { facts, address })
+    if (this.#reached.size < VERDICTS_MAX) this.#reached.set(key, { facts, endpoint })
   }
 
   #known(key: string): { readonly verdict: Failure | undefined } | undefined {

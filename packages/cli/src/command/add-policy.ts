@@ -43,7 +43,6 @@ export function addPolicyCommands(program: Command, conclude: Conclude): void {
     .description('explain decisions, test and compare rules')
     .addHelpText('after', EXAMPLES)
   addExplain(policy, conclude)
-  const json = (command: Command): Command => command.option('--json', 'answer in JSON')
   json(policy.command('test').description('run the cases that stand beside the rules'))
     .argument('[FILE]', 'a policy or a configuration')
     .action(async (file: string | undefined, flags: PolicyFlags) =>
@@ -73,6 +72,10 @@ export function addPolicyCommands(program: Command, conclude: Conclude): void {
     .option('-c, --config <FILE>', 'a configuration that names the control socket')
     .addHelpText('after', RELOAD_EXAMPLES)
     .action(async (flags: ReloadFlags) => conclude((await import('./reload.ts')).reload(flags)))
+}
+
+function json(command: Command): Command {
+  return command.option('--json', 'answer in JSON')
 }
 
 function addExplain(policy: Command, conclude: Conclude): void {

@@ -57,11 +57,11 @@ async function closed(control: ControlSocket | undefined): Promise<void> {
 
 /** Keys that are read once, when the server starts. */
 function changedKeys(before: Config, after: Config): readonly string[] {
-  const fixed = ({ policy: _policy, geo: _geo, access, ...rest }: Config): { readonly [key: string]: unknown } => ({
-    ...rest,
-    'access.commands': access.commands,
-  })
   const [old, young] = [fixed(before), fixed(after)]
   const keys = new Set([...Object.keys(old), ...Object.keys(young)])
   return [...keys].filter(key => JSON.stringify(old[key]) !== JSON.stringify(young[key]))
+}
+
+function fixed({ policy: _policy, geo: _geo, access, ...rest }: Config): { readonly [key: string]: unknown } {
+  return { ...rest, 'access.commands': access.commands }
 }

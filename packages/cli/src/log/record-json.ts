@@ -11,7 +11,8 @@ export function sessionJson(record: SessionRecord): string {
     id: record.id,
     client: formatPlace(record.client),
     listener: formatPlace(record.listener),
-    listener_name: record.listenerName,
+    // Said by the address already, but for names, wildcards and port 0.
+    listener_name: record.listenerName === formatPlace(record.listener) ? undefined : record.listenerName,
     user: record.user,
     method: record.method,
     userid: record.userid,

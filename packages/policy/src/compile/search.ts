@@ -190,10 +190,13 @@ function layersOf(terms: readonly SearchTerm[]): {
       layers[index].placed.push({ test, term, isPositive })
       return index
     })
-    const rank = (layer: number): number => TELLING.indexOf((layers[layer] as LaidLayer).kind)
-    return mine.sort((a, b) => rank(a) - rank(b) || a - b)
+    return mine.sort((a, b) => rankOf(layers, a) - rankOf(layers, b) || a - b)
   })
   return { layers, ofTerm }
+}
+
+function rankOf(layers: readonly LaidLayer[], layer: number): number {
+  return TELLING.indexOf((layers[layer] as LaidLayer).kind)
 }
 
 /** Terms with the same kind and the same layers, page by page; a slot without a term holds -1. */

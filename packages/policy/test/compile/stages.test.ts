@@ -57,11 +57,12 @@ test('a name is refused before it is resolved where its address cannot matter, a
   assert.equal(decider.decide(factsOf({ host: 'good.example', address: ip('1.1.1.1') })).verdict, 'allow')
 })
 
+function open(to: string | undefined, address: string): string {
+  const allow = to === undefined ? 'everything' : { to }
+  return deciderOf({ rules: [{ allow }] }).decide(factsOf({ host: 'host.example', address: ip(address) })).verdict
+}
+
 test('an inside address is opened by a rule that names it, not by one that allows everything', () => {
-  const open = (to: string | undefined, address: string): string => {
-    const allow = to === undefined ? 'everything' : { to }
-    return deciderOf({ rules: [{ allow }] }).decide(factsOf({ host: 'host.example', address: ip(address) })).verdict
-  }
   assert.equal(open(undefined, '10.1.2.3'), 'deny')
   assert.equal(open('0.0.0.0/0', '10.1.2.3'), 'deny')
   assert.equal(open('.example', '10.1.2.3'), 'deny')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type Problem, readPolicy } from '../../src/index.ts'
 import { deciderOf, factsOf, ip, policyOf, sourceOf } from '../policy-text.ts'
 
