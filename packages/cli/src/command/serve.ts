@@ -75,14 +75,14 @@ async function run(
   const stopped = stopSignal()
   const places = await server.start()
   if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
-  say(
-    `socksmith ${version()} ready on ${placesText(places, completeListeners(config, hasUsers))}; engine ${engine.name}`,
-  )
   const release = await keepPolicy(policy.value, server, config.control)
   if (!release.ok) {
     await server.stop({ deadlineMs: 0 })
     return release
   }
+  say(
+    `socksmith ${version()} ready on ${placesText(places, completeListeners(config, hasUsers))}; engine ${engine.name}`,
+  )
   await stopped
   await release.value()
   await drain(server, parseDuration(config.drain) ?? 0)
