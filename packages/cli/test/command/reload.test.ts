@@ -20,9 +20,13 @@ async function openScene(t: TestContext, policy: string, args: readonly string[]
   const control = join(folder, 'control.sock')
   const write = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text)
   await write('policy.yaml', policy)
-  const server = await serve(t, ['--listen', '127.0.0.1:0', '--policy', 'policy.yaml', '--control', control, '--drain', '0', ...args], {
-    cwd: folder,
-  })
+  const server = await serve(
+    t,
+    ['--listen', '127.0.0.1:0', '--policy', 'policy.yaml', '--control', control, '--drain', '0', ...args],
+    {
+      cwd: folder,
+    },
+  )
   return { folder, server, write, reload: () => run(['reload', '--control', control]) }
 }
 
