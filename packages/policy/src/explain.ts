@@ -26,7 +26,8 @@ export interface Explanation {
  *
  * @example
  * const question = readQuestion({ from: '192.0.2.7', user: 'alice', to: 'example.com:443' })
- * if (question.ok) console.log(explain(policy, question.request, Date.now()).decisive.decision)
+ * const answer = question.ok ? explain(policy, question.request, Date.now()) : undefined
+ * answer?.decisive.decision.verdict // 'deny'
  */
 export function explain(
   policy: Policy,

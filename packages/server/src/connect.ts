@@ -1,6 +1,7 @@
 /** CONNECT (RFC 1928 section 6, SOCKS4 section CONNECT, HTTP CONNECT): resolve, decide, dial, reply, relay. */
 import type { Connection, Dialing, Relay } from '@socksmith/engine'
 import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS, sameAddress } from '@socksmith/protocol'
+import type { Ruling } from './decide.ts'
 import { dialTarget } from './dial.ts'
 import type { Session } from './session.ts'
 import { type Candidate, allowedEndpoints } from './target.ts'
@@ -45,18 +46,24 @@ class ConnectWork {
     )
     const target: Connection | Failure = await this.#dialing.result
     if ('code' in target) {
-      if (!this.#isAbandoned) this.#session.refuse(target)
+      if (!this.#isAbandoned) this.#session.refuse(target, candidates[0])
     } else if (this.#isAbandoned) target.destroy()
     else this.#join(target, candidates)
   }
 
   #join(target: Connection, candidates: readonly Candidate[]): void {
     const session = this.#session
-    if (target.remote.kind === 'ip') {
-      const { endpoint } = target.remote
-      const candidate = candidates.find(one => sameAddress(one.endpoint.address, endpoint.address)) ?? candidates[0]
-      session.noteDialled(endpoint, candidate)
+    const { remote } = target
+    const dialled = remote.kind === 'ip' ? remote.endpoint : NO_ENDPOINT
+    const candidate = candidates.find(one => sameAddress(one.endpoint.address, dialled.address)) ?? candidates[0]
+    // The rules may have changed while the target was being reached.
+    const nowMs = session.context.engine.clock.wallMs()
+    const ruling: Ruling = candidate === undefined ? {} : session.context.gate.ask({ ...candidate.facts, nowMs })
+    if (ruling.refusal !== undefined) {
+      target.destroy()
+      return session.refuse(ruling.refusal, ruling)
     }
+    session.noteDialled(dialled, candidate && { ...candidate, decision: ruling.decision })
     // BND.ADDR is the address by which the target sees us.
     session.grant(endpointOf(target))
     this.#relay = startRelay(session, target)

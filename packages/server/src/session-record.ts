@@ -10,6 +10,7 @@ import {
   utf8Text,
 } from '@socksmith/protocol'
 import { type Ruling, ruleOf } from './decide.ts'
+import type { ListenerOptions } from './options.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 
 /** Octets carried each way. */
@@ -77,6 +78,11 @@ export function endOfRelay(end: RelayEnd): SessionEnd {
     case 'error':
       return end.by === 'target' ? 'target-reset' : 'client-reset'
   }
+}
+
+/** What a record says of a listener with a name. */
+export function listenerName({ name }: ListenerOptions): Pick<SessionRecord, 'listenerName'> {
+  return name === undefined ? {} : { listenerName: name }
 }
 
 /** What a record says of the rules. */

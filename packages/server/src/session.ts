@@ -25,7 +25,7 @@ import type { Ruling } from './decide.ts'
 import type { ListenerOptions } from './options.ts'
 import type { Candidate } from './target.ts'
 import type { SessionEnd } from './record.ts'
-import { type Carried, endOfRelay, sessionRecord } from './session-record.ts'
+import { type Carried, endOfRelay, listenerName, sessionRecord } from './session-record.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -146,17 +146,16 @@ export class Session implements ConnectionReader {
     return this.#options.passwordRequired
   }
 
-  /** How the client has shown who it is. */
-  get method(): AuthenticationMethod {
-    if (this.#handshake.user !== undefined) return 'password'
-    return this.#user === undefined ? 'none' : 'certificate'
+  /** How `user` has shown who it is: the client's own, or one of a single HTTP request. */
+  methodOf(user: string | undefined): AuthenticationMethod {
+    if (user === undefined) return 'none'
+    return user === this.#user ? 'certificate' : 'password'
   }
 
   /** What the rules are asked about this client's request; the target is for the caller to add. */
   facts(command: Command, user: string | undefined = this.user): Facts {
     const protocol = this.#request?.protocol ?? (this.#handshake.protocol === 'http' ? 'http' : undefined)
-    const method = user !== undefined && user !== this.user ? 'password' : this.method
-    return { ...this.#arrival(), protocol, method, user: user ?? null, command }
+    return { ...this.#arrival(), protocol, method: this.methodOf(user), user: user ?? null, command }
   }
 
   /** Notes the address that was dialled, or the peer of a BIND, and what allowed it. */
@@ -353,11 +352,18 @@ export class Session implements ConnectionReader {
     const { id, client, place, acceptedAtMs } = this.origin
     const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
     const record = sessionRecord({
-      base: { id, client, listener: place, ...named(this.origin.listener), startedAtMs: this.#startedAtMs, durationMs },
+      base: {
+        id,
+        client,
+        listener: place,
+        ...listenerName(this.origin.listener),
+        startedAtMs: this.#startedAtMs,
+        durationMs,
+      },
       handshake: this.#handshake,
       request: this.#request,
       user: this.user,
-      method: this.#request === undefined ? undefined : this.method,
+      method: this.#request === undefined ? undefined : this.methodOf(this.user),
       ruling: this.#ruling,
       dialled: this.#dialled,
       carried,
@@ -370,8 +376,4 @@ export class Session implements ConnectionReader {
 
 function placeName(place: Place): string {
   return place.kind === 'unix' ? `unix:${place.path}` : formatDestination(place.endpoint)
-}
-
-function named({ name }: ListenerOptions): { readonly listenerName?: string } {
-  return name === undefined ? {} : { listenerName: name }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
-import type { Resolution, Resolver } from '@socksmith/engine'
+import { type Engine, type Resolution, type Resolver, createNodeEngine } from '@socksmith/engine'
 import { type Decider, compile, readPolicy } from '@socksmith/policy'
 import type { ServerOptions } from '@socksmith/server'
 import {
@@ -236,6 +236,21 @@ suite('the policy in the server', () => {
     assert.equal((await udp.record()).end, 'revoked')
   })
 
+  test('a foreign sender is asked about, where foreign senders are heard at all', async t => {
+    const udp = { fullCone: true }
+    const open = await openUdpScene(t, rules({ allow: 'everything' }), { udp })
+    await open.ask(await open.echo())
+    const heard = open.next()
+    await open.strange()
+    assert.equal(await heard, 'strange')
+    const closed = await openUdpScene(t, rules({ deny: { command: 'udp-sender' } }, { allow: 'everything' }), { udp })
+    const target = await closed.echo()
+    await closed.ask(target)
+    await closed.strange()
+    // The stranger would have been heard first.
+    assert.equal(await closed.ask(target), 'answer')
+  })
+
   test('an association that no datagram may leave is refused', async t => {
     const { port } = await scene(t, rules({ allow: { command: 'connect' } }))
     const client = await openClient(t, port)
@@ -267,6 +282,28 @@ suite('the policy in the server', () => {
       }
     }
     assert.equal(server.sessionCount, 900)
+  })
+
+  test('rules that change while a target is being reached are asked again before the tunnel opens', async t => {
+    const target = await openTarget(t, echo)
+    const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    const node = createNodeEngine()
+    const engine: Engine = {
+      ...node,
+      dial(to, options) {
+        const dialing = node.dial(to, options)
+        reach()
+        return { cancel: () => dialing.cancel(), result: released.then(() => dialing.result) }
+      },
+    }
+    const { port, server } = await scene(t, rules({ allow: 'everything' }), { engine })
+    const client = await openClient(t, port)
+    client.send(connectRequest(target.port))
+    await reached
+    assert.equal(server.usePolicy(rules({ deny: { port: target.port } }, { allow: 'everything' })), 0)
+    release()
+    assert.match(await client.read(4), /^05000502/)
   })
 
   test('the sessions of a user who is gone end, and those of others go on', async t => {

@@ -38,6 +38,8 @@ export class LivePolicy {
   readonly #options: LivePolicyOptions
   #built: Built
   #users: Users
+  /** Users who were there and are no more. Certificates may name others, who never were. */
+  readonly #gone = new Set<string>()
   #server: Server | undefined
   #timer: NodeJS.Timeout | undefined
   /** One thing at a time: a reload waits for the look at the files before it. */
@@ -111,10 +113,13 @@ export class LivePolicy {
   }
 
   #endUsers(users: Users): number {
-    const before = this.#users
-    this.#users = users
-    if (users === before) return 0
-    return this.#server?.endUsers(user => before.has(user) && !users.has(user)) ?? 0
+    if (users !== this.#users) {
+      for (const user of this.#users.keys()) this.#gone.add(user)
+      for (const user of users.keys()) this.#gone.delete(user)
+      this.#users = users
+    }
+    // Every time: a login that was being judged when its user went may have come through since.
+    return this.#gone.size === 0 ? 0 : (this.#server?.endUsers(user => this.#gone.has(user)) ?? 0)
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import { BASIC_CHALLENGE, type Failure, NO_OCTETS, basicCredentials, failure, ma
 import { dialTarget } from '../dial.ts'
 import type { Ruling } from '../decide.ts'
 import type { SessionRecord } from '../record.ts'
-import { ruledBy } from '../session-record.ts'
+import { listenerName, ruledBy } from '../session-record.ts'
 import type { Session } from '../session.ts'
 import { allowedEndpoints } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
@@ -153,6 +153,7 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     id: origin.id,
     client: origin.client,
     listener: origin.place,
+    ...listenerName(origin.listener),
     protocol: 'http',
     command: 'forward',
     clientToTarget: upstream?.octetsOut ?? 0,
@@ -160,6 +161,7 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     reply: outcome.status,
     end: cause === undefined ? 'target-finished' : cause.blame === 'target' ? 'failed' : 'refused',
     ...(outcome.user !== undefined && { user: outcome.user }),
+    ...(outcome.target !== undefined && { method: session.methodOf(outcome.user) }),
     ...ruledBy(outcome.ruling),
     ...(target !== undefined && { target: target.destination }),
     ...(dialled?.kind === 'ip' && { dialled: dialled.endpoint }),
