@@ -18,7 +18,7 @@ import { startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
-import { type Candidate, type Refused, allowedEndpoints } from './target.ts'
+import { type Candidate, type Refused, allowedEndpoints, askedAddress } from './target.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
 const BIND_BACKLOG = 8
@@ -130,8 +130,8 @@ class BindWork {
 
   /** The name by which the client asked for its peer. */
   #namedPeer(): string | null {
-    const address = plainAddress(this.#request.destination.address)
-    return address.type === 'domain' ? address.name : null
+    const address = askedAddress(this.#request.destination.address)
+    return address?.type === 'domain' ? address.name : null
   }
 
   // SOCKS4 ends the BIND on a mismatch; SOCKS5 names no outcome, so a stranger must not be able to kill the rendezvous.

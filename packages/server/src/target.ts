@@ -2,6 +2,7 @@
  * From the target that a client named to the addresses that may be used: rules on the name, resolve once, rules on each
  * address, and hand on exactly those. A name that changes between two look-ups gains nothing. Dials nothing.
  */
+import { domainToASCII } from 'node:url'
 import { type Decision, type Facts, type Redirect, routeOf } from '@socksmith/policy'
 import {
   type Address,
@@ -9,6 +10,7 @@ import {
   type Endpoint,
   type Failure,
   type IpAddress,
+  failure,
   plainAddress,
 } from '@socksmith/protocol'
 import type { ServerContext } from './context.ts'
@@ -33,7 +35,8 @@ export async function allowedEndpoints(
   asking: Facts,
   destination: Destination,
 ): Promise<readonly Candidate[] | Refused> {
-  const address = plainAddress(destination.address)
+  const address = askedAddress(destination.address)
+  if (address === undefined) return { failure: failure('bad_target', 'client', 'the name cannot stand in DNS') }
   const isName = address.type === 'domain'
   const facts: Facts = { ...asking, host: isName ? address.name : null, port: destination.port }
   if (isName) {
@@ -66,6 +69,17 @@ export async function allowedEndpoints(
   if (redirect !== undefined) return redirected(context, first.facts, first.decision, redirect)
   // One target goes one way: addresses that are to go another way, or elsewhere, are left out.
   return candidates.filter(one => redirectOf(one.decision) === undefined && wayOf(one) === wayOf(first))
+}
+
+/**
+ * The address that rules and the resolver are asked about, which must be the same. A system's resolver takes names that
+ * are not ASCII for others (IDNA): those must not pass by rules on the names that they become.
+ */
+export function askedAddress(given: Address): Address | undefined {
+  const address = plainAddress(given)
+  if (address.type !== 'domain' || /^[\x20-\x7e]*$/.test(address.name)) return address
+  const name = domainToASCII(address.name)
+  return name === '' ? undefined : plainAddress({ type: 'domain', name })
 }
 
 async function redirected(

@@ -37,7 +37,7 @@ const scene = (t: TestContext, decider: Decider, overrides: Partial<ServerOption
   openScene(t, { policy: decider, ...overrides })
 
 const GREETING_AND_NAME = (name: string, port: number): string =>
-  `050100 05010003 ${name.length.toString(16).padStart(2, '0')}${Buffer.from(name).toString('hex')} ${portHex(port)}`
+  `050100 05010003 ${Buffer.byteLength(name).toString(16).padStart(2, '0')}${Buffer.from(name).toString('hex')} ${portHex(port)}`
 
 /** Bob logs in and asks for 127.0.0.1. */
 const LOGIN = `050102 0103${Buffer.from('bob').toString('hex')}06${Buffer.from('secret').toString('hex')}`
@@ -98,6 +98,27 @@ suite('the policy in the server', () => {
       assert.equal((await client.read(4)).slice(4), `05${reply}`, name)
     }
     assert.deepEqual(asked, ['inner.example', 'good.example'])
+  })
+
+  test('a name that becomes another in the resolver is judged as that one', async t => {
+    const asked: string[] = []
+    const resolver: Resolver = {
+      resolve(name) {
+        asked.push(name)
+        return Promise.resolve([ip('127.0.0.1')] as Resolution)
+      },
+    }
+    const { port } = await scene(t, rules({ deny: { to: '.bad.example' } }, { allow: 'everything' }), { resolver })
+    // Fullwidth letters, and the ideographic full stop.
+    for (const name of ['ｂａｄ.example', 'bad。example', 'X.BAD.EXAMPLE.']) {
+      const client = await openClient(t, port)
+      client.send(GREETING_AND_NAME(name, 80))
+      assert.match(await client.read(4), /^05000502/, name)
+    }
+    const other = await openClient(t, port)
+    other.send(GREETING_AND_NAME('münchen.example', await deadPort()))
+    assert.match(await other.read(4), /^05000505/)
+    assert.deepEqual(asked, ['xn--mnchen-3ya.example'])
   })
 
   test('a name that answers differently each time gains nothing: what was allowed is dialled', async t => {
