@@ -28,42 +28,56 @@ export interface Points {
 
 const KINDS: readonly Kind[] = ['listener', 'client', 'protocol', 'method', 'user', 'command']
 const MORE_KINDS: readonly Kind[] = ['host', 'address', 'port', 'country', 'asn', 'when']
-/** Parts of one kind that are told apart; a term's own come first. */
+/** Parts of one kind that are told apart. With more, each term is looked at by its own and by some of the others. */
 const PARTS_MAX = 400
+
+/** The parts of one kind; `areAll` when there are no others. */
+interface Parts {
+  readonly kind: Kind
+  readonly parts: readonly Part[]
+  readonly areAll: boolean
+}
 
 /** `nowMs` is any moment: times around it stand for all. */
 export function pointsOf(tests: readonly Test[], nowMs: number): Points {
-  const parts = new Map<Kind, readonly Part[]>()
-  let areAll = true
-  for (const kind of [...KINDS, ...MORE_KINDS]) {
+  const all = [...KINDS, ...MORE_KINDS].map((kind): Parts => {
     const mine = distinctTests(tests.filter(test => test.kind === kind))
-    const found = distinct(candidatesOf(kind, mine, nowMs), mine)
-    areAll &&= found.length <= PARTS_MAX
-    parts.set(kind, found)
-  }
-  return { within: (term, most) => productWithin(term, parts, most, areAll) }
+    const parts = distinct(candidatesOf(kind, mine, nowMs), mine)
+    return { kind, parts, areAll: parts.length <= PARTS_MAX }
+  })
+  return { within: (term, most) => productWithin(term, all, most, nowMs) }
 }
 
 function productWithin(
   term: Term,
-  parts: ReadonlyMap<Kind, readonly Part[]>,
+  all: readonly Parts[],
   most: number,
-  areAll: boolean,
+  nowMs: number,
 ): { readonly points: readonly Point[]; readonly isAll: boolean } {
+  const fitting = all.map(one => partsWithin(term, one, nowMs))
+  // What the term is about first, then what has few parts: the room is for those.
+  const inOrder = fitting.toSorted((a, b) => Number(b.isAsked) - Number(a.isAsked) || a.parts.length - b.parts.length)
   let points: readonly Part[] = [{}]
-  let isAll = areAll
-  for (const [kind, all] of parts) {
-    const literals = term.literals.filter(({ test }) => test.kind === kind)
-    const fitting = all.filter(part =>
-      viewsOf(part).some(view => literals.every(({ test, isPositive }) => truthOf(test, view) === isPositive)),
-    )
-    // Those of the term itself are few; of the rest as many as there is room for.
+  let isAll = true
+  for (const { parts, areAll } of inOrder) {
     const room = Math.max(1, Math.floor(most / Math.max(1, points.length)))
-    if (fitting.length > room) isAll = false
-    const taken = fitting.slice(0, Math.min(room, PARTS_MAX))
-    points = points.flatMap(point => taken.map(part => ({ ...point, ...part })))
+    isAll &&= areAll && parts.length <= room
+    const taken = parts.slice(0, room)
+    points = points.flatMap(point => taken.map(part => Object.assign({}, point, part)))
   }
   return { points: points.map(pointOf), isAll }
+}
+
+/** The parts of one kind with which a term matches. */
+function partsWithin(term: Term, { kind, parts, areAll }: Parts, nowMs: number): Parts & { readonly isAsked: boolean } {
+  const literals = term.literals.filter(({ test }) => test.kind === kind)
+  const isAsked = literals.length > 0
+  if (!isAsked) return { kind, parts, areAll, isAsked }
+  const tests = literals.map(({ test }) => test)
+  const own = areAll ? [] : distinct(candidatesOf(kind, tests, nowMs), tests)
+  const fits = (part: Part): boolean =>
+    viewsOf(part).some(view => literals.every(({ test, isPositive }) => truthOf(test, view) === isPositive))
+  return { kind, parts: [...own, ...parts].filter(fits), areAll, isAsked }
 }
 
 function pointOf({ country, asn, ...facts }: Part): Point {
