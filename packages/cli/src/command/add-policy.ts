@@ -88,7 +88,7 @@ function addExplain(policy: Command, conclude: Conclude): void {
     .option('--from <ADDRESS>', 'the client, or unix (default 127.0.0.1)')
     .option('--user <NAME>', 'who has logged in')
     .option('--method <METHOD>', 'how (default password with a user, none without)')
-    .option('--listener <NAME>', 'where the client arrived')
+    .option('--listener <NAME>', 'where the client arrived (default the only one of a configuration)')
     .option('--protocol <WORD>', 'socks4, socks4a, socks5 or http (default socks5)')
     .addOption(
       new Option('--resolves <ADDRESS>', 'an address of the name (default: the system is asked); repeatable').argParser(

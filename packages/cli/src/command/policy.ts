@@ -49,9 +49,10 @@ const NO: Outcome<void> = trouble(EXIT.NO, '')
 export async function explainPolicy(words: readonly string[], flags: ExplainFlags): Promise<Outcome<void>> {
   const opened = await openUsual(flags.policy)
   if (!opened.ok) return opened
-  const asked = questionOf(words, flags)
+  const { policy, options, listeners } = opened.value
+  const [only] = listeners
+  const asked = questionOf(words, only !== undefined && listeners.length === 1 ? { listener: only, ...flags } : flags)
   if (!asked.ok) return asked
-  const { policy, options } = opened.value
   const nowMs = Date.now()
   let request = asked.value
   let explanation = explain(policy, request, nowMs, options)

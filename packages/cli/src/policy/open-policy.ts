@@ -20,6 +20,8 @@ export interface OpenPolicy {
   /** The files of the sets, with what they looked like before they were read: see {@link fileMark}. */
   readonly setMarks: ReadonlyMap<string, string>
   readonly options: CompileOptions
+  /** The listeners of the configuration by the names that rules use; none for a policy of its own. */
+  readonly listeners: readonly string[]
 }
 
 const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], cases: [] }
@@ -43,14 +45,14 @@ export async function openConfiguredPolicy(
   const open = networksOf(config.access['inside-open'])
   const from = config.access['inside-from']
   const options: CompileOptions = { geo: geo.value, inside: { open, ...(from && { from: networksOf(from) }) } }
+  const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   const file = typeof config.policy === 'string' ? config.policy : configFile
   if (config.policy === undefined || file === undefined) {
-    return done({ file: configFile ?? '', policy: NO_POLICY, setMarks: new Map(), options })
+    return done({ file: configFile ?? '', policy: NO_POLICY, setMarks: new Map(), options, listeners })
   }
   const source = await readConfigFile(file)
   if (!source.ok) return source
   const inline = typeof config.policy !== 'string'
-  const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   // Ways out and limits cannot be configured yet: a rule that names one is a mistake, and must not go direct in silence.
   return policyIn(source.value, inline ? ['policy'] : [], options, { listeners, routes: [], limits: [] })
 }
@@ -88,7 +90,7 @@ function policyIn(
     },
   })
   if (read.ok) {
-    return done({ file: source.path, policy: read.policy, setMarks, options })
+    return done({ file: source.path, policy: read.policy, setMarks, options, listeners: names.listeners ?? [] })
   }
   const problems = read.problems.map(problem => ({ ...problem, path: [...base, ...problem.path] }))
   return trouble(EXIT.DATA, explainProblems(source, problems))
