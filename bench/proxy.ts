@@ -27,9 +27,14 @@ const LAUNCHER = join(import.meta.dirname, '../packages/cli/bin/socksmith.js')
 /** The first is ours; of the others, those that are installed. All on 127.0.0.1, without a password. */
 const PROGRAMS: readonly Program[] = [
   {
-    name: 'socksmith',
+    name: 'socksmith, portable engine',
     command: process.execPath,
     args: port => [LAUNCHER, 'serve', '--engine', 'node', '--listen', `127.0.0.1:${port}`],
+  },
+  {
+    name: 'socksmith, Linux engine',
+    command: process.execPath,
+    args: port => [LAUNCHER, 'serve', '--engine', 'linux', '--listen', `127.0.0.1:${port}`],
   },
   { name: 'microsocks', command: 'microsocks', args: port => ['-i', '127.0.0.1', '-p', String(port)] },
   {

@@ -26,10 +26,18 @@ export interface Proxy extends Serving {
 /** Flags for one user, `alice`, whose password is `open sesame`. */
 export const WITH_ALICE: readonly string[] = ['--user', 'alice:open sesame']
 
+let engine = 'auto'
+
+/** The engine of every proxy that is started from now on, unless its flags name one. */
+export function useEngine(name: 'auto' | 'node'): void {
+  engine = name
+}
+
 /** Starts the command on loopback; it is ended with the test. */
 export async function startProxy(t: TestContext, flags: readonly string[] = [], options?: RunOptions): Promise<Proxy> {
   const listens = flags.includes('--listen') || flags.includes('--config')
-  const serving = await serve(t, [...(listens ? [] : ['--listen', '127.0.0.1:0']), ...flags], options)
+  const listen = listens ? [] : ['--listen', '127.0.0.1:0']
+  const serving = await serve(t, ['--engine', engine, ...listen, ...flags], options)
   const at = / on (\S+) /.exec(serving.ready)?.[1]
   assert.ok(at !== undefined, serving.ready)
   return {

@@ -32,7 +32,8 @@ async function start() {
     process.exit(70)
   })
   try {
-    const program = await load()
+    const { load } = await import('./load.js')
+    const program = await load('main')
     process.exitCode = await program.main(process.argv.slice(2))
   } catch (error) {
     report(error)
@@ -43,17 +44,4 @@ async function start() {
 function report(error) {
   console.error('This is a bug in socksmith; please report it with these lines:')
   console.error(error instanceof Error ? error.stack : error)
-}
-
-/** The sources in a checkout, and what was built from them elsewhere. */
-async function load() {
-  const { existsSync } = await import('node:fs')
-  const source = new URL('../src/main.ts', import.meta.url)
-  if (!existsSync(source)) return import('../dist/main.js')
-  const { registerHooks } = await import('node:module')
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      next(specifier, { ...context, conditions: [...context.conditions, '@socksmith/source'] }),
-  })
-  return import(source.href)
 }

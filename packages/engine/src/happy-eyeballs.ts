@@ -28,7 +28,15 @@ export function dialAny(
   endpoints: readonly Endpoint[],
   options: DialAnyOptions,
 ): Dialing {
-  return new Race(engine, interleaved(endpoints), options)
+  const [only] = endpoints
+  if (only === undefined || endpoints.length > 1) return new Race(engine, interleaved(endpoints), options)
+  // Nothing to race: most names have one address, and most clients send addresses.
+  const { timeoutMs } = options
+  const localAddress = options.localAddressFor?.(only.address)
+  return engine.dial(
+    { kind: 'ip', endpoint: only },
+    localAddress === undefined ? { timeoutMs } : { timeoutMs, localAddress },
+  )
 }
 
 /** RFC 8305 section 4: families take turns, IPv6 first; within a family the resolver's order stays. */

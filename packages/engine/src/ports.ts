@@ -52,10 +52,20 @@ export interface Connection {
 
 export interface ListenOptions {
   readonly place: Place
+  /**
+   * A socket that listens already: inherited from whoever started the process, or shared with other threads. `place` says
+   * what kind it is. The portable engine takes it over; the Linux engine leaves it open when the listener is closed.
+   */
+  readonly descriptor?: number
   /** Length of the kernel's queue of connections not yet accepted. */
   readonly backlog: number
   /** For TCP: also take IPv4 on an IPv6 wildcard. Default false. */
   readonly dualStack?: boolean
+  /**
+   * For TCP on Linux: further sockets of this process may listen at the same place, and the kernel shares the newcomers out
+   * among them. Whoever asks must have made sure that nobody else listens there.
+   */
+  readonly reusePort?: boolean
   /** For a Unix socket: its file mode, for example 0o600. */
   readonly mode?: number
 }
@@ -99,10 +109,19 @@ export interface DatagramSocket {
   close(): void
 }
 
+/**
+ * Octets in front of a received datagram that may be free for a header: enough for the longest one with an IP address
+ * (RFC 1928 section 7: 22 octets), and a multiple of eight.
+ */
+export const DATAGRAM_ROOM_OCTETS = 32
+
 /** What a datagram socket tells. */
 export interface DatagramHandler {
-  /** The octets are the engine's: keep a copy, not the array. */
-  onDatagram(octets: Uint8Array, from: Endpoint): void
+  /**
+   * The octets are the engine's: keep a copy, not the array. `room` octets in front of them, in the same buffer, may be
+   * written until this call returns; so may the octets.
+   */
+  onDatagram(octets: Uint8Array, from: Endpoint, room: number): void
   /** An error on the socket, such as an ICMP answer. The socket goes on. */
   onFailure(failure: Failure): void
 }
@@ -127,7 +146,7 @@ export interface RelayOptions {
   readonly idleMs: number
   /** Milliseconds without an octet, once one direction has ended; 0 is never. */
   readonly halfOpenIdleMs: number
-  onEnd(end: RelayEnd): void
+  readonly onEnd: (end: RelayEnd) => void
 }
 
 /**

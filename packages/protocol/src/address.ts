@@ -99,8 +99,10 @@ function groupsOf(text: string, mayEndInQuad: boolean): number[] | undefined {
 /** The text of an address: dotted quad, RFC 5952 (always in hex groups), or the name as it is. */
 export function formatAddress(address: Address): string {
   switch (address.type) {
-    case 'ipv4':
-      return address.octets.join('.')
+    case 'ipv4': {
+      const { octets } = address
+      return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`
+    }
     case 'ipv6':
       return formatIpv6(address.octets)
     case 'domain':

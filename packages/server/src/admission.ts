@@ -1,70 +1,67 @@
-/** Counts what is limited, and tells once in a while that a limit refuses newcomers. Knows no connection. */
+/** Keeps to the limits on connections, dials and associations, and tells once in a while that one refuses newcomers. */
 import type { Clock, Place } from '@socksmith/engine'
-import { latin1Text, unmapped } from '@socksmith/protocol'
+import type { IpAddress } from '@socksmith/protocol'
 import type { ServerEvent } from './event.ts'
 import type { Limits } from './options.ts'
+import type { Counted, Tally } from './tally.ts'
 
 type LimitName = Extract<ServerEvent, { kind: 'limit' }>['limit']
 
 /** One warning of a kind in this time: a flood must not become a flood of log lines. */
 const WARNING_INTERVAL_MS = 10_000
 
-/** Unix sockets have no address: they are counted together. */
-const UNIX_CLIENTS = 'unix'
-
-/** Gives back what was taken. To be called once. */
-export type Release = () => void
-
 export class Admission {
   readonly #limits: Limits
   readonly #clock: Clock
+  readonly #tally: Tally
   readonly #warn: (limit: LimitName, refused: number) => void
-  readonly #inUse: { [L in LimitName]: number } = {
-    connections: 0,
-    connectionsPerClient: 0,
-    pendingDials: 0,
-    udpAssociations: 0,
-  }
-  readonly #perClient = new Map<string, number>()
   readonly #refused = new Map<LimitName, { count: number; warnedAtMs: number }>()
 
-  constructor(limits: Limits, clock: Clock, warn: (limit: LimitName, refused: number) => void) {
+  constructor(limits: Limits, clock: Clock, tally: Tally, warn: (limit: LimitName, refused: number) => void) {
     this.#limits = limits
     this.#clock = clock
+    this.#tally = tally
     this.#warn = warn
   }
 
-  /** Takes one of a limit that holds for the whole server; `undefined` when there is none left. */
-  take(limit: Exclude<LimitName, 'connectionsPerClient'>): Release | undefined {
-    if (this.#inUse[limit] >= this.#limits[limit]) return this.#refuse(limit)
-    this.#inUse[limit]++
-    return () => {
-      this.#inUse[limit]--
-    }
+  /** Takes one of a limit that holds for all clients together; false when there is none left. */
+  take(counted: Counted): boolean {
+    return this.#tally.take(counted, this.#limits[counted]) || this.#refuse(counted)
   }
 
-  /** Takes one of this client's connections. */
-  takeClient(client: Place): Release | undefined {
-    const key = client.kind === 'unix' ? UNIX_CLIENTS : latin1Text(unmapped(client.endpoint.address).octets)
-    const count = this.#perClient.get(key) ?? 0
-    if (count >= this.#limits.connectionsPerClient) return this.#refuse('connectionsPerClient')
-    this.#perClient.set(key, count + 1)
-    return () => {
-      const left = (this.#perClient.get(key) ?? 1) - 1
-      if (left === 0) this.#perClient.delete(key)
-      else this.#perClient.set(key, left)
-    }
+  /** Gives one back. To be called once for each that was taken. */
+  giveBack(counted: Counted): void {
+    this.#tally.giveBack(counted)
   }
 
-  #refuse(limit: LimitName): undefined {
+  /** Takes one of this client's connections; false when it has too many. */
+  takeClient(client: Place): boolean {
+    const taken = this.#tally.takeClient(addressOf(client), this.#limits.connectionsPerClient)
+    return taken || this.#refuse('connectionsPerClient')
+  }
+
+  giveBackClient(client: Place): void {
+    this.#tally.giveBackClient(addressOf(client))
+  }
+
+  /** The number of the next session. */
+  nextId(): number {
+    return this.#tally.nextId()
+  }
+
+  #refuse(limit: LimitName): false {
     const nowMs = this.#clock.monotonicMs()
     const refused = this.#refused.get(limit) ?? { count: 0, warnedAtMs: Number.NEGATIVE_INFINITY }
     refused.count++
     this.#refused.set(limit, refused)
-    if (nowMs - refused.warnedAtMs < WARNING_INTERVAL_MS) return undefined
+    if (nowMs - refused.warnedAtMs < WARNING_INTERVAL_MS) return false
     this.#warn(limit, refused.count)
     refused.count = 0
     refused.warnedAtMs = nowMs
-    return undefined
+    return false
   }
+}
+
+function addressOf(client: Place): IpAddress | undefined {
+  return client.kind === 'ip' ? client.endpoint.address : undefined
 }

@@ -19,6 +19,7 @@ import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
 import { type Candidate, type Refused, allowedEndpoints, askedAddress } from './target.ts'
+import type { Carried } from './session-record.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
 const BIND_BACKLOG = 8
@@ -51,13 +52,13 @@ class BindWork {
     if (this.#relay === undefined) this.#session.connection.destroy()
   }
 
-  get carried(): Relay | undefined {
-    return this.#relay
-  }
-
   abandon(): void {
     this.#stopListening()
     this.#relay?.close()
+  }
+
+  get carried(): Carried | undefined {
+    return this.#relay
   }
 
   async run(): Promise<void> {

@@ -4,6 +4,7 @@ import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS, 
 import type { Ruling } from './decide.ts'
 import { dialTarget } from './dial.ts'
 import type { Session } from './session.ts'
+import type { Carried } from './session-record.ts'
 import { type Candidate, allowedEndpoints } from './target.ts'
 
 export function serveConnect(session: Session, destination: Destination): void {
@@ -25,14 +26,14 @@ class ConnectWork {
   // The client may finish sending before the tunnel is open; the relay is told and passes it on.
   onClientEnd(): void {}
 
-  get carried(): Relay | undefined {
-    return this.#relay
-  }
-
   abandon(): void {
     this.#isAbandoned = true
     this.#dialing?.cancel()
     this.#relay?.close()
+  }
+
+  get carried(): Carried | undefined {
+    return this.#relay
   }
 
   async run(destination: Destination): Promise<void> {

@@ -19,6 +19,7 @@ export class Gate {
   readonly #ownPlaces: () => readonly Place[]
   readonly #local: LocalAddresses
   #decider: Decider
+  #isGone: ((user: string) => boolean) | undefined
 
   /** `ownPlaces` are the server's listeners, asked for at each decision. */
   constructor(decider: Decider, ownPlaces: () => readonly Place[], local: LocalAddresses) {
@@ -32,8 +33,14 @@ export class Gate {
     this.#decider = decider
   }
 
+  /** From now on these users are allowed nothing, whatever the rules say. */
+  keepOut(isGone: (user: string) => boolean): void {
+    this.#isGone = isGone
+  }
+
   ask(facts: Facts): Ruling {
-    const { address, port, command } = facts
+    const { address, port, command, user } = facts
+    if (typeof user === 'string' && this.#isGone?.(user) === true) return { refusal: USER_GONE }
     // A peer or a sender is heard, not reached.
     const isReached = command !== 'bind-peer' && command !== 'udp-sender'
     const closed = isReached && address !== undefined ? this.refusalOf({ address, port: port ?? 0 }) : undefined
@@ -52,6 +59,8 @@ export class Gate {
     return isLoop ? refused("one of the server's own listeners") : undefined
   }
 }
+
+const USER_GONE = failure('not_allowed', 'policy', 'the user is no more')
 
 /** The rule behind a ruling, for records. */
 export function ruleOf({ decision }: Ruling): Rule | undefined {

@@ -5,8 +5,8 @@ import { type ServerContext, outgoingAddress } from './context.ts'
 
 /** One CONNECT's attempt; `cancel` gives it up at any time. */
 export function dialTarget(context: ServerContext, endpoints: readonly Endpoint[]): Dialing {
-  const release = context.admission.take('pendingDials')
-  if (release === undefined) {
+  const { admission } = context
+  if (!admission.take('pendingDials')) {
     const refused: Promise<Connection | Failure> = Promise.resolve(
       failure('too_busy', 'us', 'too many connection attempts are under way'),
     )
@@ -16,5 +16,5 @@ export function dialTarget(context: ServerContext, endpoints: readonly Endpoint[
     timeoutMs: context.limits.dialMs,
     localAddressFor: destination => outgoingAddress(context, destination),
   })
-  return { result: dialing.result.finally(release), cancel: () => dialing.cancel() }
+  return { result: dialing.result.finally(() => admission.giveBack('pendingDials')), cancel: () => dialing.cancel() }
 }

@@ -15,4 +15,6 @@ export type ServerEvent =
   | { readonly kind: 'preface-failure'; readonly place: Place; readonly client: Place; readonly failure: Failure }
   /** The configured number of connections does not fit the descriptors of the process. */
   | { readonly kind: 'connections-lowered'; readonly wanted: number; readonly connections: number }
+  /** Every listener is closed, by `stop`. */
+  | { readonly kind: 'deaf' }
   | { readonly kind: 'draining'; readonly sessions: number }

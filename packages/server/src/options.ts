@@ -4,6 +4,7 @@ import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
 import type { Decider, Network } from '@socksmith/policy'
 import type { ServerEvent } from './event.ts'
 import type { SessionRecord } from './record.ts'
+import type { Tally } from './tally.ts'
 
 /** What one listening place speaks and asks for. */
 export interface ListenerOptions {
@@ -25,6 +26,8 @@ export interface ListenerOptions {
   readonly proxyProtocolFrom?: readonly Network[]
   /** Addresses to tell clients in the replies to BIND and UDP ASSOCIATE, when this host is behind NAT. */
   readonly advertise?: { readonly ipv4?: Ipv4Address; readonly ipv6?: Ipv6Address }
+  /** A socket that listens already, inherited or shared; see the engine's `ListenOptions`. */
+  readonly descriptor?: number
   /** Length of the kernel's queue of connections not yet accepted. */
   readonly backlog?: number
   /** File mode of a Unix socket, for example 0o660. Default: by the umask. */
@@ -148,6 +151,8 @@ export interface ServerOptions {
   readonly bind?: BindOptions
   readonly udp?: UdpOptions
   readonly limits?: Partial<Limits>
+  /** Where connections, dials and associations are counted, when the limits hold for several servers together. */
+  readonly tally?: Tally
   /** The address to leave by, for each family. Default: the kernel's choice. */
   readonly outgoing?: { readonly ipv4?: Ipv4Address; readonly ipv6?: Ipv6Address }
   /** Called once for each session when it is over. Must not throw. */

@@ -53,3 +53,20 @@ export interface SessionRecord {
   readonly failure?: FailureCode
   readonly detail?: string
 }
+
+/** A session that has not ended, as it is at this moment. */
+export type LiveSession = Pick<
+  SessionRecord,
+  | 'id'
+  | 'startedAtMs'
+  | 'durationMs'
+  | 'client'
+  | 'listener'
+  | 'user'
+  | 'protocol'
+  | 'command'
+  | 'target'
+  | 'dialled'
+  | 'clientToTarget'
+  | 'targetToClient'
+>

@@ -7,12 +7,14 @@ import type { ServerContext } from './context.ts'
 import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
 import { createLocalAddresses } from './local-addresses.ts'
+import type { LiveSession } from './record.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
 import { Session } from './session.ts'
+import { createTally } from './tally.ts'
 
 /** Connections that the kernel keeps for us while we are busy; Linux cuts it to somaxconn (4096). */
-const BACKLOG = 4_096
+export const BACKLOG = 4_096
 
 /** Descriptors that no client gets: listeners, logs, name servers, the runtime's own. */
 const DESCRIPTORS_RESERVED = 64
@@ -23,6 +25,8 @@ export interface Server {
   start(): Promise<readonly Place[] | Failure>
   /** Client connections that are not yet closed, whatever their phase. */
   readonly sessionCount: number
+  /** Those of them that have begun their handshake, oldest first. */
+  sessions(): readonly LiveSession[]
   /**
    * Stops accepting at once, waits for the sessions until the deadline, and ends the rest; answers how many it ended.
    * A second call with a shorter deadline hastens the first.
@@ -30,7 +34,7 @@ export interface Server {
   stop(options: { readonly deadlineMs: number }): Promise<number>
   /** From now on these rules decide. Live sessions that they forbid end, the rest do not notice; answers how many ended. */
   usePolicy(policy: Decider): number
-  /** Ends the sessions of users who are no more; answers how many ended. */
+  /** Ends the sessions of users who are no more, and lets no such user in from now on; answers how many ended. */
   endUsers(isGone: (user: string) => boolean): number
 }
 
@@ -52,7 +56,6 @@ class SocksServer implements Server {
   readonly #live = new Map<number, Live>()
   #listeners: Listener[] = []
   #places: readonly Place[] = []
-  #nextId = 1
   #onEmpty: (() => void) | undefined
 
   constructor(options: ServerOptions) {
@@ -67,13 +70,17 @@ class SocksServer implements Server {
       engine,
       resolver,
       gate: new Gate(options.policy ?? withoutRules(options), () => this.#places, createLocalAddresses(engine.clock)),
-      admission: new Admission(limits, engine.clock, warn),
+      admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
       idleWheel: new IdleWheel(engine.clock),
     }
   }
 
   get sessionCount(): number {
     return this.#live.size
+  }
+
+  sessions(): readonly LiveSession[] {
+    return [...this.#live.values()].flatMap(one => one.live?.() ?? [])
   }
 
   async start(): Promise<readonly Place[] | Failure> {
@@ -97,6 +104,7 @@ class SocksServer implements Server {
 
   async stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<number> {
     await this.#closeListeners()
+    this.#options.onEvent?.({ kind: 'deaf' })
     if (this.#live.size > 0 && deadlineMs > 0) {
       this.#options.onEvent?.({ kind: 'draining', sessions: this.#live.size })
       await this.#emptyOr(deadlineMs)
@@ -112,7 +120,11 @@ class SocksServer implements Server {
   }
 
   endUsers(isGone: (user: string) => boolean): number {
-    return this.#endEach(({ user }) => user !== undefined && isGone(user))
+    this.#context.gate.keepOut(isGone)
+    return this.#endEach(session => {
+      const user = session.whose?.()
+      return user !== undefined && isGone(user)
+    })
   }
 
   #endEach(isOver: (session: Live) => boolean): number {
@@ -124,8 +136,10 @@ class SocksServer implements Server {
   async #listen(options: ListenerOptions): Promise<Listener | Failure> {
     // Port 0 has become a real one by the time that something can fail.
     let { place } = options
+    const { descriptor, mode, backlog = BACKLOG } = options
+    const shared = { ...(mode !== undefined && { mode }), ...(descriptor !== undefined && { descriptor }) }
     const listener = await this.#context.engine.listen(
-      { place, backlog: options.backlog ?? BACKLOG, ...(options.mode !== undefined && { mode: options.mode }) },
+      { place, backlog, ...shared },
       {
         onConnection: connection => this.#onConnection(options, connection),
         onAcceptFailure: cause => this.#options.onEvent?.({ kind: 'accept-failure', place, failure: cause }),
@@ -153,23 +167,21 @@ class SocksServer implements Server {
 
   #onConnection(listener: ListenerOptions, connection: Connection): void {
     const { admission } = this.#context
-    const release = admission.take('connections')
-    if (release === undefined) return connection.destroy()
-    const id = this.#nextId++
+    if (!admission.take('connections')) return connection.destroy()
+    const id = admission.nextId()
     const acceptedAtMs = this.#context.engine.clock.monotonicMs()
     const admit = (client: Place, on: Connection, early: Uint8Array): void => {
-      const releaseClient = admission.takeClient(client)
-      if (releaseClient === undefined) {
+      if (!admission.takeClient(client)) {
         on.destroy()
-        return this.#leave(id, release)
+        return this.#leave(id)
       }
       const session = new Session(
         this.#context,
         { id, listener, place: connection.local, client, acceptedAtMs },
         on,
         () => {
-          releaseClient()
-          this.#leave(id, release)
+          admission.giveBackClient(client)
+          this.#leave(id)
         },
       )
       this.#live.set(id, session)
@@ -180,7 +192,7 @@ class SocksServer implements Server {
     }
     this.#live.set(id, { stop: () => connection.destroy() })
     void this.#withPreface(listener, connection).then(preface => {
-      if ('code' in preface) this.#leave(id, release)
+      if ('code' in preface) this.#leave(id)
       else admit(preface.client, preface.connection, preface.early)
     })
   }
@@ -199,8 +211,8 @@ class SocksServer implements Server {
     return preface
   }
 
-  #leave(id: number, release: () => void): void {
-    release()
+  #leave(id: number): void {
+    this.#context.admission.giveBack('connections')
     this.#live.delete(id)
     if (this.#live.size === 0) this.#onEmpty?.()
   }
@@ -208,7 +220,9 @@ class SocksServer implements Server {
 
 /** A connection that is not yet closed. */
 interface Live {
-  readonly user?: string | undefined
+  /** The user, once known. */
+  whose?(): string | undefined
+  live?(): LiveSession | undefined
   stop(end?: 'revoked'): void
   /** Asks the rules of now about what it does. */
   isForbidden?(): boolean

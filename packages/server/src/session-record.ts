@@ -11,7 +11,7 @@ import {
 } from '@socksmith/protocol'
 import { type Ruling, ruleOf } from './decide.ts'
 import type { ListenerOptions } from './options.ts'
-import type { SessionEnd, SessionRecord } from './record.ts'
+import type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 
 /** Octets carried each way. */
 export interface Carried {
@@ -28,40 +28,35 @@ export interface SessionFacts {
   readonly ruling: Ruling | undefined
   readonly dialled: Endpoint | undefined
   readonly carried: Carried | undefined
-  readonly end: SessionEnd
-  readonly cause: Failure | undefined
 }
 
-export function sessionRecord({
-  base,
-  handshake,
-  request,
-  user,
-  method,
-  ruling,
-  dialled,
-  carried,
-  end,
-  cause,
-}: SessionFacts): SessionRecord {
-  const protocol = request?.protocol ?? handshake.protocol
+export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failure | undefined): SessionRecord {
+  const { handshake, request, method, ruling } = facts
   const userid = useridText(request)
+  return {
+    ...liveSession(facts),
+    end,
+    ...(method !== undefined && { method }),
+    ...ruledBy(ruling),
+    ...(userid !== undefined && { userid }),
+    ...(handshake.reply !== undefined && { reply: handshake.reply }),
+    ...(cause !== undefined && { failure: cause.code }),
+    ...(cause?.detail !== undefined && { detail: cause.detail }),
+  }
+}
+
+/** What can be told of a session before its end. */
+export function liveSession({ base, handshake, request, user, dialled, carried }: SessionFacts): LiveSession {
+  const protocol = request?.protocol ?? handshake.protocol
   return {
     ...base,
     clientToTarget: carried?.clientToTarget ?? 0,
     targetToClient: carried?.targetToClient ?? 0,
-    end,
     ...(user !== undefined && { user }),
-    ...(method !== undefined && { method }),
-    ...ruledBy(ruling),
-    ...(userid !== undefined && { userid }),
     ...(protocol !== undefined && { protocol }),
     ...(request !== undefined && { target: request.destination }),
     ...(isServed(request) && { command: request.command }),
     ...(dialled !== undefined && { dialled }),
-    ...(handshake.reply !== undefined && { reply: handshake.reply }),
-    ...(cause !== undefined && { failure: cause.code }),
-    ...(cause?.detail !== undefined && { detail: cause.detail }),
   }
 }
 

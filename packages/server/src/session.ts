@@ -24,8 +24,15 @@ import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
 import type { ListenerOptions } from './options.ts'
 import type { Candidate } from './target.ts'
-import type { SessionEnd } from './record.ts'
-import { type Carried, endOfRelay, listenerName, sessionRecord } from './session-record.ts'
+import type { LiveSession, SessionEnd } from './record.ts'
+import {
+  type Carried,
+  type SessionFacts,
+  endOfRelay,
+  listenerName,
+  liveSession,
+  sessionRecord,
+} from './session-record.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -34,7 +41,7 @@ export interface Work {
   onClientEnd?(): void
   /** The client is gone, or the server stops: give everything up. */
   abandon(): void
-  /** Octets carried so far. */
+  /** Octets carried so far; absent before there is something that carries. */
   readonly carried?: Carried | undefined
   /** The rules have changed, and still allow this request: ask again about its parts. */
   reconsider?(): void
@@ -122,14 +129,20 @@ export class Session implements ConnectionReader {
   }
 
   onClose(cause: CloseCause): void {
+    const carried = this.#work?.carried
     this.#work?.abandon()
-    this.#record(cause === 'reset' ? 'client-reset' : 'client-left')
+    this.#record(cause === 'reset' ? 'client-reset' : 'client-left', undefined, carried)
     this.closed()
   }
 
   /** The user, once known. */
   get user(): string | undefined {
     return this.#user ?? this.#handshake.user
+  }
+
+  /** Who what is served now is served for: also who asks for a single HTTP request. */
+  whose(): string | undefined {
+    return this.#successor?.whose() ?? this.user ?? this.#granted?.user ?? undefined
   }
 
   /** What runs for the request, from now on. */
@@ -239,8 +252,15 @@ export class Session implements ConnectionReader {
     this.#onClosed()
   }
 
+  /** The session as it is now; `undefined` when its record has been made. */
+  live(): LiveSession | undefined {
+    if (this.#successor !== undefined) return this.#successor.live()
+    return this.#isRecorded ? undefined : liveSession(this.#facts(this.#work?.carried))
+  }
+
   /** Ends the session now: the server stops, or the session is no longer allowed. */
   stop(end: 'stopped' | 'revoked' = 'stopped'): void {
+    if (this.#successor !== undefined) return this.#successor.stop(end)
     // First, so that the end of the work is not taken for the reason.
     this.#record(end, undefined, this.#work?.carried)
     this.#work?.abandon()
@@ -349,9 +369,13 @@ export class Session implements ConnectionReader {
   #record(end: SessionEnd, cause?: Failure, carried?: Carried): void {
     if (this.#isRecorded) return
     this.#isRecorded = true
+    this.context.options.onSession?.(sessionRecord(this.#facts(carried), end, cause))
+  }
+
+  #facts(carried: Carried | undefined): SessionFacts {
     const { id, client, place, acceptedAtMs } = this.origin
     const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
-    const record = sessionRecord({
+    return {
       base: {
         id,
         client,
@@ -367,10 +391,7 @@ export class Session implements ConnectionReader {
       ruling: this.#ruling,
       dialled: this.#dialled,
       carried,
-      end,
-      cause,
-    })
-    this.context.options.onSession?.(record)
+    }
   }
 }
 

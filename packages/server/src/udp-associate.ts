@@ -15,14 +15,13 @@ import {
   plainAddress,
 } from '@socksmith/protocol'
 import { advertised } from './advertise.ts'
-import type { Release } from './admission.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
+import type { Carried } from './session-record.ts'
 import { allowedEndpoints } from './target.ts'
 import { UdpRules } from './udp-rules.ts'
-import type { Carried } from './session-record.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** Datagrams of one association that wait for a name to be resolved or a socket to be opened. */
@@ -41,10 +40,13 @@ class UdpWork implements Idling {
   readonly #session: Session
   readonly #association: UdpAssociation
   readonly #bucket: TokenBucket
-  readonly #release: Release | undefined
+  #isAdmitted: boolean
   readonly #rules: UdpRules
   readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
   readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
+  #known: KnownDestination | undefined
+  /** The last sender that was let through, mostly the next one too. An engine hands out one object for one sender. */
+  #knownSender: { readonly from: Endpoint; readonly untilMs: number } | undefined
   #inside: DatagramSocket | undefined
   #waiting = 0
   #lastActivityMs: number
@@ -54,9 +56,8 @@ class UdpWork implements Idling {
 
   constructor(session: Session) {
     this.#session = session
-    const { limits, engine, admission, options } = session.context
-    this.#release = admission.take('udpAssociations')
-    const { gate } = session.context
+    const { limits, engine, admission, options, gate } = session.context
+    this.#isAdmitted = admission.take('udpAssociations')
     this.#rules = new UdpRules(
       gate,
       () => session.facts('udp-associate'),
@@ -71,10 +72,14 @@ class UdpWork implements Idling {
     this.#lastActivityMs = engine.clock.monotonicMs()
   }
 
+  get carried(): Carried {
+    return { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient }
+  }
+
   async open(): Promise<void> {
     const session = this.#session
     const { context, connection, origin } = session
-    if (this.#release === undefined) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
+    if (!this.#isAdmitted) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
     const facts = session.facts('udp-associate')
     const ruling = context.gate.ask(facts)
     if (ruling.refusal !== undefined) {
@@ -110,11 +115,9 @@ class UdpWork implements Idling {
     this.#end('client-left')
   }
 
-  get carried(): Carried {
-    return { clientToTarget: this.#clientToTarget, targetToClient: this.#targetToClient }
-  }
-
   reconsider(): void {
+    this.#known = undefined
+    this.#knownSender = undefined
     this.#rules.reconsider()
   }
 
@@ -141,7 +144,8 @@ class UdpWork implements Idling {
     for (const socket of Object.values(this.#outside)) {
       void socket.then(opened => !('code' in opened) && opened.close())
     }
-    this.#release?.()
+    if (this.#isAdmitted) this.#session.context.admission.giveBack('udpAssociations')
+    this.#isAdmitted = false
   }
 
   #fromClient(octets: Uint8Array, from: Endpoint): void {
@@ -150,24 +154,32 @@ class UdpWork implements Idling {
     if (result.kind !== 'relay') return
     this.#lastActivityMs = nowMs
     if (!this.#bucket.take()) return
-    const address = plainAddress(result.destination.address)
-    if (address.type === 'domain') this.#sendToName(result.destination, result.data.slice())
-    else {
-      const endpoint = { address, port: result.destination.port }
-      if (this.#rules.refusalOf(endpoint) === undefined) this.#sendTo(endpoint, result.data)
+    const known = this.#known
+    // Mostly the destination of the datagram before: judged, contacted, and its socket is open.
+    if (known !== undefined && result.destination === known.destination && nowMs < known.untilMs) {
+      return this.#sendNow(known.socket, known.endpoint, result.data)
     }
+    const address = plainAddress(result.destination.address)
+    if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
+    const endpoint = { address, port: result.destination.port }
+    if (this.#rules.refusalOf(endpoint) !== undefined) return
+    const socket = this.#sendTo(endpoint, result.data)
+    const { freshUntilMs: untilMs } = this.#rules
+    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, untilMs }
   }
 
-  #sendTo(endpoint: Endpoint, data: Uint8Array): void {
+  /** Sends, now or when there is a socket; answers the socket that has sent. */
+  #sendTo(endpoint: Endpoint, data: Uint8Array): DatagramSocket | undefined {
     const association = this.#association
     if (!association.hasContacted(endpoint.address)) {
-      if (association.contactedCount >= this.#session.context.limits.udpRemotes) return
+      if (association.contactedCount >= this.#session.context.limits.udpRemotes) return undefined
       association.contacted(endpoint.address)
     }
     const family = endpoint.address.type
     const open = this.#opened[family]
     if (open !== undefined) this.#sendNow(open, endpoint, data)
-    else this.#sendWhenOpen(family, endpoint, data.slice())
+    else this.#sendWhenOpen(family, endpoint, new Uint8Array(data))
+    return open
   }
 
   #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array): void {
@@ -192,7 +204,7 @@ class UdpWork implements Idling {
     const any = family === 'ipv4' ? ANY_IPV4 : ANY_IPV6
     return context.engine.openDatagrams(
       { address: outgoingAddress(context, any) ?? any, port: 0 },
-      { onDatagram: (octets, from) => this.#fromRemote(octets, from), onFailure: () => {} },
+      { onDatagram: (octets, from, room) => this.#fromRemote(octets, from, room), onFailure: () => {} },
     )
   }
 
@@ -211,13 +223,31 @@ class UdpWork implements Idling {
     })
   }
 
-  #fromRemote(octets: Uint8Array, from: Endpoint): void {
-    const result = this.#association.fromRemote(octets, from)
-    if (result.kind === 'to-client' && !this.#rules.mayAnswer(from, !this.#association.hasContacted(from.address)))
-      return
+  #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {
+    const result = this.#association.fromRemote(octets, from, room)
     if (result.kind === 'drop' || this.#inside === undefined) return
-    this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
+    const nowMs = this.#session.context.engine.clock.monotonicMs()
+    if (!this.#mayAnswer(from, nowMs)) return
+    this.#lastActivityMs = nowMs
     this.#targetToClient += octets.length
     this.#inside.send(result.octets, result.to)
   }
+  #mayAnswer(from: Endpoint, nowMs: number): boolean {
+    const known = this.#knownSender
+    if (known !== undefined && known.from === from && nowMs < known.untilMs) return true
+    const isForeign = !this.#association.hasContacted(from.address)
+    if (!this.#rules.mayAnswer(from, isForeign)) return false
+    // Who was written to may answer until the rules change.
+    this.#knownSender = { from, untilMs: isForeign ? this.#rules.freshUntilMs : Infinity }
+    return true
+  }
+}
+
+/** Where the last datagram went, so that the next one to it asks nobody. */
+interface KnownDestination {
+  readonly destination: Destination
+  readonly endpoint: Endpoint
+  readonly socket: DatagramSocket
+  /** When the rules are to be asked again. */
+  readonly untilMs: number
 }

@@ -43,6 +43,11 @@ export class UdpRules {
     return verdict
   }
 
+  /** Until when what was answered now may be believed, on the same clock. */
+  get freshUntilMs(): number {
+    return this.#askedAtMs + FRESH_MS
+  }
+
   /** Notes that a datagram goes to one of the addresses of a name, which was asked about as such. */
   reach(destination: Destination, { endpoint, facts }: Candidate): void {
     const host = destination.address.type === 'domain' ? destination.address.name : ''

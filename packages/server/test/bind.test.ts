@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { createNodeEngine } from '@socksmith/engine'
 import { VirtualClock } from '../../engine/test/virtual-clock.ts'
 import { FROM_OUTSIDE, RawClient, fixedResolver, listenerForStrangers, openClient, openScene } from './scene.ts'
+import { createEngine } from './engine.ts'
 
 const BIND_5 = '050100 05020001 7f000001 0015'
 const BIND_4 = '0402 0015 7f000001 626f6200'
@@ -122,7 +122,7 @@ test('the port comes from the range, and a range in use is a failure', async t =
 
 test('nobody comes: the second reply says so after two minutes', async t => {
   const clock = new VirtualClock()
-  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const scene = await openScene(t, { engine: createEngine(clock) })
   const client = await openClient(t, scene.port)
   client.send(BIND_5)
   const port = await listeningPort(client)

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { createNodeEngine } from '@socksmith/engine'
 import { failure } from '@socksmith/protocol'
 import {
   FROM_OUTSIDE,
@@ -18,6 +17,7 @@ import {
   openTarget,
   portHex,
 } from './scene.ts'
+import { createEngine } from './engine.ts'
 
 const head = (target: string): Buffer => Buffer.from(`CONNECT ${target} HTTP/1.1\r\n\r\n`)
 
@@ -110,7 +110,7 @@ test('failures are told apart by cause, in each protocol, and the connection clo
 })
 
 test('a dial that times out is REP 06, one that finds no way is 03 or 04, one the firewall forbids is 02', async t => {
-  const engine = createNodeEngine()
+  const engine = createEngine()
   const causes = ['timed_out', 'network_unreachable', 'host_unreachable', 'not_allowed'] as const
   const queue = [...causes]
   const scene = await openScene(t, {
@@ -239,7 +239,7 @@ test('RST arrives as RST, in both directions', async t => {
 })
 
 test('a client that leaves while its target is dialled leaves nothing behind', async t => {
-  const engine = createNodeEngine()
+  const engine = createEngine()
   let cancelled = 0
   const { promise: dialled, resolve: onDial } = Promise.withResolvers<void>()
   const scene = await openScene(t, {

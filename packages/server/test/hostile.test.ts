@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type Engine, createNodeEngine } from '@socksmith/engine'
+import { type Engine } from '@socksmith/engine'
 import { METHOD, failure } from '@socksmith/protocol'
 import type { ServerOptions } from '@socksmith/server'
 import { until } from '../../engine/test/contract/scene.ts'
@@ -25,10 +25,11 @@ import {
   openTarget,
   portHex,
 } from './scene.ts'
+import { createEngine } from './engine.ts'
 
 /** Dials only on this host: random octets may name any address in the world. */
 function cagedEngine(): Engine {
-  const engine = createNodeEngine()
+  const engine = createEngine()
   return {
     ...engine,
     dial(to, options) {
@@ -211,7 +212,7 @@ test('1,000 silent clients and 200 that stop in mid-handshake do not keep honest
 })
 
 test('a client that sends without end before the reply is held back at the limit for early octets', async t => {
-  const engine = createNodeEngine()
+  const engine = createEngine()
   const { promise: dialled, resolve } = Promise.withResolvers<void>()
   const scene = await openScene(t, {
     engine: {

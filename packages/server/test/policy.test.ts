@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
-import { type Engine, type Resolution, type Resolver, createNodeEngine } from '@socksmith/engine'
+import { type Engine, type Resolution, type Resolver } from '@socksmith/engine'
 import { type Decider, compile, readPolicy } from '@socksmith/policy'
 import type { ServerOptions } from '@socksmith/server'
 import {
@@ -21,6 +21,7 @@ import {
   openTarget,
   portHex,
 } from './scene.ts'
+import { createEngine } from './engine.ts'
 import { openUdpScene } from './udp-scene.ts'
 
 function rules(...list: readonly object[]): Decider {
@@ -309,11 +310,11 @@ suite('the policy in the server', () => {
     const target = await openTarget(t, echo)
     const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
-    const node = createNodeEngine()
+    const real = createEngine()
     const engine: Engine = {
-      ...node,
+      ...real,
       dial(to, options) {
-        const dialing = node.dial(to, options)
+        const dialing = real.dial(to, options)
         reach()
         return { cancel: () => dialing.cancel(), result: released.then(() => dialing.result) }
       },

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type Server as NetServer, type Socket, connect, createServer as createNetServer } from 'node:net'
 import type { TestContext } from 'node:test'
-import { type Resolution, type Resolver, createNodeEngine } from '@socksmith/engine'
+import { type Resolution, type Resolver } from '@socksmith/engine'
 import { type IpAddress, fromHex, parseIp, utf8Text } from '@socksmith/protocol'
+import { createEngine } from './engine.ts'
 import {
   type Server,
   type ServerEvent,
@@ -61,7 +62,7 @@ export async function openScene(t: TestContext, overrides: Partial<ServerOptions
   const events: ServerEvent[] = []
   const waiting: { fits: (record: SessionRecord) => boolean; resolve: (record: SessionRecord) => void }[] = []
   const server = createServer({
-    engine: createNodeEngine(),
+    engine: createEngine(),
     resolver: fixedResolver({ localhost: ['127.0.0.1'] }),
     listeners: [loopbackListener()],
     // bob's password is secret.

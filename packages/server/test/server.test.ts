@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type SecureOptions, createNodeEngine } from '@socksmith/engine'
+import { type SecureOptions } from '@socksmith/engine'
 import { createServer } from '@socksmith/server'
 import { VirtualClock } from '../../engine/test/virtual-clock.ts'
 import { ALICE, AUTHORITY, SERVER } from '../../engine/test/data/certificates.ts'
@@ -22,6 +22,7 @@ import {
   openTarget,
   portHex,
 } from './scene.ts'
+import { createEngine } from './engine.ts'
 
 test('a listener that cannot open is a failure, and those before it are closed again', async t => {
   const scene = await openScene(t)
@@ -32,7 +33,7 @@ test('a listener that cannot open is a failure, and those before it are closed a
     },
   })
   const server = createServer({
-    engine: createNodeEngine(),
+    engine: createEngine(),
     resolver: fixedResolver({}),
     listeners: [loopbackListener(), taken],
   })
@@ -143,7 +144,7 @@ test('PROXY protocol: a listener that does not expect it treats it as garbage', 
 
 test('the handshake deadline counts from accept, whatever trickles in', async t => {
   const clock = new VirtualClock()
-  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const scene = await openScene(t, { engine: createEngine(clock) })
   const [slow, silent] = [await openClient(t, scene.port), await openClient(t, scene.port)]
   slow.send('0502')
   const busy = await openTarget(t, echo)
@@ -165,7 +166,7 @@ test('the handshake deadline counts from accept, whatever trickles in', async t 
 
 test('after a failure reply the connection is gone within ten seconds, even if the client stays', async t => {
   const clock = new VirtualClock()
-  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const scene = await openScene(t, { engine: createEngine(clock) })
   const client = await openClient(t, scene.port)
   client.send('050100 05090001 7f000001 0050')
   assert.equal((await client.readToEnd()).toString('hex'), '050005070001000000000000')
@@ -192,7 +193,7 @@ test('connection limits: exactly so many, refused cleanly, free again at close',
 })
 
 test('connections are limited to what the descriptors allow, and that is told', async t => {
-  const engine = { ...createNodeEngine(), descriptorsMax: 68 }
+  const engine = { ...createEngine(), descriptorsMax: 68 }
   const scene = await openScene(t, { engine, limits: { connections: 50 } })
   assert.ok(scene.events.some(event => event.kind === 'connections-lowered' && event.connections === 2))
   const clients = [await openClient(t, scene.port), await openClient(t, scene.port), await openClient(t, scene.port)]
@@ -201,7 +202,7 @@ test('connections are limited to what the descriptors allow, and that is told', 
 })
 
 test('too many dials at once are refused with REP 01', async t => {
-  const engine = createNodeEngine()
+  const engine = createEngine()
   const { promise: dialled, resolve } = Promise.withResolvers<void>()
   const scene = await openScene(t, {
     limits: { pendingDials: 1 },
@@ -223,7 +224,7 @@ test('too many dials at once are refused with REP 01', async t => {
 
 test('stop: nobody new, the sessions finish, and what is left at the deadline is ended and counted', async t => {
   const clock = new VirtualClock()
-  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const scene = await openScene(t, { engine: createEngine(clock) })
   const target = await openTarget(t, echo)
   const [first, second] = [await openClient(t, scene.port), await openClient(t, scene.port)]
   for (const client of [first, second]) {
@@ -259,7 +260,7 @@ test('stop returns as soon as the last session has finished', async t => {
 test('idle tunnels end at the limit, and half-open ones at theirs', async t => {
   const clock = new VirtualClock()
   const scene = await openScene(t, {
-    engine: createNodeEngine(clock),
+    engine: createEngine(clock),
     limits: { idleMs: 60_000, halfOpenIdleMs: 10_000 },
   })
   const target = await openTarget(t, socket => void socket.resume())

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { type Socket as UdpSocket, createSocket } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { createNodeEngine } from '@socksmith/engine'
 import { parseIp } from '@socksmith/protocol'
 import { VirtualClock } from '../../engine/test/virtual-clock.ts'
 import {
@@ -18,6 +17,7 @@ import {
   openScene,
   portHex,
 } from './scene.ts'
+import { createEngine } from './engine.ts'
 
 async function openUdp(t: TestContext, address = '127.0.0.1'): Promise<UdpSocket & { readonly port: number }> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
@@ -151,7 +151,7 @@ test('the association ends with its TCP connection', async t => {
 
 test('octets on the control connection are ignored, and five idle minutes end the association', async t => {
   const clock = new VirtualClock()
-  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const scene = await openScene(t, { engine: createEngine(clock) })
   const target = await openEcho(t)
   const { control, relay } = await associate(t, scene)
   const client = await openUdp(t)
@@ -187,7 +187,7 @@ test('targets inside are closed to clients from elsewhere, for each datagram', a
 
 test('limits: associations, remotes, datagrams a second', async t => {
   const clock = new VirtualClock()
-  const engine = createNodeEngine(clock)
+  const engine = createEngine(clock)
   const arrivals = new EventEmitter()
   const scene = await openScene(t, {
     engine: {
@@ -195,8 +195,8 @@ test('limits: associations, remotes, datagrams a second', async t => {
       openDatagrams: (local, handler) =>
         engine.openDatagrams(local, {
           ...handler,
-          onDatagram: (octets, from) => {
-            handler.onDatagram(octets, from)
+          onDatagram: (octets, from, room) => {
+            handler.onDatagram(octets, from, room)
             arrivals.emit(Buffer.from(octets.subarray(-1)).toString('hex'))
           },
         }),

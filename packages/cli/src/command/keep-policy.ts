@@ -1,8 +1,8 @@
 /** What makes a running server read its policy again: SIGHUP, the control socket, a changed set. Knows no rule. */
-import type { Server } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type ControlSocket, openControl } from '../control/control-socket.ts'
 import { type Outcome, done } from '../exit.ts'
+import type { GovernedServer } from '../policy/in-force.ts'
 import type { LivePolicy } from '../policy/live-policy.ts'
 import { type OpenPolicy, openConfiguredPolicy } from '../policy/open-policy.ts'
 import type { EffectiveConfig } from './effective-config.ts'
@@ -31,7 +31,7 @@ export function policyReader(
 /** From now on SIGHUP and the control socket reload; the answer ends that. */
 export async function keepPolicy(
   policy: LivePolicy,
-  server: Server,
+  server: GovernedServer,
   controlPath: string | undefined,
 ): Promise<Outcome<() => Promise<void>>> {
   const control = controlPath === undefined ? undefined : await openControl(controlPath, () => answer(policy))

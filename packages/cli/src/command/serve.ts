@@ -1,33 +1,28 @@
 /** `socksmith serve`: from the configuration to a running server, until a signal ends it. */
+import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
-import {
-  type Place,
-  type Resolver,
-  createCachingResolver,
-  selectEngine,
-  serverLookup,
-  systemClock,
-  systemLookup,
-} from '@socksmith/engine'
+import { type Engine, type Place, selectEngine } from '@socksmith/engine'
 import type { Failure } from '@socksmith/protocol'
-import { type ServerOptions, createServer } from '@socksmith/server'
+import { DEFAULT_LIMITS } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type CompleteListener, completeListeners } from '../config/effective.ts'
 import { formatPlace } from '../config/place-text.ts'
-import { parseDuration } from '../config/quantities.ts'
-import { toServerOptions } from '../config/to-server-options.ts'
+import { parseDuration, parseWorkers } from '../config/quantities.ts'
+import { listenersFault, toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
-import { eventText } from '../log/event-text.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
-import { openLivePolicy } from '../policy/live-policy.ts'
+import { type LivePolicy, openLivePolicy } from '../policy/live-policy.ts'
+import { buildServer } from '../serving/build-server.ts'
+import { showSessionsOnSignal } from '../serving/live-sessions.ts'
+import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
+import { startThread } from '../serving/start-thread.ts'
+import { startWorkerPool } from '../serving/worker-pool.ts'
 import { say } from '../terminal/say.ts'
-import { createAuthenticator } from '../users/authenticator.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
-import { type UserSource, openUserSource } from '../users/user-source.ts'
+import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
-import { type EffectiveConfig, type QuickUser, effectiveConfig } from './effective-config.ts'
+import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
 import { keepPolicy, policyReader } from './keep-policy.ts'
-import { drain, stopSignal } from './stop.ts'
 
 /** Runs until SIGTERM or SIGINT and the end of the drain; a trouble when it cannot start. */
 export async function serve(command: Command): Promise<Outcome<void>> {
@@ -46,88 +41,116 @@ async function run(
   log: SessionLog,
 ): Promise<Outcome<void>> {
   const { config, quickUsers } = effective
-  const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
-  const users = await usersOf(config, quickUsers, log)
-  if (!users.ok) return users
-  const policy = await openLivePolicy({
-    read: policyReader(effective, readAgain, message => log.notice('policy', message)),
-    users: users.value,
-    notice: message => log.notice('policy', message),
-  })
-  if (!policy.ok) return policy
-  const { decider } = policy.value
-  const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), decider)
-  if (!configured.ok) return configured
-  const { engine } = selectEngine(config.engine)
-  const options: ServerOptions = {
-    ...configured.value,
-    engine,
-    resolver: resolverOf(config),
-    authenticate: createAuthenticator({ users: users.value }),
-    policy: decider,
-    onSession: record => log.session(record),
-    onEvent(event) {
-      const message = eventText(event)
-      if (message !== undefined) log.notice(event.kind, message)
-    },
+  const { engine, reason } = selectEngine(config.engine)
+  if (engine === undefined) {
+    return trouble(EXIT.UNAVAILABLE, `the Linux engine cannot run here: ${reason}; --engine auto takes another one`)
   }
-  const server = createServer(options)
+  if (reason !== undefined) log.notice('engine', `the portable engine serves: ${reason}`)
+  const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
+  const policy = await policyOf(effective, readAgain, hasUsers, log)
+  if (!policy.ok) return policy
   const stopped = stopSignal()
-  const places = await server.start()
-  if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
+  const workers = workersOf(config, engine)
+  const ground: Ground = { config, hasUsers, policy: policy.value, log }
+  const serving = workers > 0 ? await serveInWorkers(workers, ground) : await serveHere(engine, ground)
+  if (!serving.ok) return serving
+  const { places, server } = serving.value
   const release = await keepPolicy(policy.value, server, config.control)
   if (!release.ok) {
     await server.stop({ deadlineMs: 0 })
     return release
   }
-  say(
-    `socksmith ${version()} ready on ${placesText(places, completeListeners(config, hasUsers))}; engine ${engine.name}`,
-  )
+  const listeners = completeListeners(config, hasUsers)
+  const threads = workers === 0 ? '' : `, ${workers} ${workers === 1 ? 'worker' : 'workers'}`
+  say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
+  showSessionsOnSignal(server)
   await stopped
   await release.value()
   await drain(server, parseDuration(config.drain) ?? 0)
   return done(undefined)
 }
 
-async function usersOf(
-  config: Config,
-  quickUsers: readonly QuickUser[],
+/** The rules and the users, read for the first time. */
+async function policyOf(
+  effective: EffectiveConfig,
+  readAgain: () => Promise<Outcome<EffectiveConfig>>,
+  hasUsers: boolean,
   log: SessionLog,
-): Promise<Outcome<UserSource>> {
+): Promise<Outcome<LivePolicy>> {
+  const { config, quickUsers } = effective
   const added = new Map<string, PasswordHash>()
   for (const { name, password } of quickUsers) added.set(name, await hashPassword(password))
   const { file } = config.users
-  return openUserSource({
+  const users = await openUserSource({
     ...(file === undefined ? {} : { file }),
     added,
     onTrouble: message => log.notice('users', message),
   })
+  if (!users.ok) return users
+  const notice = (message: string): void => log.notice('policy', message)
+  return openLivePolicy({
+    read: policyReader(effective, readAgain, notice),
+    users: users.value,
+    objection: decider => listenersFault(config, hasUsers, decider),
+    notice,
+  })
 }
 
-// The system's look-up holds one of libuv's four threads each, and password hashing needs two of them.
-const SYSTEM_LOOKUPS_AT_ONCE = 2
-// DNS by ourselves costs no thread, only a socket and memory.
-const SERVER_LOOKUPS_AT_ONCE = 256
-// Neither way tells the record's own time to live; a minute is what dynamic names commonly ask for.
-const NAMES_KEPT_MS = 60_000
-// A name that was mistyped is asked for again at once; one that appears must not stay hidden.
-const FAILURES_KEPT_MS = 5_000
-// About 200 octets each.
-const NAMES_KEPT_MAX = 10_000
-// Under the usual time for a dial, so that a client gets a reply.
-const LOOKUP_MS = 10_000
+/** What a server is made from. */
+interface Ground {
+  readonly config: Config
+  readonly hasUsers: boolean
+  readonly policy: LivePolicy
+  readonly log: SessionLog
+}
 
-function resolverOf(config: Config): Resolver {
-  const { servers } = config.dns
-  return createCachingResolver({
-    lookup: servers.length === 0 ? systemLookup : serverLookup(servers),
-    clock: systemClock,
-    positiveTtlMs: NAMES_KEPT_MS,
-    negativeTtlMs: FAILURES_KEPT_MS,
-    entriesMax: NAMES_KEPT_MAX,
-    concurrentMax: servers.length === 0 ? SYSTEM_LOOKUPS_AT_ONCE : SERVER_LOOKUPS_AT_ONCE,
-    timeoutMs: LOOKUP_MS,
+/** A server that runs, in whatever threads. */
+interface Serving {
+  readonly places: readonly Place[]
+  readonly server: RunningServer
+}
+
+async function serveHere(engine: Engine, { config, hasUsers, policy, log }: Ground): Promise<Outcome<Serving>> {
+  const { promise: deaf, resolve: onDeaf } = Promise.withResolvers<void>()
+  const built = buildServer(config, { engine, log, inForce: policy.inForce, hasUsers, threads: 1, onDeaf })
+  if (!built.ok) return built
+  const { server, governed } = built.value
+  const places = await server.start()
+  if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
+  const running: RunningServer = {
+    get sessionCount() {
+      return server.sessionCount
+    },
+    sessions: () => server.sessions(),
+    stop: options => server.stop(options),
+    deaf,
+    ...governed,
+  }
+  return done({ places, server: running })
+}
+
+async function serveInWorkers(workers: number, { config, hasUsers, policy, log }: Ground): Promise<Outcome<Serving>> {
+  const configured = toServerOptions(config, hasUsers, () => {}, policy.decider)
+  if (!configured.ok) return configured
+  const { listeners, limits } = configured.value
+  const pool = await startWorkerPool(listeners, {
+    workers,
+    config,
+    inForce: policy.inForce,
+    hasUsers,
+    connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
+    log,
+    startThread,
   })
+  if ('code' in pool) return trouble(EXIT.UNAVAILABLE, startFailureText(pool))
+  return pool.ok ? done({ places: pool.value.places, server: pool.value }) : pool
+}
+
+// Only the Linux engine lets several threads accept from one socket.
+function workersOf(config: Config, engine: Engine): number {
+  if (engine.name !== 'linux') return 0
+  const workers = parseWorkers(config.workers) ?? 'auto'
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** `127.0.0.1:1080 (no password), unix:/run/socksmith.sock (password)`: the real places, and who may come. */

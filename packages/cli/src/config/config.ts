@@ -7,7 +7,7 @@ export const PROTOCOLS = ['socks4', 'socks5', 'http'] as const
 export const COMMANDS = ['connect', 'bind', 'udp-associate'] as const
 export const AUTHENTICATIONS = ['none', 'password', 'certificate', 'rules'] as const
 export const CLIENT_CERTIFICATES = ['optional', 'required'] as const
-export const ENGINES = ['auto', 'node'] as const
+export const ENGINES = ['auto', 'linux', 'node'] as const
 export const LOG_FORMATS = ['auto', 'pretty', 'json'] as const
 export const LOG_SESSIONS = ['full', 'no-targets', 'none'] as const
 
@@ -52,5 +52,7 @@ export interface Config {
   readonly log: { readonly format: LogFormat; readonly sessions: SessionDetail; readonly file?: string }
   readonly drain: string | number
   readonly engine: (typeof ENGINES)[number]
+  /** Threads; `auto` is one for each core. */
+  readonly workers: string | number
   readonly 'danger-open-proxy': boolean
 }

@@ -222,7 +222,7 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     kind: 'text',
     value: 'ENGINE',
     group: HOW,
-    description: 'auto or node: what moves the octets (default auto)',
+    description: 'auto, linux or node: what moves the octets (default auto: the fastest that runs here)',
     choices: ENGINES,
   },
   {
@@ -233,6 +233,15 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: RUN,
     description: 'Unix socket for "socksmith reload"',
     isFile: true,
+  },
+  {
+    name: 'workers',
+    path: ['workers'],
+    kind: 'text',
+    value: 'N',
+    group: HOW,
+    description:
+      'threads that serve, with the Linux engine (default auto: one for each core; 0: none but the main one)',
   },
   {
     name: 'drain',

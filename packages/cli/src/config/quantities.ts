@@ -60,3 +60,15 @@ export function parsePortRange(text: string | number): PortRange | undefined {
   const last = Number(match[2] ?? match[1])
   return first <= last && last <= 65_535 ? { first, last } : undefined
 }
+
+// More threads than the cores of any machine that this is for; each costs some megabytes.
+const WORKERS_MAX = 64
+
+export const WORKERS_EXPECTED: string = `expected auto, or a number of threads from 0 to ${WORKERS_MAX}`
+
+/** `auto`, or a number of threads; `undefined` for anything else. */
+export function parseWorkers(value: string | number): number | 'auto' | undefined {
+  if (value === 'auto') return value
+  const text = String(value)
+  return /^(0|[1-9][0-9]?)$/.test(text) && Number(text) <= WORKERS_MAX ? Number(text) : undefined
+}

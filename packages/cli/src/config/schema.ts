@@ -21,11 +21,13 @@ import {
   DURATION_EXPECTED,
   PORTS_EXPECTED,
   SIZE_EXPECTED,
+  WORKERS_EXPECTED,
   formatDuration,
   formatSize,
   parseDuration,
   parsePortRange,
   parseSize,
+  parseWorkers,
 } from './quantities.ts'
 
 /** Checks a configuration and fills in the defaults. */
@@ -213,6 +215,9 @@ const schema: z.ZodType<Config> = z.strictObject({
   log: log.prefault({}).describe('What is written down.'),
   drain: duration().default('30s').describe('How long sessions may go on after SIGTERM or SIGINT.'),
   engine: z.enum(ENGINES).default('auto').describe('What moves the octets.'),
+  workers: quantity(WORKERS_EXPECTED, value => parseWorkers(value) !== undefined)
+    .default('auto')
+    .describe('Threads that serve, with the Linux engine; auto is one for each core, 0 serves in the main thread.'),
   'danger-open-proxy': z
     .boolean()
     .default(false)

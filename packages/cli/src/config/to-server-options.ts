@@ -32,9 +32,9 @@ export function toServerOptions(
 ): Outcome<ConfiguredOptions> {
   const limits = limitsOf(config)
   const listeners: ListenerOptions[] = []
+  const fault = listenersFault(config, hasUsers, policy)
+  if (fault !== undefined) return { ok: false, trouble: fault }
   for (const listener of completeListeners(config, hasUsers)) {
-    const fault = listenerFault(listener, config, hasUsers, policy)
-    if (fault !== undefined) return { ok: false, trouble: fault }
     const options = listenerOptions(listener, limits.handshakeMs, onTrouble)
     if (!options.ok) return options
     listeners.push(options.value)
@@ -54,6 +54,15 @@ export function toServerOptions(
     limits,
     outgoing: byFamily(config.outgoing),
   })
+}
+
+/** Why these listeners must not be opened, or not be governed by this policy. */
+export function listenersFault(config: Config, hasUsers: boolean, policy?: Decider): Trouble | undefined {
+  for (const listener of completeListeners(config, hasUsers)) {
+    const fault = listenerFault(listener, config, hasUsers, policy)
+    if (fault !== undefined) return fault
+  }
+  return undefined
 }
 
 function listenerFault(

@@ -8,6 +8,7 @@ export function eventText(event: ServerEvent): string | undefined {
   switch (event.kind) {
     // The ready line and the farewell say these.
     case 'listening':
+    case 'deaf':
     case 'draining':
       return undefined
     case 'accept-failure':

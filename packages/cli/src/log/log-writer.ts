@@ -14,6 +14,9 @@ const closeAsync = promisify(close)
 const QUEUE_OCTETS_MAX = 4 * 1_048_576
 // One system call for many lines; larger ones gain nothing.
 const BATCH_OCTETS_MAX = 65_536
+// A write wakes a thread of libuv, which costs as much as to serve a tunnel; so lines wait for others, but never so long
+// that a person would notice.
+const GATHER_MS = 20
 // How long the end of the process waits for a sink that does not take the rest.
 const FLUSH_MS_MAX = 2_000
 // Who runs the server, and nobody else: targets and user names are private.
@@ -25,13 +28,20 @@ export interface LogSink {
   close(): Promise<void>
 }
 
+interface Chunk {
+  readonly octets: Buffer
+  readonly lines: number
+}
+
 export class LogWriter {
   readonly #sink: LogSink
   readonly #droppedLine: (count: number) => string
-  #queue: Buffer[] = []
+  #queue: Chunk[] = []
   #queuedOctets = 0
   #dropped = 0
   #pumping: Promise<void> | undefined
+  #hurry: () => void = () => {}
+  #isClosing = false
 
   /** `droppedLine` words the line that tells how many were lost. */
   constructor(sink: LogSink, droppedLine: (count: number) => string) {
@@ -41,13 +51,19 @@ export class LogWriter {
 
   /** Takes one line without its end. Never waits and never throws. */
   line(text: string): void {
-    const octets = Buffer.from(`${text}\n`)
+    this.lines(`${text}\n`, 1)
+  }
+
+  /** Takes so many lines, each with its end. */
+  lines(text: string, count: number): void {
+    const octets = Buffer.from(text)
     if (this.#queuedOctets + octets.length > QUEUE_OCTETS_MAX) {
-      this.#dropped++
+      this.#dropped += count
       return
     }
-    this.#queue.push(octets)
+    this.#queue.push({ octets, lines: count })
     this.#queuedOctets += octets.length
+    if (this.#queuedOctets >= BATCH_OCTETS_MAX) this.#hurry()
     this.#pumping ??= this.#pump()
   }
 
@@ -55,20 +71,21 @@ export class LogWriter {
   async close(): Promise<void> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, FLUSH_MS_MAX)
+    this.#isClosing = true
+    this.#hurry()
     await Promise.race([this.#pumping, late.promise])
     await Promise.race([this.#sink.close(), late.promise])
     clearTimeout(timer)
   }
 
   async #pump(): Promise<void> {
-    // Lines of the same turn of the event loop become one batch.
-    await new Promise(resolve => setImmediate(resolve))
     while (this.#queue.length > 0) {
+      await this.#gather()
       const batch = this.#takeBatch()
       try {
-        await this.#sink.write(Buffer.concat(batch))
+        await this.#sink.write(Buffer.concat(batch.map(chunk => chunk.octets)))
       } catch {
-        this.#dropped += batch.length
+        for (const chunk of batch) this.#dropped += chunk.lines
         continue
       }
       this.#tellDropped()
@@ -76,12 +93,22 @@ export class LogWriter {
     this.#pumping = undefined
   }
 
-  #takeBatch(): readonly Buffer[] {
+  /** Waits for more lines, unless there are enough for a batch. */
+  async #gather(): Promise<void> {
+    if (this.#isClosing || this.#queuedOctets >= BATCH_OCTETS_MAX) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, GATHER_MS)
+    this.#hurry = resolve
+    await promise
+    clearTimeout(timer)
+  }
+
+  #takeBatch(): readonly Chunk[] {
     let octets = 0
     let count = 0
-    for (const line of this.#queue) {
-      if (count > 0 && octets + line.length > BATCH_OCTETS_MAX) break
-      octets += line.length
+    for (const chunk of this.#queue) {
+      if (count > 0 && octets + chunk.octets.length > BATCH_OCTETS_MAX) break
+      octets += chunk.octets.length
       count++
     }
     this.#queuedOctets -= octets
@@ -91,10 +118,10 @@ export class LogWriter {
   /** The sink takes lines again, so the gap is told at its end. */
   #tellDropped(): void {
     if (this.#dropped === 0) return
-    const line = Buffer.from(`${this.#droppedLine(this.#dropped)}\n`)
+    const octets = Buffer.from(`${this.#droppedLine(this.#dropped)}\n`)
     this.#dropped = 0
-    this.#queue.push(line)
-    this.#queuedOctets += line.length
+    this.#queue.push({ octets, lines: 1 })
+    this.#queuedOctets += octets.length
   }
 }
 

@@ -1,13 +1,12 @@
 /**
- * The rules of a running server: built, checked with their own cases, and swapped; read again on demand, and when the
- * file of a set changes. What is wrong changes nothing. Users who are gone lose their sessions. Knows no signal and no
- * socket.
+ * The rules and the users of a running server: built, checked with their own cases, and swapped; read again on demand, and
+ * when the file of a set or of the users changes. What is wrong changes nothing. Knows no signal, no socket and no thread.
  */
-import { type Decider, compile, runCases } from '@socksmith/policy'
-import type { Server } from '@socksmith/server'
-import { EXIT, type Outcome, done, trouble } from '../exit.ts'
+import { type Decider, runCases } from '@socksmith/policy'
+import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
 import type { UserSource } from '../users/user-source.ts'
 import type { Users } from '../users/users-file.ts'
+import { type GovernedServer, type InForce, type LiveUsers, type PolicyData, deciderOf } from './in-force.ts'
 import { type OpenPolicy, fileMark } from './open-policy.ts'
 
 /** A removed user's sessions end within a second: two looks at the files fit into it. */
@@ -17,6 +16,8 @@ export interface LivePolicyOptions {
   /** Reads configuration and policy as they are now. */
   readonly read: () => Promise<Outcome<OpenPolicy>>
   readonly users: UserSource
+  /** Why a server with these rules must not serve, whatever else is right. */
+  readonly objection: (decider: Decider) => Trouble | undefined
   /** Told what changed, or why it did not. */
   readonly notice: (message: string) => void
 }
@@ -28,8 +29,8 @@ export async function openLivePolicy(options: LivePolicyOptions): Promise<Outcom
 }
 
 interface Built {
+  readonly policy: PolicyData
   readonly decider: Decider
-  readonly rules: number
   /** What the files of the sets looked like before they were read. */
   readonly marks: ReadonlyMap<string, string>
 }
@@ -37,10 +38,8 @@ interface Built {
 export class LivePolicy {
   readonly #options: LivePolicyOptions
   #built: Built
-  #users: Users
-  /** Users who were there and are no more. Certificates may name others, who never were. */
-  readonly #gone = new Set<string>()
-  #server: Server | undefined
+  #users: LiveUsers
+  #server: GovernedServer | undefined
   #timer: NodeJS.Timeout | undefined
   /** One thing at a time: a reload waits for the look at the files before it. */
   #busy: Promise<unknown> = Promise.resolve()
@@ -50,7 +49,12 @@ export class LivePolicy {
   constructor(options: LivePolicyOptions, built: Built, users: Users) {
     this.#options = options
     this.#built = built
-    this.#users = users
+    this.#users = { known: users, gone: new Set() }
+  }
+
+  /** What a server is to begin with. */
+  get inForce(): InForce {
+    return { policy: this.#built.policy, users: this.#users }
   }
 
   get decider(): Decider {
@@ -58,7 +62,7 @@ export class LivePolicy {
   }
 
   /** Keeps the rules and the users of this server up to date, until the answer is called. */
-  keep(server: Server): () => void {
+  keep(server: GovernedServer): () => void {
     this.#server = server
     const look = (): void => {
       this.#timer = setTimeout(() => {
@@ -83,16 +87,16 @@ export class LivePolicy {
         this.#options.notice(`reload: ${built.trouble.message}; the rules read before stay in force`)
         return built
       }
-      const gone = this.#endUsers(users)
-      const ended = gone + this.#use(built.value)
-      const message = `reloaded: ${countText(built.value.rules, 'rule')}; ${countText(ended, 'session')} ended`
+      const gone = await this.#useUsers(users)
+      const ended = gone + (await this.#use(built.value))
+      const message = `reloaded: ${rulesText(built.value)}; ${countText(ended, 'session')} ended`
       this.#options.notice(message)
       return done(message)
     })
   }
 
   async #look(): Promise<void> {
-    this.#endUsers(await this.#options.users.refresh())
+    await this.#useUsers(await this.#options.users.refresh())
     const { marks } = this.#built
     const text = [...marks.keys()].map(file => [file, fileMark(file)]).join()
     if (text === [...marks].join() || text === this.#tried) return
@@ -100,26 +104,22 @@ export class LivePolicy {
     const built = await build(this.#options)
     if (!built.ok)
       return this.#options.notice(`a set changed: ${built.trouble.message}; the rules read before stay in force`)
-    const ended = this.#use(built.value)
-    this.#options.notice(
-      `a set changed: ${countText(built.value.rules, 'rule')} read again; ${countText(ended, 'session')} ended`,
-    )
+    const ended = await this.#use(built.value)
+    this.#options.notice(`a set changed: ${rulesText(built.value)} read again; ${countText(ended, 'session')} ended`)
   }
 
-  #use(built: Built): number {
+  async #use(built: Built): Promise<number> {
     this.#built = built
     this.#tried = undefined
-    return this.#server?.usePolicy(built.decider) ?? 0
+    return (await this.#server?.usePolicy(built.policy)) ?? 0
   }
 
-  #endUsers(users: Users): number {
-    if (users !== this.#users) {
-      for (const user of this.#users.keys()) this.#gone.add(user)
-      for (const user of users.keys()) this.#gone.delete(user)
-      this.#users = users
-    }
-    // Every time: a login that was being judged when its user went may have come through since.
-    return this.#gone.size === 0 ? 0 : (this.#server?.endUsers(user => this.#gone.has(user)) ?? 0)
+  async #useUsers(known: Users): Promise<number> {
+    const before = this.#users
+    if (known === before.known) return 0
+    const gone = new Set([...before.gone, ...before.known.keys()].filter(name => !known.has(name)))
+    this.#users = { known, gone }
+    return (await this.#server?.useUsers(this.#users)) ?? 0
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -129,17 +129,25 @@ export class LivePolicy {
   }
 }
 
-async function build({ read }: LivePolicyOptions): Promise<Outcome<Built>> {
+async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Built>> {
   const opened = await read()
   if (!opened.ok) return opened
-  const { policy, options, file } = opened.value
+  const { policy, options, geo, file, setMarks: marks } = opened.value
   const failed = runCases(policy, Date.now(), options).filter(one => one.fault !== undefined)
   const [first] = failed
   if (first !== undefined) {
     const more = failed.length === 1 ? '' : `, and ${failed.length - 1} more`
     return trouble(EXIT.DATA, `${file}:${first.case.place.line}: a case of the policy fails: ${first.fault}${more}`)
   }
-  return done({ decider: compile(policy, options), rules: policy.rules.length, marks: opened.value.setMarks })
+  // Nobody is asked about cases and sets again.
+  const data: PolicyData = { policy: { ...policy, cases: [], sets: [] }, inside: options.inside ?? {}, geo }
+  const decider = deciderOf(data)
+  const fault = objection(decider)
+  return fault === undefined ? done({ policy: data, decider, marks }) : { ok: false, trouble: fault }
+}
+
+function rulesText({ policy: { policy } }: Built): string {
+  return countText(policy.rules.length, 'rule')
 }
 
 function countText(count: number, what: string): string {

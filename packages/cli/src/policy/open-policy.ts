@@ -11,7 +11,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Path } from '../config/problem.ts'
 import { type ConfigSource, readConfigFile } from '../config/read-file.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
-import { openGeo } from './geo.ts'
+import { geoOf, readGeoFiles } from './geo.ts'
 
 export interface OpenPolicy {
   /** The file that holds the rules. */
@@ -20,9 +20,15 @@ export interface OpenPolicy {
   /** The files of the sets, with what they looked like before they were read: see {@link fileMark}. */
   readonly setMarks: ReadonlyMap<string, string>
   readonly options: CompileOptions
+  /** MaxMind DB files, which `options.geo` looks into. */
+  readonly geo: readonly Uint8Array[]
   /** The listeners of the configuration by the names that rules use; none for a policy of its own. */
   readonly listeners: readonly string[]
 }
+
+type Surroundings = Pick<OpenPolicy, 'options' | 'geo'>
+
+const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [] }
 
 const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], cases: [] }
 
@@ -30,7 +36,7 @@ const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], cases: [] }
 export async function openPolicyFile(path: string): Promise<Outcome<OpenPolicy>> {
   const source = await readConfigFile(path)
   if (!source.ok) return source
-  if (!isConfiguration(source.value.value)) return policyIn(source.value, [], {}, {})
+  if (!isConfiguration(source.value.value)) return policyIn(source.value, [], NO_SURROUNDINGS, {})
   const config = await loadConfig(path, { keys: {}, eachListener: {} })
   return config.ok ? openConfiguredPolicy(config.value, path) : config
 }
@@ -40,21 +46,22 @@ export async function openConfiguredPolicy(
   config: Config,
   configFile: string | undefined,
 ): Promise<Outcome<OpenPolicy>> {
-  const geo = await openGeo(config.geo)
+  const geo = await readGeoFiles(config.geo)
   if (!geo.ok) return geo
   const open = networksOf(config.access['inside-open'])
   const from = config.access['inside-from']
-  const options: CompileOptions = { geo: geo.value, inside: { open, ...(from && { from: networksOf(from) }) } }
+  const inside = { open, ...(from && { from: networksOf(from) }) }
+  const surroundings = { options: { geo: geoOf(geo.value), inside }, geo: geo.value }
   const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   const file = typeof config.policy === 'string' ? config.policy : configFile
   if (config.policy === undefined || file === undefined) {
-    return done({ file: configFile ?? '', policy: NO_POLICY, setMarks: new Map(), options, listeners })
+    return done({ file: configFile ?? '', policy: NO_POLICY, setMarks: new Map(), ...surroundings, listeners })
   }
   const source = await readConfigFile(file)
   if (!source.ok) return source
   const inline = typeof config.policy !== 'string'
   // Ways out and limits cannot be configured yet: a rule that names one is a mistake, and must not go direct in silence.
-  return policyIn(source.value, inline ? ['policy'] : [], options, { listeners, routes: [], limits: [] })
+  return policyIn(source.value, inline ? ['policy'] : [], surroundings, { listeners, routes: [], limits: [] })
 }
 
 /** A text that changes when the file does. */
@@ -70,7 +77,7 @@ function isConfiguration(value: unknown): boolean {
 function policyIn(
   source: ConfigSource,
   base: Path,
-  options: CompileOptions,
+  surroundings: Surroundings,
   names: Pick<PolicySource, 'routes' | 'limits' | 'listeners'>,
 ): Outcome<OpenPolicy> {
   const folder = dirname(source.path)
@@ -90,7 +97,7 @@ function policyIn(
     },
   })
   if (read.ok) {
-    return done({ file: source.path, policy: read.policy, setMarks, options, listeners: names.listeners ?? [] })
+    return done({ file: source.path, policy: read.policy, setMarks, ...surroundings, listeners: names.listeners ?? [] })
   }
   const problems = read.problems.map(problem => ({ ...problem, path: [...base, ...problem.path] }))
   return trouble(EXIT.DATA, explainProblems(source, problems))

@@ -9,8 +9,12 @@ export type Paint = (style: Style, text: string) => string
 
 /** For one descriptor: paints on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is dumb. */
 export function paintFor(descriptor: number, env: NodeJS.ProcessEnv = process.env): Paint {
-  const wanted = isatty(descriptor) && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
-  return wanted ? paint : plain
+  return isPainted(descriptor, env) ? paint : plain
+}
+
+/** Whether {@link paintFor} paints. */
+export function isPainted(descriptor: number, env: NodeJS.ProcessEnv = process.env): boolean {
+  return isatty(descriptor) && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
 }
 
 /** Always paints. */

@@ -7,7 +7,6 @@ import { utf8Text } from '@socksmith/protocol'
 import type { Authenticate, Credentials } from '@socksmith/server'
 import { type PasswordHash, unknowableHash, verifyPassword } from './password.ts'
 import { Secret } from './secret.ts'
-import type { UserSource } from './user-source.ts'
 import type { Users } from './users-file.ts'
 
 // Long enough that a browser's page costs one hash; short enough that nobody waits for a removed user (who is gone at
@@ -21,7 +20,10 @@ const HASHES_AT_ONCE = 2
 const WAITING_MAX = 1_000
 
 export interface AuthenticatorOptions {
-  readonly users: UserSource
+  /** The users of now. The same map means that nothing has changed. */
+  readonly users: () => Users
+  /** Threads that check logins in the same process. Default 1. */
+  readonly threads?: number
   /** Milliseconds that never go backwards. */
   readonly now?: () => number
   /** The costly comparison. */
@@ -35,10 +37,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
 }
 
 class Authenticator {
-  readonly #source: UserSource
+  readonly #source: () => Users
   readonly #now: () => number
   readonly #verify: (password: Secret, hash: PasswordHash) => Promise<boolean>
   readonly #unknown = unknowableHash()
+  readonly #hashesMax: number
   readonly #key = randomBytes(32)
   /** Until when a login is known to be right, by its digest, oldest first. */
   readonly #remembered = new Map<string, { readonly user: string; readonly untilMs: number }>()
@@ -51,10 +54,11 @@ class Authenticator {
     this.#source = options.users
     this.#now = options.now ?? (() => performance.now())
     this.#verify = options.verify ?? verifyPassword
+    this.#hashesMax = Math.max(1, Math.floor(HASHES_AT_ONCE / (options.threads ?? 1)))
   }
 
   async check(credentials: Credentials): Promise<string | undefined> {
-    const users = await this.#source.current()
+    const users = this.#source()
     if (users !== this.#users) {
       this.#users = users
       this.#remembered.clear()
@@ -90,7 +94,7 @@ class Authenticator {
     const password = new Secret(Uint8Array.from(credentials.password))
     const user = utf8Text(credentials.username)
     const hash = user === undefined ? undefined : users.get(user)
-    if (this.#hashes >= HASHES_AT_ONCE) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    if (this.#hashes >= this.#hashesMax) await new Promise<void>(resolve => this.#waiting.push(resolve))
     else this.#hashes++
     try {
       const right = await this.#verify(password, hash ?? this.#unknown)

@@ -12,7 +12,7 @@ test('the ready line names every address with its real port, and the proxy works
   const server = await serve(t, ['--listen', '127.0.0.1:0', '--listen', `unix:${path}`])
   assert.match(
     server.ready,
-    /ready on 127\.0\.0\.1:[1-9]\d* \(no password\), unix:\/.*proxy\.sock \(no password\); engine node/,
+    /ready on 127\.0\.0\.1:[1-9]\d* \(no password\), unix:\/.*proxy\.sock \(no password\); engine (linux|node)/,
   )
   const target = await echo(t)
   for (const proxy of [server.port, path]) {
@@ -192,7 +192,8 @@ test('a users file is read again when it changes, and a broken one keeps the las
     assert.equal(await canLogIn('alice'), true)
     await new Promise(resolve => setTimeout(resolve, 100))
   }
-  assert.equal(await canLogIn('bob'), true)
+  // Each worker has read the file with bob in it, or will within a second.
+  while (!(await canLogIn('bob'))) await new Promise(resolve => setTimeout(resolve, 100))
   assert.match(server.stdout(), /"event":"users","message":"[^"]*users\.txt:4:1: expected an argon2id hash/)
   assert.equal(await server.end(), 0)
 })

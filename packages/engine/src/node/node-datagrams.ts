@@ -68,7 +68,7 @@ class NodeDatagramSocket implements DatagramSocket {
 
   readonly #onMessage = (octets: Uint8Array, from: RemoteInfo): void => {
     const endpoint = endpointOf(from.address, from.port)
-    if (endpoint && !this.#isClosed) this.#handler.onDatagram(octets, endpoint)
+    if (endpoint && !this.#isClosed) this.#handler.onDatagram(octets, endpoint, 0)
   }
 
   readonly #onError = (error: Error): void => {

@@ -4,11 +4,12 @@
  * Out of descriptors likewise: a newcomer that would take one of the reserve is closed, and libuv does the same with its
  * own spare descriptor when there is none left at all. Neither spins, and no client waits for nothing.
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { chmodSync } from 'node:fs'
+import { createServer } from 'node:net'
 import type { ListenOptions as NodeListenOptions, Server, Socket } from 'node:net'
 import type { Failure } from '@socksmith/protocol'
 import type { Clock, Listener, ListenHandler, ListenOptions, Place } from '../ports.ts'
+import { removeDeadSocket } from './dead-socket.ts'
 import { ACCEPT_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
 import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
 import { hostOf, NAMELESS_UNIX, placeOf } from './place.ts'
@@ -118,7 +119,8 @@ function open(options: ListenOptions): Promise<Opened> {
   return promise
 }
 
-function nodeOptions({ place, backlog, dualStack }: ListenOptions): NodeListenOptions {
+function nodeOptions({ place, backlog, dualStack, descriptor }: ListenOptions): NodeListenOptions & { fd?: number } {
+  if (descriptor !== undefined) return { fd: descriptor, backlog, exclusive: true }
   // `exclusive`: a program that forks with node:cluster gets what it asked for, not a socket of its parent.
   if (place.kind === 'unix') return { path: place.path, backlog, exclusive: true }
   const { address, port } = place.endpoint
@@ -128,24 +130,4 @@ function nodeOptions({ place, backlog, dualStack }: ListenOptions): NodeListenOp
 function placeOfServer(server: Server): Place | undefined {
   const address = server.address()
   return address === null || typeof address === 'string' ? undefined : placeOf(address.address, address.port)
-}
-
-/** Removes the file of a Unix socket behind which nobody listens. True when it is gone. */
-async function removeDeadSocket(path: string): Promise<boolean> {
-  if (!(await isDead(path))) return false
-  try {
-    if (!lstatSync(path).isSocket()) return false
-    unlinkSync(path)
-    return true
-  } catch (error) {
-    return errnoOf(error) === 'ENOENT'
-  }
-}
-
-function isDead(path: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const probe = connect(path)
-  probe.once('connect', () => resolve(false))
-  probe.once('error', error => resolve(errnoOf(error) === 'ECONNREFUSED' || errnoOf(error) === 'ENOENT'))
-  return promise.finally(() => probe.destroy())
 }

@@ -19,8 +19,13 @@ const TARGET_ERRNOS = new Set([
 /** The failure for an error that Node gave; `blame` overrides the blame that its errno suggests. */
 export function systemFailure(error: unknown, blame?: Blame): Failure {
   const errno = errnoOf(error)
-  const failure = { code: codeOfErrno(errno), blame: blame ?? blameOf(errno) }
-  return errno === undefined ? { ...failure, detail: String(error) } : { ...failure, errno }
+  if (errno !== undefined) return errnoFailure(errno, blame)
+  return { code: codeOfErrno(errno), blame: blame ?? blameOf(errno), detail: String(error) }
+}
+
+/** The failure for an errno by its name, such as `"ECONNREFUSED"`. */
+export function errnoFailure(errno: string, blame?: Blame): Failure {
+  return { code: codeOfErrno(errno), blame: blame ?? blameOf(errno), errno }
 }
 
 /** The name of an error, such as `"EADDRINUSE"`; `undefined` for an error without one. */

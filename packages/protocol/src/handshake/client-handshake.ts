@@ -123,7 +123,8 @@ export class ClientHandshake {
       this.#fail(plain)
       return this.#flush()
     }
-    this.#inbox = this.#inbox.length === 0 ? plain.slice() : concat([this.#inbox, plain])
+    // Not `slice`, which copies nothing where the caller's octets are a Buffer of Node.
+    this.#inbox = this.#inbox.length === 0 ? new Uint8Array(plain) : concat([this.#inbox, plain])
     return this.#advance()
   }
 

@@ -51,10 +51,24 @@ type State =
 export type ServerPhase = State['phase']
 
 /** Reads the octets that no step has used yet. */
-type Reader = (inbox: Uint8Array) => Reading | ExchangeStep
+type Reader = (inbox: Uint8Array, options: ServerHandshakeOptions, state: State) => Reading | ExchangeStep
 
 // One reader for each phase; null where the caller has to answer first, or nothing is read any more.
-type Readers = { readonly [P in ServerPhase]: Reader | null }
+const READERS: { readonly [P in ServerPhase]: Reader | null } = {
+  'first-octet': readFirstOctet,
+  socks4: readSocks4,
+  greeting: readGreeting,
+  exchange: (inbox, _options, state) => (state as ExchangeState).exchange.read(inbox),
+  judging: null,
+  socks5: readSocks5,
+  'http-head': readHttp,
+  'judging-http': null,
+  deciding: null,
+  listening: null,
+  established: null,
+  http: null,
+  failed: null,
+}
 
 export class ServerHandshake {
   readonly #options: ServerHandshakeOptions
@@ -71,29 +85,13 @@ export class ServerHandshake {
     this.#options = options
   }
 
-  readonly #readers: Readers = {
-    'first-octet': inbox => readFirstOctet(inbox, this.#options),
-    socks4: inbox => readSocks4(inbox, this.#options),
-    greeting: inbox => readGreeting(inbox, this.#options),
-    exchange: inbox => (this.#state as ExchangeState).exchange.read(inbox),
-    judging: null,
-    socks5: inbox => readSocks5(inbox, this.#options),
-    'http-head': inbox => readHttp(inbox, this.#options),
-    'judging-http': null,
-    deciding: null,
-    listening: null,
-    established: null,
-    http: null,
-    failed: null,
-  }
-
   get phase(): ServerPhase {
     return this.#state.phase
   }
 
   /** True while the client has to speak: the caller's handshake deadline runs. */
   get deadlineWanted(): boolean {
-    return this.#readers[this.#state.phase] !== null
+    return READERS[this.#state.phase] !== null
   }
 
   /** What the client speaks, by its first octet. */
@@ -130,7 +128,8 @@ export class ServerHandshake {
     if (this.#state.phase === 'failed') return []
     const plain = this.#protection === undefined ? octets : this.#protection.unprotect(octets)
     if (!(plain instanceof Uint8Array)) return this.#finish(plain)
-    this.#inbox = this.#inbox.length === 0 ? plain.slice() : concat([this.#inbox, plain])
+    // Not `slice`, which copies nothing where the caller's octets are a Buffer of Node.
+    this.#inbox = this.#inbox.length === 0 ? new Uint8Array(plain) : concat([this.#inbox, plain])
     return this.#advance()
   }
 
@@ -204,8 +203,8 @@ export class ServerHandshake {
 
   #advance(): readonly ServerHandshakeEvent[] {
     for (;;) {
-      const reader = this.#readers[this.#state.phase]
-      const reading = reader?.(this.#inbox)
+      const reader = READERS[this.#state.phase]
+      const reading = reader?.(this.#inbox, this.#options, this.#state)
       if (reading === undefined || reading.kind === 'need-more') return this.#flush()
       this.#take(reading)
     }
@@ -286,7 +285,7 @@ export class ServerHandshake {
   }
 
   #consume(octets: number): void {
-    this.#inbox = this.#inbox.subarray(octets)
+    this.#inbox = octets === this.#inbox.length ? NO_OCTETS : this.#inbox.subarray(octets)
   }
 
   #send(octets: Uint8Array | undefined): void {

@@ -24,7 +24,7 @@ export class FrameReader<T> {
       inbox = inbox.subarray(decoded.consumed)
     }
     // Copied: the caller may use its buffer again.
-    this.#rest = inbox.slice()
+    this.#rest = new Uint8Array(inbox)
     return frames
   }
 }

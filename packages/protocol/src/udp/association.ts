@@ -4,6 +4,7 @@
  */
 import { type Destination, type Endpoint, type IpAddress, sameAddress, unmapped } from '../address.ts'
 import { type Failure, type MalformedCode, failure } from '../failure.ts'
+import { NO_OCTETS, concat } from '../octets.ts'
 import { latin1Text } from '../text.ts'
 import { type Socks5Datagram, decodeSocks5Datagram, encodeSocks5Datagram } from '../wire/socks5-udp.ts'
 import { FragmentQueue } from './fragment-queue.ts'
@@ -37,6 +38,11 @@ export class UdpAssociation {
   readonly #fragments = new FragmentQueue()
   readonly #contacted = new Set<string>()
   #clientEndpoint: Endpoint | undefined
+  // What the last datagram of each direction was about, mostly the next one too. An engine that hands out the same
+  // endpoint for the same sender makes this a comparison of references.
+  #knownClient: Endpoint | undefined
+  #knownHeader: KnownHeader | undefined
+  #knownRemote: KnownRemote | undefined
   #closed = false
 
   constructor(options: UdpAssociationOptions) {
@@ -54,12 +60,20 @@ export class UdpAssociation {
   /** A datagram from the client's side. `data` of the answer is a view into `octets` unless it was reassembled. */
   fromClient(octets: Uint8Array, from: Endpoint, nowMs: number): FromClient {
     if (this.#closed) return drop('no_association')
-    if (!this.#isClient(from)) return drop('source_mismatch')
+    if (from !== this.#knownClient && !this.#isClient(from)) return drop('source_mismatch')
+    const known = this.#knownHeader
+    if (known !== undefined && from === this.#knownClient && startsWith(octets, known.octets)) {
+      return { kind: 'relay', destination: known.destination, data: octets.subarray(known.octets.length) }
+    }
     const decoded = decodeSocks5Datagram(octets, { reassemble: this.#reassemble })
     if (decoded.kind === 'malformed') return { kind: 'drop', failure: decoded.failure }
     // The first valid datagram fixes the port; a malformed one from elsewhere on the same host must not.
     this.#clientEndpoint ??= { address: this.#client, port: from.port }
-    return this.#reassemble ? this.#reassembled(decoded.value, nowMs) : { kind: 'relay', ...decoded.value }
+    if (this.#reassemble) return this.#reassembled(decoded.value, nowMs)
+    const { destination, data } = decoded.value
+    this.#knownClient = from
+    this.#knownHeader = { octets: new Uint8Array(octets.subarray(0, octets.length - data.length)), destination }
+    return { kind: 'relay', destination, data }
   }
 
   /** Notes that the client wrote to this address: from now on it may answer. */
@@ -77,13 +91,24 @@ export class UdpAssociation {
     return this.#contacted.size
   }
 
-  /** A datagram from outside; the answer carries the sender's address in its header. */
-  fromRemote(data: Uint8Array, from: Endpoint): FromRemote {
-    if (this.#closed || this.#clientEndpoint === undefined) return drop('no_association')
-    // Section 7: the relay MUST drop datagrams from a source it does not expect.
-    if (!this.#fullCone && !this.hasContacted(from.address)) return drop('source_mismatch')
-    const destination = { address: unmapped(from.address), port: from.port }
-    return { kind: 'to-client', to: this.#clientEndpoint, octets: encodeSocks5Datagram({ frag: 0, destination, data }) }
+  /**
+   * A datagram from outside; the answer carries the sender's address in its header. `room` octets in front of `data`, in the
+   * same buffer, may be overwritten: when the header fits there, nothing is copied.
+   */
+  fromRemote(data: Uint8Array, from: Endpoint, room = 0): FromRemote {
+    const to = this.#clientEndpoint
+    if (this.#closed || to === undefined) return drop('no_association')
+    if (from !== this.#knownRemote?.from) {
+      // Section 7: the relay MUST drop datagrams from a source it does not expect.
+      if (!this.#fullCone && !this.hasContacted(from.address)) return drop('source_mismatch')
+      const destination = { address: unmapped(from.address), port: from.port }
+      this.#knownRemote = { from, header: encodeSocks5Datagram({ frag: 0, destination, data: NO_OCTETS }) }
+    }
+    const { header } = this.#knownRemote
+    if (header.length > room) return { kind: 'to-client', to, octets: concat([header, data]) }
+    const octets = new Uint8Array(data.buffer, data.byteOffset - header.length, header.length + data.length)
+    octets.set(header)
+    return { kind: 'to-client', to, octets }
   }
 
   /** The control connection is gone (section 7): nothing passes any more. */
@@ -103,6 +128,22 @@ export class UdpAssociation {
       ? { kind: 'queued' }
       : drop('unexpected_message')
   }
+}
+
+interface KnownHeader {
+  readonly octets: Uint8Array
+  readonly destination: Destination
+}
+
+interface KnownRemote {
+  readonly from: Endpoint
+  readonly header: Uint8Array
+}
+
+function startsWith(octets: Uint8Array, start: Uint8Array): boolean {
+  if (octets.length < start.length) return false
+  for (let i = 0; i < start.length; i++) if (octets[i] !== start[i]) return false
+  return true
 }
 
 function keyOf(address: IpAddress): string {

@@ -65,7 +65,7 @@ export class FragmentQueue {
       this.#destination = datagram.destination
       this.#startedAtMs = nowMs
     }
-    this.#parts.push(datagram.data.slice())
+    this.#parts.push(new Uint8Array(datagram.data))
     this.#octets += datagram.data.length
     if ((datagram.frag & END_OF_SEQUENCE) === 0) return { action: afterReset ? 'reset_then_queue' : 'queue' }
     const data = concat(this.#parts)

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import {
   type Endpoint,
   UdpAssociation,
+  concat,
   formatDestination,
   fromHex,
   parseIp,
@@ -97,4 +99,52 @@ test('with reassembly, fragments wait and come out as one datagram', () => {
   assert.equal(subject.fromClient(octets('00000101c000023500356161'), from, 0).kind, 'queued')
   const result = subject.fromClient(octets('00008201c000023500356262'), from, 10)
   assert.equal(result.kind === 'relay' && toHex(result.data), '61616262')
+})
+
+const senders = ['192.0.2.1:4000', '192.0.2.1:4001', '192.0.2.9:4000'].map(endpoint)
+const remotes = ['198.51.100.1:53', '198.51.100.1:54', '198.51.100.2:53', '[2001:db8::1]:53'].map(endpoint)
+const headers = [
+  '00000001c63364010035',
+  '00000001c63364010036',
+  '0000000420010db80000000000000000000000010035',
+  '00000003016100350035',
+  '00000101c63364010035',
+  '0000',
+]
+
+const datagrams = fc.array(
+  fc.record({
+    isFromClient: fc.boolean(),
+    who: fc.nat(3),
+    header: fc.constantFrom(...headers),
+    data: fc.uint8Array({ maxLength: 4 }),
+  }),
+  { maxLength: 30 },
+)
+
+test('what it remembers of the last datagram changes no verdict, and a header in front is the one that would be copied', () => {
+  fc.assert(
+    fc.property(datagrams, fc.boolean(), fc.constantFrom(0, 9, 10, 32), (all, fullCone, room) => {
+      const [remembering, fresh] = [associationOf('192.0.2.1', { fullCone }), associationOf('192.0.2.1', { fullCone })]
+      for (const { isFromClient, who, header, data } of all) {
+        if (isFromClient) {
+          const from = senders[who % senders.length] as Endpoint
+          const sent = concat([octets(header), data])
+          const first = remembering.fromClient(sent, from, 0)
+          assert.deepEqual(first, fresh.fromClient(sent, { ...from }, 0))
+          if (first.kind !== 'relay' || first.destination.address.type === 'domain') continue
+          for (const one of [remembering, fresh]) one.contacted(first.destination.address)
+        } else {
+          const from = remotes[who] as Endpoint
+          const buffer = new Uint8Array(room + data.length)
+          buffer.set(data, room)
+          const first = remembering.fromRemote(buffer.subarray(room), from, room)
+          assert.deepEqual(first, fresh.fromRemote(data, { ...from }))
+          if (first.kind !== 'to-client') continue
+          const isInPlace = first.octets.buffer === buffer.buffer
+          assert.equal(isInPlace, room >= first.octets.length - data.length)
+        }
+      }
+    }),
+  )
 })

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, type RequestListener, createServer, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { createNodeEngine } from '@socksmith/engine'
 import { until } from '../../../engine/test/contract/scene.ts'
 import { VirtualClock } from '../../../engine/test/virtual-clock.ts'
 import { deadPort, loopbackListener, openClient, openScene, openTarget } from '../scene.ts'
+import { createEngine } from '../engine.ts'
 
 async function openWeb(t: TestContext, serve: RequestListener): Promise<number> {
   const server = createServer(serve).listen(0, '127.0.0.1')
@@ -174,7 +174,7 @@ test('a client that leaves in mid-response takes the upstream connection with it
 
 test('a head that does not come is not waited for, nor is a second request for ever', async t => {
   const clock = new VirtualClock()
-  const scene = await openScene(t, { engine: createNodeEngine(clock) })
+  const scene = await openScene(t, { engine: createEngine(clock) })
   const web = await openWeb(t, (_request, response) => response.end('plain'))
   const [slow, idle] = [await openClient(t, scene.port), await openClient(t, scene.port)]
   slow.send(Buffer.from('GET http://127.0.0.1/ HTTP/1.1\r\nX: '))

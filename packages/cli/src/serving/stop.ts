@@ -1,7 +1,19 @@
 /** The end of a server: the first signal lets sessions finish up to a deadline, the second ends at once. */
 import { constants } from 'node:os'
-import type { Server } from '@socksmith/server'
+import type { LiveSession } from '@socksmith/server'
+import type { GovernedServer } from '../policy/in-force.ts'
 import { say } from '../terminal/say.ts'
+
+/** What serves: one server, or several as one. */
+export interface RunningServer extends GovernedServer {
+  /** Client connections that are not yet closed. */
+  readonly sessionCount: number
+  sessions(): Promise<readonly LiveSession[]> | readonly LiveSession[]
+  /** Resolves, after `stop`, when no socket listens any more. */
+  readonly deaf: Promise<void>
+  /** No new connections from now on; ends what is left at the deadline, and answers how many. */
+  stop(options: { readonly deadlineMs: number }): Promise<number>
+}
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 type StopSignal = (typeof SIGNALS)[number]
@@ -26,10 +38,11 @@ export function stopSignal(): Promise<void> {
 }
 
 /** Lets the sessions finish, `drainMs` at most, and says what becomes of them. */
-export async function drain(server: Server, drainMs: number): Promise<void> {
+export async function drain(server: RunningServer, drainMs: number): Promise<void> {
   const { sessionCount } = server
   // First the port is closed, then it is said.
   const stopped = server.stop({ deadlineMs: drainMs })
+  await server.deaf
   if (sessionCount > 0) {
     const wait = `waiting for ${sessionsText(sessionCount)}, ${drainMs / 1_000} s at most`
     say(`stopping: no new connections; ${wait} (a second signal ends at once)`)

@@ -1,0 +1,48 @@
+/**
+ * A place where several threads listen. TCP: a socket for each thread, among which the kernel shares the newcomers out
+ * (SO_REUSEPORT). Unix: one socket that all accept from. They are opened and closed by a thread that accepts nothing, so that
+ * who waits in the queue of a thread that died waits for the one that takes its place.
+ */
+import type { Failure } from '@socksmith/protocol'
+import type { ListenOptions, Place } from '../ports.ts'
+import { type ListeningSocket, openListeningSocket, removeSocketFile } from './listening-socket.ts'
+import { loadSystemCalls } from './system-calls.ts'
+
+/** The sockets of one place. */
+export interface SharedListener {
+  /** With the real port when 0 was asked. */
+  readonly place: Place
+  /** For `ListenOptions.descriptor` of each thread, in their order. */
+  readonly descriptors: readonly number[]
+}
+
+/** Opens it for so many threads, or says why not. */
+export async function openSharedListener(options: ListenOptions, threads: number): Promise<SharedListener | Failure> {
+  const loaded = loadSystemCalls()
+  if (loaded.kind === 'missing') return { code: 'general_failure', blame: 'us', detail: loaded.reason }
+  const { calls } = loaded
+  // The first one alone finds out whether somebody else listens there: with SO_REUSEPORT it would share with them.
+  const probe = await openListeningSocket(calls, options)
+  if ('code' in probe) return probe
+  const { place } = probe
+  if (place.kind === 'unix') return { place, descriptors: Array.from({ length: threads }, () => probe.fd) }
+  calls.close(probe.fd)
+  const sockets: ListeningSocket[] = []
+  while (sockets.length < threads) {
+    const opened = await openListeningSocket(calls, { ...options, place, reusePort: true })
+    if ('code' in opened) {
+      for (const { fd } of sockets) calls.close(fd)
+      return opened
+    }
+    sockets.push(opened)
+  }
+  return { place, descriptors: sockets.map(socket => socket.fd) }
+}
+
+/** Closes its sockets, once no thread accepts from them any more. */
+export function closeSharedListener({ place, descriptors }: SharedListener): void {
+  const loaded = loadSystemCalls()
+  if (loaded.kind === 'missing') return
+  for (const fd of new Set(descriptors)) loaded.calls.close(fd)
+  removeSocketFile(place)
+}
