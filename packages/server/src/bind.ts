@@ -83,7 +83,7 @@ class BindWork {
     const { context } = this.#session
     const { destination } = this.#request
     const facts = this.#session.facts('bind')
-    if (!isUnspecified(plainAddress(destination.address))) return allowedEndpoints(context, facts, destination)
+    if (!isUnspecified(plainAddress(destination.address))) return await allowedEndpoints(context, facts, destination)
     if (context.options.bind?.anyPeer !== true) {
       return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
     }
@@ -124,7 +124,7 @@ class BindWork {
     const { refusal, decision } = session.context.gate.ask(facts)
     if (!expected || refusal !== undefined) return this.#onStranger(peer, address)
     this.#stopListening()
-    session.noteDialled(endpoint, { endpoint, facts, decision })
+    session.noteDialled(endpoint, { facts, decision })
     session.grant(endpoint)
     this.#relay = startRelay(session, peer)
   }

@@ -1,10 +1,10 @@
 /** CONNECT (RFC 1928 section 6, SOCKS4 section CONNECT, HTTP CONNECT): resolve, decide, dial, reply, relay. */
 import type { Connection, Dialing, Relay } from '@socksmith/engine'
 import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS, sameAddress } from '@socksmith/protocol'
-import type { Ruling } from './decide.ts'
 import { dialTarget } from './dial.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
+import type { Granted } from './session-rules.ts'
 import { type Candidate, allowedEndpoints } from './target.ts'
 
 export function serveConnect(session: Session, destination: Destination): void {
@@ -18,6 +18,7 @@ class ConnectWork {
   #dialing: Dialing | undefined
   #relay: Relay | undefined
   #isAbandoned = false
+  #askedUnder = 0
 
   constructor(session: Session) {
     this.#session = session
@@ -38,7 +39,10 @@ class ConnectWork {
 
   async run(destination: Destination): Promise<void> {
     const { context } = this.#session
-    const candidates = await allowedEndpoints(context, this.#session.facts('connect'), destination)
+    this.#askedUnder = context.gate.generation
+    const judged = allowedEndpoints(context, this.#session.facts('connect'), destination)
+    // To wait for what is there already would cost every tunnel to an address a turn.
+    const candidates = judged instanceof Promise ? await judged : judged
     if (this.#isAbandoned) return
     if ('failure' in candidates) return this.#session.refuse(candidates.failure, candidates.ruling)
     this.#dialing = dialTarget(
@@ -57,17 +61,23 @@ class ConnectWork {
     const { remote } = target
     const dialled = remote.kind === 'ip' ? remote.endpoint : NO_ENDPOINT
     const candidate = candidates.find(one => sameAddress(one.endpoint.address, dialled.address)) ?? candidates[0]
-    // The rules may have changed while the target was being reached.
-    const nowMs = session.context.engine.clock.wallMs()
-    const ruling: Ruling = candidate === undefined ? {} : session.context.gate.ask({ ...candidate.facts, nowMs })
-    if (ruling.refusal !== undefined) {
+    const granted = candidate && this.#stillGranted(candidate)
+    if (granted?.refusal !== undefined) {
       target.destroy()
-      return session.refuse(ruling.refusal, ruling)
+      return session.refuse(granted.refusal, granted)
     }
-    session.noteDialled(dialled, candidate && { ...candidate, decision: ruling.decision })
+    session.noteDialled(dialled, granted)
     // BND.ADDR is the address by which the target sees us.
     session.grant(endpointOf(target))
     this.#relay = startRelay(session, target)
+  }
+
+  /** The rules may have changed while the target was being reached. */
+  #stillGranted(candidate: Candidate): Granted {
+    const { gate, engine } = this.#session.context
+    if (gate.generation === this.#askedUnder) return candidate
+    const facts = { ...candidate.facts, nowMs: engine.clock.wallMs() }
+    return { ...gate.ask(facts), facts }
   }
 }
 

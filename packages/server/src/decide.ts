@@ -19,6 +19,7 @@ export class Gate {
   readonly #ownPlaces: () => readonly Place[]
   readonly #local: LocalAddresses
   #decider: Decider
+  #generation = 0
   #isGone: ((user: string) => boolean) | undefined
 
   /** `ownPlaces` are the server's listeners, asked for at each decision. */
@@ -31,11 +32,23 @@ export class Gate {
   /** From now on these rules decide. */
   replace(decider: Decider): void {
     this.#decider = decider
+    this.#generation++
+  }
+
+  /** Rises whenever something may be decided otherwise than before. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Without rules only targets are looked at. */
+  get hasRules(): boolean {
+    return this.#decider.hasRules
   }
 
   /** From now on these users are allowed nothing, whatever the rules say. */
   keepOut(isGone: (user: string) => boolean): void {
     this.#isGone = isGone
+    this.#generation++
   }
 
   ask(facts: Facts): Ruling {

@@ -6,23 +6,23 @@ import {
   noneMethod,
   userPasswordServer,
 } from '@socksmith/protocol'
-import type { AuthenticationMethod } from '@socksmith/policy'
 import type { ListenerOptions, ServerOptions } from './options.ts'
+import type { SessionRules } from './session-rules.ts'
 
 /**
  * `hasCertificate`: the client has shown a certificate that is believed, which stands in place of the password.
- * `mayLogIn`: whether the rules could allow anything after this method.
+ * `rules` say whether anything could be allowed after a method.
  */
 export function handshakeOptions(
   listener: ListenerOptions,
   options: ServerOptions,
   hasCertificate: boolean,
-  mayLogIn: (method: AuthenticationMethod) => boolean,
+  rules: Pick<SessionRules, 'mayLogIn'>,
 ): ServerHandshakeOptions {
   const { access = {}, bind = {} } = options
   const byRules = listener.authentication === 'rules'
-  const takesPassword = listener.authentication === 'password' || (byRules && mayLogIn('password'))
-  const takesNobody = byRules && !hasCertificate ? mayLogIn('none') : !takesPassword || hasCertificate
+  const takesPassword = listener.authentication === 'password' || (byRules && rules.mayLogIn('password'))
+  const takesNobody = byRules && !hasCertificate ? rules.mayLogIn('none') : !takesPassword || hasCertificate
   const commands: CommandName[] = []
   if (access.connect !== false) commands.push('connect')
   if (access.bind !== false) commands.push('bind')

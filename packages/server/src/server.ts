@@ -136,12 +136,12 @@ class SocksServer implements Server {
   async #listen(options: ListenerOptions): Promise<Listener | Failure> {
     // Port 0 has become a real one by the time that something can fail.
     let { place } = options
-    const { descriptor, mode, backlog = BACKLOG } = options
+    const { descriptor, mode, backlog = BACKLOG, name = placeText(place) } = options
     const shared = { ...(mode !== undefined && { mode }), ...(descriptor !== undefined && { descriptor }) }
     const listener = await this.#context.engine.listen(
       { place, backlog, ...shared },
       {
-        onConnection: connection => this.#onConnection(options, connection),
+        onConnection: connection => this.#onConnection(options, name, connection),
         onAcceptFailure: cause => this.#options.onEvent?.({ kind: 'accept-failure', place, failure: cause }),
       },
     )
@@ -165,7 +165,7 @@ class SocksServer implements Server {
     })
   }
 
-  #onConnection(listener: ListenerOptions, connection: Connection): void {
+  #onConnection(listener: ListenerOptions, listenerName: string, connection: Connection): void {
     const { admission } = this.#context
     if (!admission.take('connections')) return connection.destroy()
     const id = admission.nextId()
@@ -177,7 +177,7 @@ class SocksServer implements Server {
       }
       const session = new Session(
         this.#context,
-        { id, listener, place: connection.local, client, acceptedAtMs },
+        { id, listener, listenerName, place: connection.local, client, acceptedAtMs },
         on,
         () => {
           admission.giveBackClient(client)

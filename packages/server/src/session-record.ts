@@ -10,7 +10,6 @@ import {
   utf8Text,
 } from '@socksmith/protocol'
 import { type Ruling, ruleOf } from './decide.ts'
-import type { ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 
 /** Octets carried each way. */
@@ -20,7 +19,8 @@ export interface Carried {
 }
 
 export interface SessionFacts {
-  readonly base: Pick<SessionRecord, 'id' | 'client' | 'listener' | 'listenerName' | 'startedAtMs' | 'durationMs'>
+  readonly base: Pick<SessionRecord, 'id' | 'client' | 'listener' | 'startedAtMs' | 'durationMs'>
+  readonly listenerName: string | undefined
   readonly handshake: Pick<ServerHandshake, 'protocol' | 'reply'>
   readonly request: HandshakeRequest | undefined
   readonly user: string | undefined
@@ -31,11 +31,12 @@ export interface SessionFacts {
 }
 
 export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failure | undefined): SessionRecord {
-  const { handshake, request, method, ruling } = facts
+  const { handshake, request, listenerName, method, ruling } = facts
   const userid = useridText(request)
   return {
     ...liveSession(facts),
     end,
+    ...(listenerName !== undefined && { listenerName }),
     ...(method !== undefined && { method }),
     ...ruledBy(ruling),
     ...(userid !== undefined && { userid }),
@@ -73,11 +74,6 @@ export function endOfRelay(end: RelayEnd): SessionEnd {
     case 'error':
       return end.by === 'target' ? 'target-reset' : 'client-reset'
   }
-}
-
-/** What a record says of a listener with a name. */
-export function listenerName({ name }: ListenerOptions): Pick<SessionRecord, 'listenerName'> {
-  return name === undefined ? {} : { listenerName: name }
 }
 
 /** What a record says of the rules. */

@@ -13,7 +13,6 @@ import {
   type ServerHandshakeEvent,
   type ServerHandshakeOptions,
   failure,
-  formatDestination,
 } from '@socksmith/protocol'
 import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
 import { serveBind } from './bind.ts'
@@ -23,16 +22,9 @@ import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
 import type { ListenerOptions } from './options.ts'
-import type { Candidate } from './target.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
-import {
-  type Carried,
-  type SessionFacts,
-  endOfRelay,
-  listenerName,
-  liveSession,
-  sessionRecord,
-} from './session-record.ts'
+import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
+import { type Granted, SessionRules } from './session-rules.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -50,6 +42,8 @@ export interface Work {
 export interface SessionOrigin {
   readonly id: number
   readonly listener: ListenerOptions
+  /** What rules call it. */
+  readonly listenerName: string
   readonly place: Place
   /** Who the client is: the peer, or whom a trusted PROXY header names. */
   readonly client: Place
@@ -68,11 +62,9 @@ export class Session implements ConnectionReader {
   #work: Work | undefined
   #request: HandshakeRequest | undefined
   #dialled: Endpoint | undefined
-  /** What was granted, and by which ruling; of a refusal the ruling alone. */
-  #granted: Facts | undefined
-  #ruling: Ruling | undefined
   #successor: Session | undefined
   readonly #user: string | undefined
+  readonly #rules: SessionRules
   #hasClientEnded = false
   #isRecorded = false
   #isClosed = false
@@ -82,14 +74,15 @@ export class Session implements ConnectionReader {
     this.origin = origin
     this.connection = connection
     this.#onClosed = onClosed
+    this.#user = connection.certificateName
+    this.#rules = new SessionRules(context.gate, context.engine.clock, origin, this.#user)
     this.#options = handshakeOptions(
       origin.listener,
       context.options,
       connection.certificateName !== undefined,
-      method => this.#mayLogIn(method),
+      this.#rules,
     )
     this.#handshake = new ServerHandshake(this.#options)
-    this.#user = connection.certificateName
     this.#startedAtMs = context.engine.clock.wallMs()
   }
 
@@ -101,12 +94,8 @@ export class Session implements ConnectionReader {
       this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
       return
     }
-    const ruling = this.context.gate.ask(this.#arrival())
-    if (ruling.refusal !== undefined) {
-      this.#ruling = ruling
-      this.#onFailed(ruling.refusal)
-      return
-    }
+    const { refusal } = this.#rules.arrive()
+    if (refusal !== undefined) return this.#onFailed(refusal)
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
     this.#deadline = clock.after(Math.max(0, leftMs), () => this.#onDeadline())
     this.connection.read(this)
@@ -142,7 +131,7 @@ export class Session implements ConnectionReader {
 
   /** Who what is served now is served for: also who asks for a single HTTP request. */
   whose(): string | undefined {
-    return this.#successor?.whose() ?? this.user ?? this.#granted?.user ?? undefined
+    return this.#successor?.whose() ?? this.user ?? this.#rules.user
   }
 
   /** What runs for the request, from now on. */
@@ -161,34 +150,30 @@ export class Session implements ConnectionReader {
 
   /** How `user` has shown who it is: the client's own, or one of a single HTTP request. */
   methodOf(user: string | undefined): AuthenticationMethod {
-    if (user === undefined) return 'none'
-    return user === this.#user ? 'certificate' : 'password'
+    return this.#rules.methodOf(user)
   }
 
   /** What the rules are asked about this client's request; the target is for the caller to add. */
   facts(command: Command, user: string | undefined = this.user): Facts {
     const protocol = this.#request?.protocol ?? (this.#handshake.protocol === 'http' ? 'http' : undefined)
-    return { ...this.#arrival(), protocol, method: this.methodOf(user), user: user ?? null, command }
+    return this.#rules.facts(command, { protocol, user })
   }
 
   /** Notes the address that was dialled, or the peer of a BIND, and what allowed it. */
-  noteDialled(endpoint: Endpoint, granted: Candidate | undefined): void {
+  noteDialled(endpoint: Endpoint, granted: Granted | undefined): void {
     this.#dialled = endpoint
-    if (granted !== undefined) this.noteGranted(granted.facts, granted)
+    if (granted !== undefined) this.noteGranted(granted)
   }
 
   /** Notes what is allowed from now on, to be asked about again when the rules change. */
-  noteGranted(facts: Facts, ruling: Ruling): void {
-    this.#granted = facts
-    this.#ruling = ruling
+  noteGranted(granted: Granted): void {
+    this.#rules.grant(granted)
   }
 
   /** Whether the rules of now forbid what this session does. */
   isForbidden(): boolean {
     if (this.#successor !== undefined) return this.#successor.isForbidden()
-    const { gate, engine } = this.context
-    const facts = this.#granted ?? this.#arrival()
-    if (gate.ask({ ...facts, nowMs: engine.clock.wallMs() }).refusal !== undefined) return true
+    if (this.#rules.isForbidden()) return true
     this.#work?.reconsider?.()
     return false
   }
@@ -200,7 +185,7 @@ export class Session implements ConnectionReader {
 
   /** Sends the reply that refuses the request, and closes the connection as RFC 1928 section 6 demands. */
   refuse(cause: Failure, ruling?: Ruling): void {
-    this.#ruling = ruling ?? this.#ruling
+    if (ruling !== undefined) this.#rules.refused(ruling)
     if (!this.#isRecorded) this.#take(this.#handshake.fail(cause))
   }
 
@@ -266,22 +251,6 @@ export class Session implements ConnectionReader {
     this.#work?.abandon()
     this.connection.destroy()
     this.closed()
-  }
-
-  /** What is known of a client that has not spoken yet. */
-  #arrival(): Facts {
-    const { client, listener, place } = this.origin
-    return {
-      nowMs: this.context.engine.clock.wallMs(),
-      client: client.kind === 'unix' ? 'unix' : client.endpoint.address,
-      listener: listener.name ?? placeName(place),
-    }
-  }
-
-  #mayLogIn(method: AuthenticationMethod): boolean {
-    // Whoever shows nothing is nobody.
-    const user = method === 'none' ? null : undefined
-    return this.context.gate.ask({ ...this.#arrival(), method, user }).refusal === undefined
   }
 
   #take(events: readonly ServerHandshakeEvent[]): void {
@@ -376,25 +345,15 @@ export class Session implements ConnectionReader {
     const { id, client, place, acceptedAtMs } = this.origin
     const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
     return {
-      base: {
-        id,
-        client,
-        listener: place,
-        ...listenerName(this.origin.listener),
-        startedAtMs: this.#startedAtMs,
-        durationMs,
-      },
+      base: { id, client, listener: place, startedAtMs: this.#startedAtMs, durationMs },
+      listenerName: this.origin.listener.name,
       handshake: this.#handshake,
       request: this.#request,
       user: this.user,
       method: this.#request === undefined ? undefined : this.methodOf(this.user),
-      ruling: this.#ruling,
+      ruling: this.#rules.ruling,
       dialled: this.#dialled,
       carried,
     }
   }
-}
-
-function placeName(place: Place): string {
-  return place.kind === 'unix' ? `unix:${place.path}` : formatDestination(place.endpoint)
 }

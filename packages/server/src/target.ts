@@ -15,12 +15,11 @@ import {
 } from '@socksmith/protocol'
 import type { ServerContext } from './context.ts'
 import type { Ruling } from './decide.ts'
+import type { Granted } from './session-rules.ts'
 
 /** An endpoint that may be used, with the question that was answered by it. */
-export interface Candidate {
+export interface Candidate extends Granted {
   readonly endpoint: Endpoint
-  readonly facts: Facts
-  readonly decision?: Decision | undefined
 }
 
 /** A refusal with the ruling that made it; other failures have none. */
@@ -29,37 +28,44 @@ export interface Refused {
   readonly ruling?: Ruling
 }
 
-/** The endpoints that may be used for `destination` by whom `asking` describes, at least one; or why there is none. */
-export async function allowedEndpoints(
+/** The endpoints that may be used, at least one; or why there is none. */
+export type Candidates = readonly Candidate[] | Refused
+
+/** What may be used for `destination` by whom `asking` describes; at once where nothing has to be resolved. */
+export function allowedEndpoints(
   context: ServerContext,
   asking: Facts,
   destination: Destination,
-): Promise<readonly Candidate[] | Refused> {
+): Candidates | Promise<Candidates> {
   const address = askedAddress(destination.address)
   if (address === undefined) return { failure: failure('bad_target', 'client', 'the name cannot stand in DNS') }
-  const isName = address.type === 'domain'
-  const facts: Facts = { ...asking, host: isName ? address.name : null, port: destination.port }
-  if (isName) {
-    const ruling = context.gate.ask(facts)
-    if (ruling.refusal !== undefined) return { failure: ruling.refusal, ruling }
-    const redirect = redirectOf(ruling.decision)
-    // The rules are certain about the name already: what it resolves to does not matter.
-    if (redirect !== undefined) return redirected(context, facts, ruling.decision, redirect)
-  }
-  const resolution = await addressesOf(context, address)
-  if ('code' in resolution) return { failure: resolution }
+  const { port } = destination
+  if (address.type !== 'domain') return judged(context, { ...asking, host: null, port }, [address])
+  const facts: Facts = { ...asking, host: address.name, port }
+  const ruling = context.gate.ask(facts)
+  if (ruling.refusal !== undefined) return { failure: ruling.refusal, ruling }
+  const redirect = redirectOf(ruling.decision)
+  // The rules are certain about the name already: what it resolves to does not matter.
+  if (redirect !== undefined) return redirected(context, facts, ruling.decision, redirect)
+  return context.resolver
+    .resolve(address.name)
+    .then(resolution => ('code' in resolution ? { failure: resolution } : judged(context, facts, resolution)))
+}
+
+/** The rules on each address; `facts` know everything else. */
+function judged(
+  context: ServerContext,
+  facts: Facts,
+  addresses: readonly IpAddress[],
+): Candidates | Promise<Candidates> {
+  const { port = 0 } = facts
   const candidates: Candidate[] = []
   let refused: Ruling | undefined
-  for (const one of resolution) {
-    const question = { ...facts, address: one }
-    const ruling = context.gate.ask(question)
-    if (ruling.refusal !== undefined) refused = ruling
-    else
-      candidates.push({
-        endpoint: { address: one, port: destination.port },
-        facts: question,
-        decision: ruling.decision,
-      })
+  for (const address of addresses) {
+    const question = { ...facts, address }
+    const { refusal, decision } = context.gate.ask(question)
+    if (refusal === undefined) candidates.push({ endpoint: { address, port }, facts: question, decision })
+    else refused = { refusal, decision }
   }
   const [first] = candidates
   if (first === undefined) {
@@ -67,6 +73,7 @@ export async function allowedEndpoints(
   }
   const redirect = redirectOf(first.decision)
   if (redirect !== undefined) return redirected(context, first.facts, first.decision, redirect)
+  if (candidates.length === 1) return candidates
   // One target goes one way: addresses that are to go another way, or elsewhere, are left out.
   return candidates.filter(one => redirectOf(one.decision) === undefined && wayOf(one) === wayOf(first))
 }
@@ -87,7 +94,7 @@ async function redirected(
   facts: Facts,
   decision: Decision | undefined,
   { address, port = facts.port ?? 0 }: Redirect,
-): Promise<readonly Candidate[] | Refused> {
+): Promise<Candidates> {
   const resolution = await addressesOf(context, address)
   if ('code' in resolution) return { failure: resolution }
   const candidates: Candidate[] = []

@@ -86,7 +86,7 @@ class UdpWork implements Idling {
       this.#close()
       return session.refuse(ruling.refusal, ruling)
     }
-    session.noteGranted(facts, ruling)
+    session.noteGranted({ ...ruling, facts })
     const address = connection.local.kind === 'ip' ? connection.local.endpoint.address : HOST_LOOPBACK
     const socket = await openInRange(context.options.udp?.ports, port =>
       context.engine.openDatagrams(
@@ -212,15 +212,17 @@ class UdpWork implements Idling {
     if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
     this.#waiting++
     const { context } = this.#session
-    void allowedEndpoints(context, this.#session.facts('udp-associate'), destination).then(candidates => {
-      this.#waiting--
-      if (this.#isOver || 'failure' in candidates) return
-      // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
-      const candidate = candidates.find(one => one.endpoint.address.type === 'ipv4') ?? candidates[0]
-      if (candidate === undefined) return
-      this.#rules.reach(destination, candidate)
-      this.#sendTo(candidate.endpoint, data)
-    })
+    void Promise.resolve(allowedEndpoints(context, this.#session.facts('udp-associate'), destination)).then(
+      candidates => {
+        this.#waiting--
+        if (this.#isOver || 'failure' in candidates) return
+        // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
+        const candidate = candidates.find(one => one.endpoint.address.type === 'ipv4') ?? candidates[0]
+        if (candidate === undefined) return
+        this.#rules.reach(destination, candidate)
+        this.#sendTo(candidate.endpoint, data)
+      },
+    )
   }
 
   #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {

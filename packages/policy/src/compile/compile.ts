@@ -28,6 +28,8 @@ export interface CompileOptions {
 
 /** The one function that decides everything. */
 export interface Decider {
+  /** Without rules everything is allowed but what is inside: only targets need to be asked about. */
+  readonly hasRules: boolean
   /**
    * What the rules say. Facts that are not known yet may leave it `open`; with all of them it is `allow` or `deny`.
    *
@@ -64,6 +66,10 @@ class CompiledPolicy implements Decider {
       terms.map(({ rule, term }) => ({ literals: term.literals, kind: kindOf(rule) })),
       geo,
     )
+  }
+
+  get hasRules(): boolean {
+    return this.#policy.rules.length > 0
   }
 
   decide(facts: Facts): Decision {

@@ -8,7 +8,7 @@ import { BASIC_CHALLENGE, type Failure, NO_OCTETS, basicCredentials, failure, ma
 import { dialTarget } from '../dial.ts'
 import type { Ruling } from '../decide.ts'
 import type { SessionRecord } from '../record.ts'
-import { listenerName, ruledBy } from '../session-record.ts'
+import { ruledBy } from '../session-record.ts'
 import type { Session } from '../session.ts'
 import { allowedEndpoints } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
@@ -67,7 +67,7 @@ async function outcomeOf(
     return { ...known, target, ruling, status: mappingOf(cause.code).httpStatus, failure: cause }
   }
   const [granted] = candidates
-  if (granted !== undefined) session.noteGranted(granted.facts, granted)
+  if (granted !== undefined) session.noteGranted(granted)
   const dialing = dialTarget(
     context,
     candidates.map(one => one.endpoint),
@@ -153,7 +153,7 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     id: origin.id,
     client: origin.client,
     listener: origin.place,
-    ...listenerName(origin.listener),
+    ...(origin.listener.name !== undefined && { listenerName: origin.listener.name }),
     protocol: 'http',
     command: 'forward',
     clientToTarget: upstream?.octetsOut ?? 0,
