@@ -19,7 +19,7 @@ interface Packed {
   readonly files: readonly { readonly path: string }[]
 }
 
-const LIBRARIES = ['protocol', 'policy', 'engine', 'server'] as const
+const LIBRARIES = ['protocol', 'policy', 'engine', 'client', 'server'] as const
 
 suite('the packages', () => {
   let folder: Folder
@@ -123,6 +123,22 @@ suite('the packages', () => {
     assert.equal(node(home, 'engine.example.ts'), 'hello\n')
   })
 
+  test('the example of client goes through the command, and says what went wrong', async t => {
+    await writeExamples(home)
+    const serving = start(t, home, join(home, 'node_modules/.bin/socksmith'), ['serve', '--listen', '127.0.0.1:0'])
+    const port = await portIn(serving.stderr, / ready on 127\.0\.0\.1:(\d+) /)
+    const via = `socks5h://127.0.0.1:${port}`
+    const target = await echo(t)
+    assert.match(
+      await output(t, home, ['client.example.ts', via, '127.0.0.1', String(target)]),
+      new RegExp(`^HEAD / HTTP/1\\.0\r\n\r\n\n${via}: [0-9.]+ ms\n$`),
+    )
+    assert.equal(
+      await output(t, home, ['client.example.ts', via, '127.0.0.1', '1']),
+      'SOCKS_CONNECTION_REFUSED request ECONNREFUSED\n',
+    )
+  })
+
   test('the example of server serves, asks for its password, tells the session and stops', async t => {
     await writeExamples(home)
     const serving = start(t, home, process.execPath, ['server.example.ts'])
@@ -149,12 +165,19 @@ const MISUSE = `
 import { ServerHandshake } from '@socksmith/protocol'
 import { selectEngine } from '@socksmith/engine'
 import { createServer } from '@socksmith/server'
+import { connect, rules, toRoute } from '@socksmith/client'
 // @ts-expect-error
 new ServerHandshake({})
 // @ts-expect-error
 selectEngine('fast')
 // @ts-expect-error
 createServer({ listeners: [] })
+// @ts-expect-error
+connect({ host: 'example.com' })
+// @ts-expect-error
+toRoute({ protocol: 'socks9', host: 'proxy.example' })
+// @ts-expect-error
+rules([{ host: '*', via: 'direct' }])
 `
 
 async function writeExamples(home: string): Promise<void> {
@@ -185,6 +208,18 @@ function start(t: TestContext, cwd: string, program: string, args: readonly stri
   const child = spawn(program, args, { cwd, env: SAME_NODE })
   t.after(() => child.kill('SIGKILL'))
   return child
+}
+
+/** What a program of Node prints, while this process goes on serving it. */
+async function output(t: TestContext, cwd: string, args: readonly string[]): Promise<string> {
+  const child = start(t, cwd, process.execPath, args)
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ])
+  assert.equal(code, 0, stderr)
+  return stdout
 }
 
 /** The port in the first line that fits; rejects when the output ends without one. */

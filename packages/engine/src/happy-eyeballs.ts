@@ -16,6 +16,8 @@ export interface DialAnyOptions {
   readonly attemptDelayMs?: number
   /** The address to leave by for a destination; `undefined` is the system's choice. */
   localAddressFor?(destination: IpAddress): IpAddress | undefined
+  /** As in {@link DialOptions}. */
+  readonly keepAlive?: boolean
 }
 
 /**
@@ -29,14 +31,17 @@ export function dialAny(
   options: DialAnyOptions,
 ): Dialing {
   const [only] = endpoints
-  if (only === undefined || endpoints.length > 1) return new Race(engine, interleaved(endpoints), options)
-  // Nothing to race: most names have one address, and most clients send addresses.
-  const { timeoutMs } = options
-  const localAddress = options.localAddressFor?.(only.address)
-  return engine.dial(
-    { kind: 'ip', endpoint: only },
-    localAddress === undefined ? { timeoutMs } : { timeoutMs, localAddress },
-  )
+  // Most proxies have one address, and a race of one would only cost.
+  if (only !== undefined && endpoints.length === 1) {
+    return engine.dial({ kind: 'ip', endpoint: only }, dialOptions(only.address, options.timeoutMs, options))
+  }
+  return new Race(engine, interleaved(endpoints), options)
+}
+
+function dialOptions(address: IpAddress, timeoutMs: number, options: DialAnyOptions): DialOptions {
+  const { keepAlive } = options
+  const localAddress = options.localAddressFor?.(address)
+  return { timeoutMs, ...(localAddress && { localAddress }), ...(keepAlive !== undefined && { keepAlive }) }
 }
 
 /** RFC 8305 section 4: families take turns, IPv6 first; within a family the resolver's order stays. */
@@ -88,19 +93,14 @@ class Race implements Dialing {
       if (this.#running.size === 0) this.#finish(mostTelling(this.#failures))
       return
     }
-    const dialing = this.#engine.dial({ kind: 'ip', endpoint }, this.#optionsFor(endpoint.address))
+    const leftMs = this.#deadlineMs - this.#engine.clock.monotonicMs()
+    const dialing = this.#engine.dial({ kind: 'ip', endpoint }, dialOptions(endpoint.address, leftMs, this.#options))
     this.#running.add(dialing)
     if (this.#waiting.length > 0) {
       const delayMs = this.#options.attemptDelayMs ?? ATTEMPT_DELAY_MS
       this.#next = this.#engine.clock.after(delayMs, () => this.#startNext())
     }
     void dialing.result.then(result => this.#onResult(dialing, result))
-  }
-
-  #optionsFor(address: IpAddress): DialOptions {
-    const timeoutMs = this.#deadlineMs - this.#engine.clock.monotonicMs()
-    const localAddress = this.#options.localAddressFor?.(address)
-    return localAddress === undefined ? { timeoutMs } : { timeoutMs, localAddress }
   }
 
   #onResult(dialing: Dialing, result: Connection | Failure): void {

@@ -1,4 +1,5 @@
 /** The door of the package. */
+export { ConnectionDuplex } from './connection-duplex.ts'
 export * from './happy-eyeballs.ts'
 export { IdleWheel, type Idling } from './idle-wheel.ts'
 export {
@@ -7,8 +8,9 @@ export {
   reclaimDescriptors,
   silenceThread,
 } from './linux/descriptor-ledger.ts'
-export { createLinuxEngine, recordDescriptors } from './linux/linux-engine.ts'
+export { createLinuxEngine, recordDescriptors, silenceEngines } from './linux/linux-engine.ts'
 export { type SharedListener, closeSharedListener, openSharedListener } from './linux/shared-listener.ts'
+export { socketOf } from './node/node-connection.ts'
 export { createNodeEngine } from './node/node-engine.ts'
 export { systemClock } from './node/system-clock.ts'
 export { serverLookup, systemLookup } from './node/system-lookup.ts'

@@ -92,6 +92,8 @@ export interface DialOptions {
   readonly localAddress?: IpAddress
   /** Milliseconds until the attempt fails with `timed_out`. */
   readonly timeoutMs: number
+  /** Find out by probes that the other end vanished without FIN. Default true. */
+  readonly keepAlive?: boolean
 }
 
 /** One attempt to reach one address. */
@@ -192,6 +194,28 @@ export interface SecureOptions {
   readonly timeoutMs: number
 }
 
+/** The client's side of TLS. */
+export interface SecureAsClientOptions {
+  /** The name or address that the certificate must bear; a name is also sent (SNI). */
+  readonly serverName: string
+  /** PEM of the authorities to believe instead of the system's. */
+  readonly authorities?: string
+  /** PEM of our own certificate, when the server asks for one, and its key. */
+  readonly certificate?: string
+  readonly key?: string
+  /** Believe any certificate: whoever is in between can then read and change everything. Default false. */
+  readonly dangerAcceptAnyCertificate?: boolean
+  /** Milliseconds for the TLS handshake. */
+  readonly timeoutMs: number
+}
+
+/** A TLS handshake that runs. */
+export interface Securing {
+  readonly result: Promise<Connection | Failure>
+  /** Gives it up; the connection is then gone. */
+  cancel(): void
+}
+
 /** Everything that a server or a client asks of the world below. */
 export interface Engine {
   readonly name: 'node' | 'linux' | 'simulated'
@@ -208,5 +232,11 @@ export interface Engine {
    * The answer is a connection of plain octets, or why there is none (the connection is then gone).
    */
   secure(connection: Connection, early: Uint8Array, options: SecureOptions): Promise<Connection | Failure>
+  /**
+   * Speaks TLS, as its client, on a connection; `early` are octets of the server that were read already. The connection
+   * may be of another engine, or none of any engine at all. Blames the target for what goes wrong; a certificate that is
+   * not believed is `not_allowed`, with the name of the reason as `errno`.
+   */
+  secureAsClient(connection: Connection, early: Uint8Array, options: SecureAsClientOptions): Securing
   relay(options: RelayOptions): Relay
 }

@@ -53,15 +53,28 @@ export function parseIp(text: string): IpAddress | undefined {
 
 /** A dotted quad of four decimal numbers without leading zeros; otherwise `undefined`. */
 export function parseIpv4(text: string): Ipv4Address | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4) return undefined
   const octets = new Uint8Array(4)
-  for (const [index, part] of parts.entries()) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined
-    octets[index] = Number(part)
+  let [part, digits, value] = [0, 0, 0]
+  for (let i = 0; i <= text.length; i++) {
+    const code = i === text.length ? DOT : text.charCodeAt(i)
+    if (code === DOT) {
+      if (digits === 0 || part === 4) return undefined
+      octets[part++] = value
+      digits = 0
+      value = 0
+    } else {
+      // A zero in front means octal to some and decimal to others.
+      if (code < ZERO || code > ZERO + 9 || (digits > 0 && value === 0)) return undefined
+      value = value * 10 + code - ZERO
+      if (value > 255) return undefined
+      digits++
+    }
   }
-  return { type: 'ipv4', octets }
+  return part === 4 ? { type: 'ipv4', octets } : undefined
 }
+
+const DOT = 0x2e
+const ZERO = 0x30
 
 /** RFC 4291 section 2.2 text, with at most one `::` and perhaps a dotted quad at the end; otherwise `undefined`. */
 export function parseIpv6(text: string): Ipv6Address | undefined {

@@ -1,6 +1,6 @@
 /** A worker: the whole server on the Linux engine, in a thread of its own. The main thread holds the log and the sockets. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { createLinuxEngine, recordDescriptors } from '@socksmith/engine'
+import { createLinuxEngine, recordDescriptors, silenceEngines } from '@socksmith/engine'
 import { openSharedTally } from '@socksmith/server'
 import { EXIT, type Outcome, trouble } from '../exit.ts'
 import { type SessionLog, lineOf } from '../log/session-log.ts'
@@ -19,6 +19,7 @@ export async function runWorker(): Promise<void> {
   const port = parentPort
   if (port === null) throw new Error('this is no worker thread')
   const task = workerData as WorkerTask
+  process.on('exit', silenceEngines)
   const lines = new LineBatch(port)
   const built = await startServer(task, () => tell(port, { kind: 'deaf' }), {
     session: record => lines.add(lineOf(record, task.config.log.sessions, task.style)),

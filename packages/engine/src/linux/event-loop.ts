@@ -101,26 +101,27 @@ export class EventLoop {
     this.#onIdle.push(callback)
   }
 
+  /** Hears nothing any more: this thread is about to end. */
+  silence(): void {
+    this.#watch?.close()
+    this.#watch = undefined
+  }
+
   #open(): void {
     this.#epoll = this.calls.epollCreate1(O_CLOEXEC)
     if (this.#epoll < 0) throw new Error(`epoll_create1: ${errnoName(this.calls.errno())}`)
     // The watch must be held: it is collected otherwise, and silence follows.
     this.#watch = this.calls.watch(this.#epoll, this.#wantTurn)
-    process.on('exit', this.#onExit)
   }
 
   #closeWhenIdle(): void {
     if (this.#count > 0 || this.#epoll < 0) return
-    process.off('exit', this.#onExit)
     this.#watch?.close()
     this.#watch = undefined
     this.calls.close(this.#epoll)
     this.#epoll = -1
     for (const callback of this.#onIdle) callback()
   }
-
-  // A thread that dies of an error runs its loop once more to close what is open: an event must not find its way into it.
-  readonly #onExit = (): void => this.#watch?.close()
 
   // Node runs promises and ticks after an immediate, and not after a callback of the watch.
   readonly #wantTurn = (): void => {

@@ -175,10 +175,11 @@ export class LinuxConnection implements Connection, Watched, Task {
 
   /**
    * Gives the descriptor to the portable engine, for what this one cannot carry. This object stays valid and passes
-   * every call on; its reader is told nothing more. The connection must not be closed.
+   * every call on; its reader is told nothing more. A connection that is closed is closed there too.
    */
   handOver(): NodeConnection {
     const { fd, local, remote } = this
+    if (fd < 0) return new NodeConnection(new Socket().destroy(), { local, remote })
     this.#loop.forget(fd, true)
     this.#loop.calls.disown(fd)
     this.fd = -1

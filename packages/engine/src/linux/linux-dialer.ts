@@ -30,8 +30,9 @@ const VALUE = Buffer.alloc(4)
 const VALUE_LENGTH = Buffer.from([4, 0, 0, 0])
 
 /** No delay, and probes for silent peers. Sockets that are accepted take these from the one that listens. */
-export function setStreamOptions(calls: SystemCalls, fd: number): void {
+export function setStreamOptions(calls: SystemCalls, fd: number, keepAlive = true): void {
   calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length)
+  if (!keepAlive) return
   calls.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ONE, ONE.length)
   calls.setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_SECONDS, KEEP_IDLE_SECONDS.length)
 }
@@ -74,13 +75,13 @@ class LinuxDialing implements Dialing, Watched {
     this.#settle(events)
   }
 
-  #start({ localAddress }: DialOptions): Failure | undefined {
+  #start({ localAddress, keepAlive }: DialOptions): Failure | undefined {
     const { calls } = this.#loop
     const fd = calls.socket(familyOf(this.#to), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if (fd < 0) return errnoFailure(errnoName(calls.errno()))
     this.#fd = fd
     if (fd >= DESCRIPTORS_MAX - DIAL_RESERVE) return OUT_OF_DESCRIPTORS
-    if (this.#to.kind === 'ip') setStreamOptions(calls, fd)
+    if (this.#to.kind === 'ip') setStreamOptions(calls, fd, keepAlive)
     if (localAddress !== undefined) {
       const length = writePlace({ kind: 'ip', endpoint: { address: localAddress, port: 0 } }, NAME)
       if (calls.bind(fd, NAME, length) < 0) return errnoFailure(errnoName(calls.errno()))

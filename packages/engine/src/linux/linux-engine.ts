@@ -46,6 +46,14 @@ export function recordDescriptors(ledger: DescriptorLedger, thread: number): voi
   if (loaded.kind === 'loaded') ground = openGround(recordedCalls(loaded.calls, ledger, thread))
 }
 
+/**
+ * Makes this thread's engines deaf. To be called when the thread ends, however that comes: Node runs the loop once more to
+ * close what is open, and an event that finds its way into that takes the whole process with it.
+ */
+export function silenceEngines(): void {
+  ground?.loop.silence()
+}
+
 function openGround(calls: SystemCalls): Ground {
   const [loop, pipes] = [new EventLoop(calls), new PipePool(calls)]
   loop.onIdle(() => pipes.closeSpare())
@@ -75,6 +83,7 @@ function engineOn(shared: Ground, clock: Clock): Engine {
     },
     facing: destination => portable.facing(destination),
     secure: (connection, early, options) => portable.secure(portableOf(connection), early, options),
+    secureAsClient: (connection, early, options) => portable.secureAsClient(portableOf(connection), early, options),
     relay,
   }
 }

@@ -3,9 +3,12 @@
  * reader each thing once. Knows no relay and no listener.
  */
 import type { Socket } from 'node:net'
-import { NO_OCTETS } from '@socksmith/protocol'
+import { NO_ENDPOINT, NO_OCTETS } from '@socksmith/protocol'
 import type { CloseCause, Connection, ConnectionReader, Place } from '../ports.ts'
+import { placeOf } from './place.ts'
 import { errnoOf } from './system-failure.ts'
+
+const NOWHERE: Place = { kind: 'ip', endpoint: NO_ENDPOINT }
 
 /** A peer that vanished without FIN is found out after this time and a few probes. */
 const KEEP_ALIVE_MS = 60_000
@@ -20,7 +23,8 @@ export const STREAM_OPTIONS: {
 
 /** What is known about a socket that the socket does not tell. */
 export interface ConnectionTraits {
-  readonly local: Place
+  /** Absent: the socket is asked, once somebody wants to know. */
+  readonly local?: Place
   readonly remote: Place
   readonly certificateName?: string
   /** The TCP socket below a TLS one. */
@@ -29,9 +33,9 @@ export interface ConnectionTraits {
 
 /** The port's connection; the socket must be paused, and is owned from now on. */
 export class NodeConnection implements Connection {
-  readonly local: Place
   readonly remote: Place
   readonly certificateName?: string
+  #local: Place | undefined
   readonly #socket: Socket
   readonly #carrier: Socket
   #reader: ConnectionReader | undefined
@@ -40,7 +44,7 @@ export class NodeConnection implements Connection {
   #cause: CloseCause | undefined
 
   constructor(socket: Socket, traits: ConnectionTraits) {
-    this.local = traits.local
+    this.#local = traits.local
     this.remote = traits.remote
     if (traits.certificateName !== undefined) this.certificateName = traits.certificateName
     this.#socket = socket
@@ -48,6 +52,12 @@ export class NodeConnection implements Connection {
     socket.on('error', this.#onError)
     socket.on('end', this.#onEnd)
     socket.on('close', this.#onClose)
+  }
+
+  get local(): Place {
+    this.#local ??= placeOf(this.#socket.localAddress, this.#socket.localPort)
+    // A socket that is closed cannot be asked any more.
+    return this.#local ?? NOWHERE
   }
 
   get unsentOctets(): number {
@@ -96,7 +106,7 @@ export class NodeConnection implements Connection {
     if (socket.destroyed) return
     this.#cause ??= 'destroyed'
     // A Unix socket has no RST.
-    if (this.local.kind === 'unix') socket.destroy()
+    if (this.remote.kind === 'unix') socket.destroy()
     // libuv refuses a reset while FIN is on its way; it has left after this turn of the loop.
     else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
       onceAny(socket, ['finish', 'close'], () => this.#resetNow())
@@ -109,6 +119,13 @@ export class NodeConnection implements Connection {
     socket.pause()
     socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
     this.#reader = undefined
+    return socket
+  }
+
+  /** As {@link NodeConnection.release}, for somebody who handles errors too. */
+  handOver(): Socket {
+    const socket = this.release()
+    socket.off('error', this.#onError)
     return socket
   }
 
@@ -137,6 +154,14 @@ export class NodeConnection implements Connection {
     this.#cause ??= 'ended'
     this.#reader?.onClose(this.#cause)
   }
+}
+
+/**
+ * The socket of a connection of the portable engine, paused, for a program that wants a `net.Socket`; `undefined` for
+ * every other connection. The connection is then spent, and the socket belongs to the caller, its errors included.
+ */
+export function socketOf(connection: Connection): Socket | undefined {
+  return connection instanceof NodeConnection ? connection.handOver() : undefined
 }
 
 function onceAny(socket: Socket, events: readonly string[], callback: () => void): void {

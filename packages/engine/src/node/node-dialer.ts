@@ -6,7 +6,7 @@ import type { Failure } from '@socksmith/protocol'
 import type { Clock, Connection, Dialing, DialOptions, Place, Timer } from '../ports.ts'
 import { DIAL_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
 import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
-import { hostOf, NAMELESS_UNIX, placeOf } from './place.ts'
+import { hostOf, NAMELESS_UNIX } from './place.ts'
 import { systemFailure } from './system-failure.ts'
 
 /** Starts one attempt. */
@@ -42,10 +42,10 @@ class NodeDialing implements Dialing {
   readonly #onConnect = (): void => {
     this.#timer.cancel()
     const socket = this.#socket
-    const local = this.#to.kind === 'unix' ? NAMELESS_UNIX : placeOf(socket.localAddress, socket.localPort)
-    // A socket that was reset in this very turn has no address any more.
-    if (local === undefined) return this.#fail(failure('connection_refused', 'target'))
-    this.#resolve(new NodeConnection(socket, { local, remote: this.#to }))
+    // It was reset in this very turn.
+    if (socket.destroyed) return this.#fail(failure('connection_refused', 'target'))
+    const local = this.#to.kind === 'unix' ? { local: NAMELESS_UNIX } : {}
+    this.#resolve(new NodeConnection(socket, { ...local, remote: this.#to }))
     socket.off('error', this.#onError)
   }
 
@@ -65,5 +65,6 @@ function open(to: Place, options: DialOptions): Socket {
   if (to.kind === 'unix') return connect({ path: to.path, allowHalfOpen: true })
   const { address, port } = to.endpoint
   const leaveBy = options.localAddress === undefined ? {} : { localAddress: hostOf(options.localAddress) }
-  return connect({ host: hostOf(address), port, autoSelectFamily: false, ...leaveBy, ...STREAM_OPTIONS })
+  const { keepAlive = STREAM_OPTIONS.keepAlive } = options
+  return connect({ host: hostOf(address), port, autoSelectFamily: false, ...leaveBy, ...STREAM_OPTIONS, keepAlive })
 }

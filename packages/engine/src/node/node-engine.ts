@@ -7,6 +7,7 @@ import { dial } from './node-dialer.ts'
 import { facing } from './node-facing.ts'
 import { listen } from './node-listener.ts'
 import { startRelay } from './node-relay.ts'
+import { secureAsClient } from './node-secure-client.ts'
 import { NodeSecurity } from './node-secure.ts'
 import { systemClock } from './system-clock.ts'
 
@@ -23,6 +24,7 @@ export function createNodeEngine(clock: Clock = systemClock): Engine {
     openDatagrams,
     facing,
     secure: (connection, early, options) => security.secure(connection, early, options),
+    secureAsClient: (connection, early, options) => secureAsClient(clock, connection, early, options),
     relay: options => startRelay(options, clock, wheel),
   }
 }

@@ -9,6 +9,7 @@ import { listenerContract } from '../contract/listener.ts'
 import { relayContract } from '../contract/relay.ts'
 import type { Cannot } from '../contract/scene.ts'
 import { secureContract } from '../contract/secure.ts'
+import { secureClientContract } from '../contract/secure-client.ts'
 import { createLinuxEngine } from '../../src/linux/linux-engine.ts'
 import type { Clock, Engine } from '../../src/ports.ts'
 
@@ -22,6 +23,7 @@ if ('reason' in first) {
   listenerContract(make, cannot)
   dialContract(make)
   secureContract(make, cannot)
+  secureClientContract(make, cannot)
   datagramContract(make, cannot)
   relayContract(make, cannot)
 }

@@ -6,6 +6,7 @@ import { dialContract } from '../contract/dial.ts'
 import { listenerContract } from '../contract/listener.ts'
 import { relayContract } from '../contract/relay.ts'
 import type { Cannot } from '../contract/scene.ts'
+import { secureClientContract } from '../contract/secure-client.ts'
 import { secureContract } from '../contract/secure.ts'
 import { createNodeEngine } from '../../src/node/node-engine.ts'
 
@@ -16,5 +17,6 @@ connectionContract(createNodeEngine)
 listenerContract(createNodeEngine, cannot)
 dialContract(createNodeEngine)
 secureContract(createNodeEngine, cannot)
+secureClientContract(createNodeEngine, cannot)
 datagramContract(createNodeEngine, cannot)
 relayContract(createNodeEngine, cannot)

@@ -55,9 +55,17 @@ export type ClientHandshakeEvent =
 type State =
   | { readonly phase: 'idle' | 'selection' | 'reply' | 'second-reply' | 'established' }
   | { readonly phase: 'exchange' | 'prompting'; readonly exchange: Exchange }
-  | { readonly phase: 'failed'; readonly failure: Failure }
+  | { readonly phase: 'failed'; readonly failedIn: ClientPhase }
 
-export type ClientPhase = State['phase']
+export type ClientPhase =
+  | 'idle'
+  | 'selection'
+  | 'exchange'
+  | 'prompting'
+  | 'reply'
+  | 'second-reply'
+  | 'established'
+  | 'failed'
 
 type Reader = () => boolean
 
@@ -85,6 +93,11 @@ export class ClientHandshake {
 
   get phase(): ClientPhase {
     return this.#state.phase
+  }
+
+  /** The phase in which it failed, once it has. */
+  get failedIn(): ClientPhase | undefined {
+    return this.#state.phase === 'failed' ? this.#state.failedIn : undefined
   }
 
   /** True while the server has to speak. */
@@ -173,7 +186,7 @@ export class ClientHandshake {
   }
 
   #fail(cause: Failure): false {
-    this.#state = { phase: 'failed', failure: cause }
+    this.#state = { phase: 'failed', failedIn: this.#state.phase }
     this.#inbox = NO_OCTETS
     this.#events.push({ kind: 'failed', failure: cause })
     return false

@@ -4,6 +4,7 @@
  */
 import { type IncomingMessage, type ServerResponse, request as httpRequest } from 'node:http'
 import { pipeline } from 'node:stream'
+import { ConnectionDuplex } from '@socksmith/engine'
 import { BASIC_CHALLENGE, type Failure, NO_OCTETS, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
 import { dialTarget } from '../dial.ts'
 import type { Ruling } from '../decide.ts'
@@ -12,7 +13,6 @@ import { ruledBy } from '../session-record.ts'
 import type { Session } from '../session.ts'
 import { allowedEndpoints } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
-import { ConnectionDuplex } from './connection-duplex.ts'
 import { endToEndFields } from './fields.ts'
 
 /** What a request came to, for its record. */

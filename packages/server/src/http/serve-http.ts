@@ -1,9 +1,8 @@
 /** The HTTP requests of one client connection that does not begin with CONNECT: hands them to Node's parser. */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
-import type { Timer } from '@socksmith/engine'
+import { ConnectionDuplex, type Timer } from '@socksmith/engine'
 import { concat, failure, httpErrorResponse, latin1Octets } from '@socksmith/protocol'
 import type { Session } from '../session.ts'
-import { ConnectionDuplex } from './connection-duplex.ts'
 import { forward } from './forward.ts'
 
 /** As for CONNECT, twice: cookies of ordinary sites are large. */

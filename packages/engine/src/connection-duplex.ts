@@ -1,11 +1,12 @@
-/** A connection of the engine as a stream of Node, for the HTTP parser of Node. Knows nothing of HTTP. */
+/** A connection of any engine as a stream of Node, for parsers that want one (HTTP, TLS, ssh). Knows none of them. */
 import { Duplex } from 'node:stream'
-import type { CloseCause, Connection, ConnectionReader } from '@socksmith/engine'
 import { NO_OCTETS } from '@socksmith/protocol'
+import type { CloseCause, Connection, ConnectionReader } from './ports.ts'
 
 /** Octets that may wait in the engine before the writer is told to wait. */
 const UNSENT_OCTETS_MAX = 65_536
 
+/** Reads at once, as far as the stream's own buffer goes; destroying it closes the connection. */
 export class ConnectionDuplex extends Duplex implements ConnectionReader {
   readonly connection: Connection
   /** Octets read from the connection, and written to it. */

@@ -1,0 +1,91 @@
+/** The figures as a table, and as the page of the documentation. Knows nothing of how they were won. */
+import { cpus, release, totalmem, type } from 'node:os'
+
+/** One measurement. */
+export interface Sample {
+  readonly rate: number
+  /** Of the thread of the client, for one unit. */
+  readonly cpuMicroseconds: number
+}
+
+/** One row: the medians of each contestant, ours first, and of ours to the best of the others in the same round. */
+export interface Result {
+  readonly title: string
+  readonly unit: string
+  readonly figures: readonly { readonly name: string; readonly rate: number }[]
+  readonly ratio: number
+  readonly cpuRatio: number
+}
+
+/** `samples`: of each contestant, by round. */
+export function resultOf(
+  title: string,
+  unit: string,
+  contestants: readonly { readonly name: string }[],
+  samples: readonly (readonly Sample[])[],
+): Result {
+  const [ours = [], ...others] = samples
+  const figures = contestants.map(({ name }, at) => ({
+    name,
+    rate: median(samples[at]?.map(({ rate }) => rate) ?? []),
+  }))
+  // Within a round, so that what else the machine does weighs on both alike.
+  const ratio = median(ours.map(({ rate }, round) => rate / Math.max(...others.map(other => other[round]?.rate ?? 0))))
+  const cpuRatio = median(
+    ours.map(({ cpuMicroseconds }, round) => {
+      return cpuMicroseconds / Math.min(...others.map(other => other[round]?.cpuMicroseconds ?? Infinity))
+    }),
+  )
+  return { title, unit, figures, ratio, cpuRatio }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+/** A Markdown table. */
+export function table(results: readonly Result[]): string {
+  const lines = ['| | ours | others | rate, ratio | CPU per unit, ratio |', '| --- | --: | --: | --: | --: |']
+  for (const { title, unit, figures, ratio, cpuRatio } of results) {
+    const [ours, ...others] = figures.map(({ name, rate }) => `${name}: ${shown(rate)}`)
+    lines.push(`| ${title}, ${unit} | ${ours} | ${others.join('; ')} | ${ratio.toFixed(2)} | ${cpuRatio.toFixed(2)} |`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+// More digits than two or three would be noise.
+function shown(rate: number): string {
+  return Math.round(rate).toLocaleString('en')
+}
+
+/** docs/client-benchmarks.md. */
+export function page(
+  results: readonly Result[],
+  { command, seconds, rounds }: { readonly command: string; readonly seconds: number; readonly rounds: number },
+): string {
+  const [processor] = cpus()
+  const machine = [
+    `${cpus().length} × ${processor?.model.trim() ?? 'unknown'}`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    `${type()} ${release()}`,
+    `Node ${process.versions.node}`,
+  ]
+  return `# Benchmarks of the client
+
+Written by \`${command}\`; run it to get your own figures. The ratios are ours to the best of the
+others in the same round, the median of all rounds: a rate above 1 is faster, processor time below 1 is cheaper. Read the
+ratios; the absolute figures belong to the machine.
+
+${table(results)}
+Machine: ${machine.join(', ')}. Date: ${new Date().toISOString().slice(0, 10)}.
+
+## What is measured
+
+Everything on loopback, SOCKS5 without a password, every library called as its documentation says. The client runs in the
+main thread, whose processor time is told. A second thread is a proxy that does as little as a proxy can and is the target itself, so that the client is
+what the figures depend on. Each figure is the median of ${rounds} rounds of ${seconds} s; within a round every row is measured for all
+contestants, one right after the other, and who begins changes from round to round. One round before them only warms up.
+
+Not measured: names, passwords, TLS towards the proxy, UDP, memory, and anything across a real network.
+`
+}
