@@ -10,6 +10,7 @@ import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
+import { Register } from './register.ts'
 import { Session } from './session.ts'
 import { createTally } from './tally.ts'
 
@@ -53,7 +54,7 @@ export function createServer(options: ServerOptions): Server {
 class SocksServer implements Server {
   readonly #options: ServerOptions
   readonly #context: ServerContext
-  readonly #live = new Map<number, Live>()
+  readonly #live = new Register<Live>()
   #listeners: Listener[] = []
   #places: readonly Place[] = []
   #onEmpty: (() => void) | undefined
@@ -80,7 +81,8 @@ class SocksServer implements Server {
   }
 
   sessions(): readonly LiveSession[] {
-    return [...this.#live.values()].flatMap(one => one.live?.() ?? [])
+    const sessions = this.#live.all().flatMap(one => one.live?.() ?? [])
+    return sessions.sort((a, b) => a.id - b.id)
   }
 
   async start(): Promise<readonly Place[] | Failure> {
@@ -109,7 +111,7 @@ class SocksServer implements Server {
       this.#options.onEvent?.({ kind: 'draining', sessions: this.#live.size })
       await this.#emptyOr(deadlineMs)
     }
-    const rest = [...this.#live.values()]
+    const rest = this.#live.all()
     for (const session of rest) session.stop()
     return rest.length
   }
@@ -128,7 +130,7 @@ class SocksServer implements Server {
   }
 
   #endEach(isOver: (session: Live) => boolean): number {
-    const over = [...this.#live.values()].filter(isOver)
+    const over = this.#live.all().filter(isOver)
     for (const session of over) session.stop('revoked')
     return over.length
   }
@@ -170,10 +172,11 @@ class SocksServer implements Server {
     if (!admission.take('connections')) return connection.destroy()
     const id = admission.nextId()
     const acceptedAtMs = this.#context.engine.clock.monotonicMs()
+    const place = this.#live.enter({ stop: () => connection.destroy() })
     const admit = (client: Place, on: Connection, early: Uint8Array): void => {
       if (!admission.takeClient(client)) {
         on.destroy()
-        return this.#leave(id)
+        return this.#leave(place)
       }
       const session = new Session(
         this.#context,
@@ -181,18 +184,17 @@ class SocksServer implements Server {
         on,
         () => {
           admission.giveBackClient(client)
-          this.#leave(id)
+          this.#leave(place)
         },
       )
-      this.#live.set(id, session)
+      this.#live.replace(place, session)
       session.start(early)
     }
     if (listener.tls === undefined && !isTrusted(listener, connection.remote)) {
       return admit(connection.remote, connection, NO_OCTETS)
     }
-    this.#live.set(id, { stop: () => connection.destroy() })
     void this.#withPreface(listener, connection).then(preface => {
-      if ('code' in preface) this.#leave(id)
+      if ('code' in preface) this.#leave(place)
       else admit(preface.client, preface.connection, preface.early)
     })
   }
@@ -211,9 +213,9 @@ class SocksServer implements Server {
     return preface
   }
 
-  #leave(id: number): void {
+  #leave(place: number): void {
     this.#context.admission.giveBack('connections')
-    this.#live.delete(id)
+    this.#live.leave(place)
     if (this.#live.size === 0) this.#onEmpty?.()
   }
 }
