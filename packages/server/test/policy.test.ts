@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
 import { type Engine, type Resolution, type Resolver } from '@socksmith/engine'
-import { type Decider, compile, readPolicy } from '@socksmith/policy'
+import type { Decider } from '@socksmith/policy'
 import type { ServerOptions } from '@socksmith/server'
 import {
   FROM_OUTSIDE,
@@ -21,18 +21,9 @@ import {
   openTarget,
   portHex,
 } from './scene.ts'
+import { VirtualClock } from '../../engine/test/virtual-clock.ts'
 import { createEngine } from './engine.ts'
-import { openUdpScene } from './udp-scene.ts'
-
-function rules(...list: readonly object[]): Decider {
-  return policy({ rules: list })
-}
-
-function policy(raw: object): Decider {
-  const read = readPolicy(raw, { file: 'policy', lineOf: () => 1, readText: () => ({ fault: 'none' }) })
-  assert.ok(read.ok, read.ok ? '' : JSON.stringify(read.problems))
-  return compile(read.policy)
-}
+import { rules } from './rules.ts'
 
 const scene = (t: TestContext, decider: Decider, overrides: Partial<ServerOptions> = {}): Promise<Scene> =>
   openScene(t, { policy: decider, ...overrides })
@@ -242,37 +233,6 @@ suite('the policy in the server', () => {
     assert.match(await client.read(10), /^05000001/)
   })
 
-  test('each destination of an association is asked about, and one that is forbidden later answers no more', async t => {
-    const udp = await openUdpScene(t, rules({ allow: { command: 'udp-associate' } }))
-    const [first, second] = [await udp.echo(), await udp.echo()]
-    assert.equal(await udp.ask(first), 'answer')
-    udp.server.usePolicy(rules({ allow: { command: 'udp-associate', port: second } }))
-    assert.equal(await udp.ask(second), 'answer')
-    await udp.send(first)
-    udp.push(first)
-    // What is sent afterwards arrives; had the forbidden ones been served, they would have come before it.
-    assert.equal(await udp.ask(second), 'answer')
-    assert.equal(udp.heard(first), 1)
-    assert.equal(udp.server.sessionCount, 1)
-    assert.equal(udp.server.usePolicy(rules({ allow: { command: 'connect' } })), 1)
-    assert.equal((await udp.record()).end, 'revoked')
-  })
-
-  test('a foreign sender is asked about, where foreign senders are heard at all', async t => {
-    const udp = { fullCone: true }
-    const open = await openUdpScene(t, rules({ allow: 'everything' }), { udp })
-    await open.ask(await open.echo())
-    const heard = open.next()
-    await open.strange()
-    assert.equal(await heard, 'strange')
-    const closed = await openUdpScene(t, rules({ deny: { command: 'udp-sender' } }, { allow: 'everything' }), { udp })
-    const target = await closed.echo()
-    await closed.ask(target)
-    await closed.strange()
-    // The stranger would have been heard first.
-    assert.equal(await closed.ask(target), 'answer')
-  })
-
   test('an association that no datagram may leave is refused', async t => {
     const { port } = await scene(t, rules({ allow: { command: 'connect' } }))
     const client = await openClient(t, port)
@@ -304,6 +264,21 @@ suite('the policy in the server', () => {
       }
     }
     assert.equal(server.sessionCount, 900)
+  })
+
+  test('a rule for some hours allows what is asked for in them, and nothing after', async t => {
+    const clock = new VirtualClock(Date.UTC(2030, 0, 1, 8, 59))
+    const target = await openTarget(t, echo)
+    const decider = rules({ allow: { when: '08:00-09:00 UTC' } })
+    const { port } = await scene(t, decider, { engine: createEngine(clock) })
+    const early = await openClient(t, port)
+    early.send(connectRequest(target.port))
+    assert.match(await early.read(12), /^05000500/)
+    await clock.advance(60_000)
+    const late = await openClient(t, port)
+    assert.equal((await late.readToEnd()).length, 0)
+    early.send(Buffer.from('still'))
+    assert.equal(await early.read(5), Buffer.from('still').toString('hex'))
   })
 
   test('rules that change while a target is being reached are asked again before the tunnel opens', async t => {
@@ -345,5 +320,9 @@ suite('the policy in the server', () => {
     )
     await bob.readToEnd()
     assert.deepEqual([(await record()).end, (await record()).user], ['revoked', 'bob'])
+    // A login that was being judged while its user went is worth nothing either.
+    const late = await openClient(t, port)
+    late.send(`${LOGIN} ${connectRequest(target.port).slice(6)}`)
+    assert.match(await late.read(6), /^050201000502/)
   })
 })

@@ -44,10 +44,13 @@ async function isAlive(stream: OctetStream): Promise<boolean> {
   )
 }
 
-for (const way of ['reload', 'SIGHUP'] as const) {
-  test(`${way} takes new rules; what they forbid ends, the rest does not notice`, async t => {
+/** In workers where they can be, in the main thread, and on the engine that runs everywhere. */
+const WAYS_TO_SERVE: readonly (readonly string[])[] = [[], ['--workers', '0'], ['--engine', 'node']]
+
+for (const [way, args] of WAYS_TO_SERVE.flatMap(one => [['reload', one] as const, ['SIGHUP', one] as const])) {
+  test(`${way} takes new rules; what they forbid ends, the rest does not notice; ${args.join(' ')}`, async t => {
     const [first, second] = [await echo(t), await echo(t)]
-    const scene = await openScene(t, allowing(first, second))
+    const scene = await openScene(t, allowing(first, second), args)
     const [stays, goes] = [await tunnel(t, scene, first), await tunnel(t, scene, second)]
     await scene.write('policy.yaml', allowing(first))
     const gone = once(goes.socket, 'close')
@@ -102,42 +105,49 @@ test('a set is read again when its file changes, and a broken one is told once',
   assert.equal(await connectPlainly(await open(t, server.port), first), 0)
 })
 
-test('a user who is removed or disabled loses the sessions, and others keep theirs', async t => {
-  const folder = await temporaryFolder(t)
-  const users = join(folder, 'users.txt')
-  const user = async (...args: readonly string[]): Promise<void> => {
-    const { code, stderr } = await run(['user', ...args, '--users', users], { input: 'secret\n' })
-    assert.equal(code, 0, stderr)
-  }
-  for (const name of ['alice', 'bob', 'carol']) await user('add', name)
-  const server = await serve(t, ['--listen', '127.0.0.1:0', '--users', users])
-  const target = await echo(t)
-  const streams = new Map<string, OctetStream>()
-  for (const name of ['alice', 'bob', 'carol']) {
-    const stream = await open(t, server.port)
-    assert.equal(await logIn(stream, { name, password: 'secret' }), true)
-    assert.equal(await requestConnect(stream, target), 0)
-    streams.set(name, stream)
-  }
-  for (const [name, command] of [
-    ['alice', 'remove'],
-    ['bob', 'disable'],
-  ] as const) {
-    const socket = streams.get(name)?.socket
-    assert.ok(socket)
-    const gone = once(socket, 'close')
-    await user(command, name)
-    await gone
-    assert.equal(await logIn(await open(t, server.port), { name, password: 'secret' }), false)
-  }
-  const carol = streams.get('carol')
-  assert.ok(carol)
-  assert.equal(await isAlive(carol), true)
-  const listed = async (): Promise<string> => (await run(['user', 'list', '--users', users])).stdout
-  assert.equal(await listed(), 'bob (disabled)\ncarol\n')
-  await user('enable', 'bob')
-  assert.equal(await listed(), 'bob\ncarol\n')
-})
+for (const args of WAYS_TO_SERVE) {
+  test(`a user who is removed or disabled loses the sessions, others keep theirs, a new one comes in; ${args.join(' ')}`, async t => {
+    const folder = await temporaryFolder(t)
+    const users = join(folder, 'users.txt')
+    const user = async (...args: readonly string[]): Promise<void> => {
+      const { code, stderr } = await run(['user', ...args, '--users', users], { input: 'secret\n' })
+      assert.equal(code, 0, stderr)
+    }
+    for (const name of ['alice', 'bob', 'carol']) await user('add', name)
+    const server = await serve(t, ['--listen', '127.0.0.1:0', '--users', users, ...args])
+    const target = await echo(t)
+    const streams = new Map<string, OctetStream>()
+    for (const name of ['alice', 'bob', 'carol']) {
+      const stream = await open(t, server.port)
+      assert.equal(await logIn(stream, { name, password: 'secret' }), true)
+      assert.equal(await requestConnect(stream, target), 0)
+      streams.set(name, stream)
+    }
+    for (const [name, command] of [
+      ['alice', 'remove'],
+      ['bob', 'disable'],
+    ] as const) {
+      const socket = streams.get(name)?.socket
+      assert.ok(socket)
+      const gone = once(socket, 'close')
+      await user(command, name)
+      await gone
+      assert.equal(await logIn(await open(t, server.port), { name, password: 'secret' }), false)
+    }
+    const carol = streams.get('carol')
+    assert.ok(carol)
+    assert.equal(await isAlive(carol), true)
+    const listed = async (): Promise<string> => (await run(['user', 'list', '--users', users])).stdout
+    assert.equal(await listed(), 'bob (disabled)\ncarol\n')
+    await user('add', 'dora')
+    // The file is looked at several times a second.
+    while (!(await logIn(await open(t, server.port), { name: 'dora', password: 'secret' }))) {
+      assert.equal(server.child.exitCode, null)
+    }
+    await user('enable', 'bob')
+    assert.equal(await listed(), 'bob\ncarol\ndora\n')
+  })
+}
 
 test('the control socket is for its owner, is replaced when it was left behind, and is not taken from a living server', async t => {
   const scene = await openScene(t, 'rules: [{ allow: everything }]\n')
