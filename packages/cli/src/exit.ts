@@ -5,6 +5,12 @@ export const EXIT = {
   OK: 0,
   /** What was asked is answered with no: denied, a case failed, a difference was found. */
   NO: 1,
+  /** `check`: the server fails no more than recommendations and customs. */
+  FAILS_SHOULD: 1,
+  /** `check`: the server fails the standard. */
+  FAILS_MUST: 2,
+  /** `check`: the server fails a case of safety. */
+  FAILS_SAFETY: 3,
   /** The command line is wrong. */
   USAGE: 64,
   /** A configuration, a users file or a password is wrong. */
