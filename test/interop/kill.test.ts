@@ -37,7 +37,6 @@ test('a target that is killed with -9 in mid-stream: its clients get RST, and th
   const errors = clients.map(socket => once(socket, 'error') as Promise<[NodeJS.ErrnoException]>)
   // Two replies, and the word of the target: from now on all are held by it.
   await Promise.all(clients.map(socket => received(socket, 2 + 10 + 4)))
-  const isFull = (socket: Socket): boolean => socket.writableLength > BACKLOG_OCTETS
   const stream = setInterval(() => {
     for (const one of clients) if (one.writable && !isFull(one)) one.write(Buffer.alloc(65_536))
     // Every buffer on the way is full: the kill meets a stream.
@@ -53,6 +52,10 @@ test('a target that is killed with -9 in mid-stream: its clients get RST, and th
   )
   assert.ok(sessions.every(session => session.up_octets > 65_536))
 })
+
+function isFull(socket: Socket): boolean {
+  return socket.writableLength > BACKLOG_OCTETS
+}
 
 async function received(socket: Socket, count: number): Promise<void> {
   let missing = count
