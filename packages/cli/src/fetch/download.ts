@@ -50,7 +50,7 @@ export async function download(
   } catch (error) {
     if (failure === undefined) {
       await ended(output, to)
-      return cutOff(error, octets)
+      return cutOff(error, to, octets)
     }
   }
   if (failure !== undefined) return writeTrouble(failure, to)
@@ -74,9 +74,9 @@ function writeTrouble(error: Error, to: Destination): Outcome<never> {
   return trouble(EXIT.CANNOT_WRITE, `${to.path}: ${fileErrorText(error)}`)
 }
 
-function cutOff(error: unknown, octets: number): Outcome<never> {
+function cutOff(error: unknown, to: Destination, octets: number): Outcome<never> {
   const why = requestTrouble(error)
-  if (why.ok) return why
+  if (why.ok || to.kind === 'output') return why
   const { exitCode, message } = why.trouble
   return trouble(exitCode, `${message} (after ${octets} octets; --continue goes on from there)`)
 }

@@ -12,7 +12,7 @@ export async function* datagramsOf(input: AsyncIterable<Uint8Array>): AsyncGener
     for (;;) {
       const end = waiting.indexOf(LINE_FEED) + 1
       if (end === 0 && waiting.length < LINE_OCTETS_MAX) break
-      const length = end === 0 ? LINE_OCTETS_MAX : end
+      const length = Math.min(end || LINE_OCTETS_MAX, LINE_OCTETS_MAX)
       yield waiting.subarray(0, length)
       waiting = waiting.subarray(length)
     }

@@ -15,7 +15,7 @@ export function routeOfVia(texts: readonly string[]): Route {
 }
 
 // A comma is part of a URL unless another URL begins behind it.
-const BETWEEN_URLS = /,(?=[a-z][a-z0-9+.-]*:\/\/)/i
+const BETWEEN_URLS = /,\s*(?=[a-z][a-z0-9+.-]*:\/\/)/i
 const STRATEGY = /^(failover|round-robin|random|least-latency):(?=[a-z][a-z0-9+.-]*:\/\/)/
 
 function linkOf(text: string): Route {
