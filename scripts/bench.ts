@@ -1,84 +1,116 @@
 /**
- * Measures the server against no proxy at all, and against other proxies that are installed. Loopback only; it stops by
- * itself. `--seconds N` for each measurement, `--short` for a quick look, `--write` to write docs/benchmarks.md.
+ * Measures socksmith against no proxy at all and against every other SOCKS server that is installed. Loopback only; it
+ * stops by itself.
+ *
+ *   --seconds N        for each rate (2)
+ *   --rounds N         of each (5)
+ *   --only A,B         measures or modes: down, up, down16, open, login, roundtrip, udp, idle, stall, crowd, rest
+ *   --programs A,B     socksmith, socksmith-0, socksmith-node, dante, microsocks, v2ray, openssh
+ *   --short            only proves that it works
+ *   --write            writes docs/benchmarks.md
  */
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { registerHooks } from 'node:module'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
-import { type Measure, TUNNELS, download, opening, roundTrips } from '../bench/measure.ts'
-import { type Proxy, startProxies } from '../bench/proxy.ts'
-import { type Figure, type Row, page, table } from '../bench/report.ts'
-import type { TargetPorts } from '../bench/target.ts'
+import type { BenchTerms } from '../bench/bench.ts'
 
-/** In the order of the report's columns. */
-const MEASURES: readonly Measure[] = [download, opening, roundTrips]
-/** The least with a median. */
-const ROUNDS = 3
-const SHORT_SECONDS = 0.3
+// The packages of a checkout are not built: their sources are taken.
+registerHooks({
+  resolve: (specifier, context, next) =>
+    next(specifier, { ...context, conditions: [...context.conditions, '@socksmith/source'] }),
+})
+const { compare } = await import('../bench/bench.ts')
+const { HOLDS, MEASURE_KEYS, RATES } = await import('../bench/measures.ts')
+const { isInstalled, killAll } = await import('../bench/program.ts')
+const { PROGRAMS } = await import('../bench/programs.ts')
+const { page, tables } = await import('../bench/report.ts')
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '2' },
+    seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    programs: { type: 'string' },
     short: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 })
-const seconds = values.short ? SHORT_SECONDS : Number(values.seconds)
-if (!(seconds > 0 && seconds <= 60)) throw new Error('--seconds is a number above 0, 60 at most')
 
+const terms = {
+  programs: PROGRAMS.filter(program => programKeys().includes(program.key) && isInstalled(program)),
+  seconds: number('--seconds', values.seconds, values.short ? 0.1 : 2, 60),
+  rounds: number('--rounds', values.rounds, values.short ? 1 : 5, 100),
+  holdRounds: values.short ? 1 : Math.min(3, number('--rounds', values.rounds, 3, 100)),
+  isShort: values.short,
+  ...(values.only === undefined ? {} : { only: measureKeys(values.only) }),
+}
+const [load = 0] = loadavg()
 const folder = await mkdtemp(join(tmpdir(), 'socksmith-bench-'))
-const target = new Worker(new URL('../bench/target.ts', import.meta.url))
-const proxies: Proxy[] = []
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killAll()
+    rmSync(folder, { recursive: true, force: true })
+    process.kill(process.pid, signal)
+  })
+}
 try {
-  const [ports] = (await once(target, 'message')) as [TargetPorts]
-  proxies.push(...(await startProxies(folder)))
-  const rows = await measureAll(ports)
-  process.stdout.write(table(rows))
-  if (values.write) {
-    const command = `npm run bench -- --write${values.short ? ' --short' : seconds === 2 ? '' : ` --seconds ${seconds}`}`
-    await writeFile('docs/benchmarks.md', page(rows, { command, seconds, rounds: ROUNDS, tunnels: TUNNELS }))
-  }
+  const results = await compare({ ...terms, folder, onStep } satisfies BenchTerms)
+  process.stdout.write(tables(results, terms.programs))
+  if (values.write)
+    await writeFile('docs/benchmarks.md', page(results, { ...terms, load, command: command(), versions: versions() }))
+  // A foreign server that fails is a finding; ours is a fault.
+  if (results.failures.some(text => text.includes('socksmith'))) process.exitCode = 1
 } finally {
-  await Promise.all(proxies.map(proxy => proxy.end()))
-  await target.terminate()
   await rm(folder, { recursive: true })
 }
 
-async function measureAll(ports: TargetPorts): Promise<readonly Row[]> {
-  const programs = [undefined, ...proxies]
-  const rounds = programs.map(() => MEASURES.map((): Figure[] => []))
-  for (let round = 1; round <= ROUNDS; round++) {
-    for (const [column, measure] of MEASURES.entries()) {
-      for (const [row, proxy] of programs.entries()) {
-        rounds[row]?.[column]?.push(await measureOne(measure, proxy, ports))
-      }
-    }
-    process.stderr.write(`round ${round} of ${ROUNDS}\n`)
-  }
-  return programs.map((proxy, row) => ({
-    name: proxy?.name ?? 'no proxy',
-    figures: rounds[row]?.map(median) ?? [],
-  }))
+function onStep(text: string): void {
+  process.stderr.write(`${text}\n`)
 }
 
-async function measureOne(measure: Measure, proxy: Proxy | undefined, ports: TargetPorts): Promise<Figure> {
-  if (proxy === undefined) {
-    const done = await measure({ kind: 'direct' }, ports, seconds)
-    return { perSecond: done.amount / done.seconds }
-  }
-  const before = proxy.cpuSeconds()
-  const done = await measure({ kind: 'socks5', port: proxy.port }, ports, seconds).catch((cause: unknown) => {
-    throw new Error(`${proxy.name} failed`, { cause })
+function number(flag: string, text: string | undefined, otherwise: number, most: number): number {
+  const value = text === undefined ? otherwise : Number(text)
+  if (!(value > 0 && value <= most)) throw new Error(`${flag} is a number above 0, ${most} at most`)
+  return value
+}
+
+function programKeys(): readonly string[] {
+  const known = PROGRAMS.map(({ key }) => key)
+  const wanted = values.programs?.split(',') ?? known
+  const unknown = wanted.find(key => !known.includes(key))
+  if (unknown !== undefined) throw new Error(`--programs ${unknown}: there are ${known.join(', ')}`)
+  return wanted
+}
+
+function measureKeys(text: string): ReadonlySet<string> {
+  const keys = text.split(',').flatMap(word => {
+    const ofMode = [...RATES, ...HOLDS].filter(({ key, mode }) => key === word || mode === word).map(({ key }) => key)
+    if (ofMode.length > 0) return ofMode
+    if (MEASURE_KEYS.includes(word)) return [word]
+    throw new Error(`--only ${word}: there are ${MEASURE_KEYS.join(', ')}`)
   })
-  return {
-    perSecond: done.amount / done.seconds,
-    cpuSecondsPerUnit: (proxy.cpuSeconds() - before) / done.amount,
-  }
+  return new Set(keys)
 }
 
-function median(figures: readonly Figure[]): Figure {
-  return figures.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor(figures.length / 2)] as Figure
+function command(): string {
+  return ['npm run bench --', ...process.argv.slice(2)].join(' ')
+}
+
+/** As Debian's packages tell; nothing where there are none. */
+function versions(): readonly string[] {
+  const packages: { readonly [key: string]: string } = {
+    dante: 'dante-server',
+    microsocks: 'microsocks',
+    v2ray: 'v2ray',
+    openssh: 'openssh-client',
+  }
+  return terms.programs.flatMap(({ key, name }) => {
+    const asked =
+      packages[key] === undefined ? undefined : spawnSync('dpkg-query', ['-W', '-f=${Version}', packages[key]])
+    return asked?.status === 0 ? [`${name} ${asked.stdout.toString()}`] : []
+  })
 }

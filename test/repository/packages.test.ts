@@ -19,7 +19,7 @@ interface Packed {
   readonly files: readonly { readonly path: string }[]
 }
 
-const LIBRARIES = ['protocol', 'engine', 'client', 'server'] as const
+const LIBRARIES = ['protocol', 'engine', 'client', 'server', 'instruments'] as const
 
 suite('the packages', () => {
   let folder: Folder
@@ -46,8 +46,7 @@ suite('the packages', () => {
     assert.equal(packed.length, (await packageFolders()).length)
     for (const { name, files } of packed) {
       const paths = files.map(({ path }) => path)
-      const door = name === 'socksmith' ? 'main' : 'index'
-      for (const path of ['README.md', 'package.json', `dist/${door}.js`, `dist/${door}.d.ts`]) {
+      for (const path of ['README.md', 'package.json', ...(await doorsOf(join(folder.path, 'tree'), name))]) {
         assert.ok(paths.includes(path), `${name} has no ${path}`)
       }
       assert.deepEqual(
@@ -80,6 +79,17 @@ suite('the packages', () => {
     const closed = once(serving, 'close') as Promise<[number | null]>
     serving.kill('SIGTERM')
     assert.deepEqual((await closed)[0], 0)
+  })
+
+  test('the command measures a proxy, with a target in a thread of its own', async t => {
+    const program = join(home, 'node_modules/.bin/socksmith')
+    const serving = start(t, home, program, ['serve', '--listen', '127.0.0.1:0'])
+    const port = await portIn(serving.stderr, / ready on 127\.0\.0\.1:(\d+) /)
+    const args = ['bench', `socks5://127.0.0.1:${port}`, '--mode=roundtrip', '--rounds=1', '--seconds=0.1']
+    assert.match(
+      execFileSync(program, args, { cwd: home, env: SAME_NODE, encoding: 'utf8' }),
+      /\nroundtrip, trips +16 /,
+    )
   })
 
   test('the libraries can be imported, and required from CommonJS', () => {
@@ -183,10 +193,25 @@ rules([{ host: '*', via: 'direct' }])
 async function writeExamples(home: string): Promise<void> {
   for (const library of LIBRARIES) {
     const readme = await readFile(join(home, `node_modules/@socksmith/${library}/README.md`), 'utf8')
-    const [, example] = /^```ts\n([^]*?)^```$/m.exec(readme) ?? []
-    assert.ok(example, `the README of ${library} has no example`)
-    await writeFile(join(home, `${library}.example.ts`), example)
+    const examples = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, example]) => example ?? '')
+    assert.ok(examples.length > 0, `the README of ${library} has no example`)
+    const [first = '', ...others] = examples
+    await writeFile(join(home, `${library}.example.ts`), first)
+    for (const [i, example] of others.entries()) await writeFile(join(home, `${library}-${i + 2}.example.ts`), example)
   }
+}
+
+/** What its package.json says that it has to import. */
+async function doorsOf(tree: string, name: string): Promise<readonly string[]> {
+  if (name === 'socksmith') return ['dist/main.js', 'dist/main.d.ts']
+  const path = join(tree, 'packages', name.replace('@socksmith/', ''), 'package.json')
+  const { exports } = JSON.parse(await readFile(path, 'utf8')) as { readonly exports: Readonly<Record<string, Door>> }
+  return Object.values(exports).flatMap(({ types, default: script }) => [types, script].map(door => door.slice(2)))
+}
+
+interface Door {
+  readonly types: string
+  readonly default: string
 }
 
 function npm(cwd: string, ...args: readonly string[]): string {

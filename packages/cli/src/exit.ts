@@ -3,6 +3,12 @@
 /** Exit codes, after sysexits.h. They are part of the command's interface. */
 export const EXIT = {
   OK: 0,
+  /** `check`: the server fails no more than recommendations and customs. */
+  FAILS_SHOULD: 1,
+  /** `check`: the server fails the standard. */
+  FAILS_MUST: 2,
+  /** `check`: the server fails a case of safety. */
+  FAILS_SAFETY: 3,
   /** The HTTP server answered with an error; the number is that of curl --fail. */
   HTTP_STATUS: 22,
   /** The command line is wrong. */

@@ -3,6 +3,8 @@ import { Command, CommanderError, Help } from 'commander'
 import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
 import { addConfigFlags } from './command/effective-config.ts'
+import type { CheckFlags } from './command/check.ts'
+import type { BenchFlags } from './command/bench-flags.ts'
 import type { UsersPlace } from './command/user.ts'
 import { LIMIT_WORDS } from './config/limits.ts'
 import { EXIT, type Outcome } from './exit.ts'
@@ -20,6 +22,7 @@ Examples:
 
 Exit codes:
    0  all is well; also after SIGTERM or SIGINT
+ 1, 2, 3  "check" found failures: recommendations only, the standard, safety
   64  the command line is wrong
   65  a configuration, a users file or a password is wrong
   66  a file to read is missing
@@ -49,11 +52,27 @@ Examples:
   printf '%s\\n' "$PASSWORD" | socksmith user add alice --users users.txt
   socksmith user list --users users.txt`
 
+const CHECK_EXAMPLES = `
+Examples:
+  socksmith check socks5://127.0.0.1:1080
+  socksmith check socks5://alice:secret@127.0.0.1:1080 --only must,safety
+  socksmith check socks5://127.0.0.1:1080 --json > report.json
+  socksmith check replay report.json --only S5-PIE-02
+  socksmith check socks5://proxy.example:1080 --targets-on 192.0.2.7 --i-may-test-this
+
+Exit code: 0 all passed, 1 only should and custom failed, 2 a must failed, 3 a safety case failed`
+
 const CONFIG_EXAMPLES = `
 Examples:
   socksmith config check socksmith.yaml
   socksmith config show --config socksmith.yaml --listen 127.0.0.1:0
   socksmith config schema > socksmith.schema.json         for editors that complete YAML`
+
+const BENCH_EXAMPLES = `
+Examples:
+  socksmith bench socks5://127.0.0.1:1080                 octets, tunnels, round trips, datagrams
+  socksmith bench socks5://alice:secret@127.0.0.1:1080 --mode open,roundtrip --json
+  socksmith bench socks5://127.0.0.1:1080 --mode download --streams 16 --seconds 10 --pid "$(pidof danted)"`
 
 /** Runs the command line `args` (without node and the script) and answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -82,7 +101,9 @@ type Conclude = (outcome: Promise<Outcome<void>>) => Promise<void>
 
 function programOf(conclude: Conclude): Command {
   const program = new Command('socksmith')
-    .description('A SOCKS4, SOCKS4a, SOCKS5 and HTTP proxy server, and commands that reach things through proxies.')
+    .description(
+      'Everything for SOCKS: a proxy server, commands that reach things through proxies, checks and measures.',
+    )
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show the help of a command')
@@ -97,7 +118,32 @@ function programOf(conclude: Conclude): Command {
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
   addReachCommands(program, conclude)
+  addCheckCommand(program, conclude)
+  addBenchCommand(program, conclude)
   return program
+}
+
+function addBenchCommand(program: Command, conclude: Conclude): void {
+  program
+    .command('bench')
+    .description('load a proxy with traffic to a target of its own, and measure')
+    .argument('<PROXY-URL>', 'such as socks5://127.0.0.1:1080; socks4, socks4a, socks5, socks5h or http')
+    .option('--mode <LIST>', 'of download, upload, open, roundtrip, udp (default: these), idle, stall', list)
+    .option('--streams <N>', 'tunnels at the same time (default: 1 for octets, 4,000 idle ones, else 4 to 64)')
+    .option('--seconds <S>', 'how long each measurement takes (default 2)')
+    .option('--rounds <N>', 'how often each is taken, without and with the proxy in turns (default 3)')
+    .option('--message-octets <N>', 'length of a message of a round trip (default 64)')
+    .option('--datagram-octets <N>', 'length of a datagram (default 512)')
+    .option('--window <N>', 'datagrams under way in each association (default 32)')
+    .option('--hold <S>', 'seconds for which idle and stalled tunnels are held (default 1)')
+    .option('--busy <N>', 'tunnels that carry round trips while idle ones are held (default 0)')
+    .option('--pid <P>', 'tell what this process and its children use of processor and memory; repeatable', list)
+    .option('--target-on <ADDRESS>', 'an address of this machine for the target (default: loopback)')
+    .option('--target-name <NAME>', 'send this name in place of the address (default with socks5h, socks4a: localhost)')
+    .option('--i-may-load-this', 'the proxy is not on this machine, and whoever runs it agrees')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', BENCH_EXAMPLES)
+    .action(async (url: string, flags: BenchFlags) => conclude((await import('./command/bench.ts')).bench(url, flags)))
 }
 
 function addConfigCommands(program: Command, conclude: Conclude): void {
@@ -150,6 +196,48 @@ function addUserCommands(program: Command, conclude: Conclude): void {
     .action(async (name: string, place: UsersPlace) =>
       conclude((await import('./command/user.ts')).removeUser(name, place)),
     )
+}
+
+function addCheckCommand(program: Command, conclude: Conclude): void {
+  const check = program
+    .command('check')
+    .description('say where a SOCKS server breaks the standard, or lets somebody in')
+    .argument('[PROXY-URL]', 'socks5://[USER:PASSWORD@]HOST:PORT; socks5+tls:// for SOCKS inside TLS')
+    .addHelpText('after', CHECK_EXAMPLES)
+  check
+    .option('--only <WORDS>', 'cases by id, area or level, such as S5-REQ-10,udp,must; repeatable', gather)
+    .option('--list', 'print the cases and ask nothing')
+    .option('--verbose', 'show the cases that passed, too')
+    .option('--json', 'print the report as JSON, with the transcripts of the failures')
+    .option('--junit <FILE>', 'write the report as JUnit XML, too')
+    .option('--slow', 'ask also what takes minutes: how long a silent client may stay')
+    .option('--targets-on <ADDRESS>', 'address of this host where the server reaches the targets (default 127.0.0.1)')
+    .option('--rate <NUMBER>', 'new connections a second at most (default 200 here, 20 elsewhere)')
+    .option('--tls-ca <FILE>', 'authorities that signed the certificate of the server (PEM)')
+    .option('--i-may-test-this', 'the server is elsewhere, and whoever runs it agrees')
+    .action(async (url: string | undefined, flags: CheckFlags) =>
+      conclude((await import('./command/check.ts')).check(url, flags)),
+    )
+  check
+    .command('replay')
+    .description('play the failures of a JSON report again, octet by octet, and show what the server says now')
+    .argument('<REPORT>', 'a file with the output of --json')
+    .argument('[PROXY-URL]', 'the server (default: that of the report); with user and password if it has any')
+    .option('--only <IDS>', 'these cases, such as S5-REQ-10,S5-GRE-01; repeatable', gather)
+    .option('--tls-ca <FILE>', 'authorities that signed the certificate of the server (PEM)')
+    .option('--i-may-test-this', 'the server is elsewhere, and whoever runs it agrees')
+    .action(async (file: string, url: string | undefined, _flags: CheckFlags, command: Command) =>
+      conclude((await import('./command/check.ts')).replayReport(file, url, command.optsWithGlobals())),
+    )
+}
+
+/** Words of an option that may be given several times, each with commas. */
+function gather(words: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...words.split(',').filter(word => word !== '')]
+}
+
+function list(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value]
 }
 
 const HELP: Partial<Help> = {

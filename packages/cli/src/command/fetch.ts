@@ -6,7 +6,7 @@ import { type Wanted, request, wantedOf } from '../fetch/request.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { type Reach, type ReachFlags, alongRoute } from '../reach/along-route.ts'
 import { say } from '../terminal/say.ts'
-import { sizeText } from '../terminal/progress.ts'
+import { sizeText } from '../fetch/progress-text.ts'
 import { visible } from '../terminal/visible.ts'
 
 export interface FetchFlags extends ReachFlags {
@@ -31,7 +31,7 @@ export async function fetchUrl(text: string, flags: FetchFlags): Promise<Outcome
       `first octet of the answer after ${(performance.now() - startedMs).toFixed(1)} ms: ${statusText(response)}`,
     )
     if (response.body === null) return done(undefined)
-    const bar = isBarWanted(flags, path) ? createBar(() => process.stderr.columns || 80) : undefined
+    const bar = isBarWanted(flags, path) ? createBar() : undefined
     const options: DownloadOptions = {
       to: path === undefined ? { kind: 'output' } : { kind: 'file', path },
       before,

@@ -6,7 +6,9 @@ import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { flushed, openStandardOutput, outputTrouble } from '../reach/standard-streams.ts'
-import { type Progress, progressText } from '../terminal/progress.ts'
+import { progressLine } from '../terminal/progress.ts'
+import { say } from '../terminal/say.ts'
+import { type Progress, progressText } from './progress-text.ts'
 import type { Partial } from './range.ts'
 import { requestTrouble } from './request.ts'
 
@@ -81,25 +83,25 @@ function cutOff(error: unknown, to: Destination, octets: number): Outcome<never>
   return trouble(exitCode, `${message} (after ${octets} octets; --continue goes on from there)`)
 }
 
-/** A bar on standard error, at most ten times a second; the line is left standing at the end. */
-export function createBar(columns: () => number): { show(progress: Progress): void; finish(): void } {
-  const betweenMs = 100
-  let shownMs = -betweenMs
+/** Milliseconds between two pictures of the bar: an eye follows no more. */
+const BAR_MS = 100
+
+/** A bar on standard error, where somebody looks; its last picture is left standing. */
+export function createBar(): { show(progress: Progress): void; finish(): void } {
+  const line = progressLine()
+  let shownMs = -BAR_MS
   let last: Progress | undefined
-  const draw = (progress: Progress): void => {
-    process.stderr.write(`\r\u001b[K${progressText(progress, columns() - 1)}`)
-  }
   return {
     show(progress) {
       last = progress
-      if (progress.elapsedMs - shownMs < betweenMs) return
+      if (progress.elapsedMs - shownMs < BAR_MS) return
       shownMs = progress.elapsedMs
-      draw(progress)
+      line.show(progressText(progress))
     },
     finish() {
       if (last === undefined) return
-      draw(last)
-      process.stderr.write('\n')
+      line.clear()
+      say(progressText(last))
     },
   }
 }

@@ -1,50 +1,29 @@
-/** The bar of a download: one line on a terminal that is written over. Knows no network; time is an argument. */
+/** One line on standard error that is written over again and again, where a person looks at a terminal. */
+import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 
-/** Octets that are here, and how many there will be where that is known. */
-export interface Progress {
-  readonly octets: number
-  readonly total?: number
-  /** Of `octets`, those that were here before this run: they say nothing about its pace. */
-  readonly before: number
-  /** Milliseconds since the run began. */
-  readonly elapsedMs: number
+export interface ProgressLine {
+  readonly show: (text: string) => void
+  /** Leaves the line as if nothing had been there. */
+  readonly clear: () => void
 }
 
-const BAR_COLUMNS = 24
+const LINE_START_AND_ERASE = '\r\u001B[K'
 
-/** `45% ##########..............  12.3 MiB of 27.4 MiB  3.2 MiB/s  5 s left`, cut to the width of the terminal. */
-export function progressText({ octets, total, before, elapsedMs }: Progress, columns: number): string {
-  const pace = elapsedMs > 0 ? ((octets - before) * 1_000) / elapsedMs : 0
-  const parts: string[] = []
-  if (total !== undefined && total > 0) {
-    const share = Math.min(1, octets / total)
-    const filled = Math.round(share * BAR_COLUMNS)
-    parts.push(
-      `${String(Math.floor(share * 100)).padStart(3)}% ${'#'.repeat(filled)}${'.'.repeat(BAR_COLUMNS - filled)}`,
-    )
+/** Shows nothing where standard error is not a terminal, or a dumb one. */
+export function progressLine(): ProgressLine {
+  if (!isatty(2) || process.env['TERM'] === 'dumb') return { show() {}, clear() {} }
+  return {
+    show: text => write(`${LINE_START_AND_ERASE}${text.slice(0, (process.stderr.columns ?? 80) - 1)}`),
+    clear: () => write(LINE_START_AND_ERASE),
   }
-  parts.push(total === undefined ? sizeText(octets) : `${sizeText(octets)} of ${sizeText(total)}`)
-  parts.push(`${sizeText(pace)}/s`)
-  if (total !== undefined && pace > 0 && octets < total) parts.push(`${timeText((total - octets) / pace)} left`)
-  return parts.join('  ').slice(0, columns)
 }
 
-const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'] as const
-
-/** `512 B`, `12.3 MiB`. */
-export function sizeText(octets: number): string {
-  let size = octets
-  let unit = 'B'
-  for (const next of UNITS) {
-    if (size < 1_024) break
-    size /= 1_024
-    unit = next
+// What a slow terminal does not take is dropped: the next line follows soon.
+function write(text: string): void {
+  try {
+    writeSync(2, text)
+  } catch {
+    // As above.
   }
-  return unit === 'B' ? `${Math.round(size)} B` : `${size.toFixed(1)} ${unit}`
-}
-
-function timeText(seconds: number): string {
-  if (seconds < 60) return `${Math.ceil(seconds)} s`
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${Math.ceil(seconds % 60)} s`
-  return `${Math.floor(seconds / 3_600)} h ${Math.ceil((seconds % 3_600) / 60)} min`
 }

@@ -42,14 +42,16 @@ test('a reader that stalls stops the target and not the other direction, and los
   const [chunk, chunks] = [Buffer.alloc(64 * 1024, 'o'), 1_024]
   const whole = chunk.length * chunks
   const uploaded = Promise.withResolvers<number>()
-  const target = await tcpTarget(t, async socket => {
-    let got = 0
+  const target = await tcpTarget(t, socket => {
+    let [got, sent] = [0, 0]
     socket.on('data', octets => (got += octets.length) === whole && uploaded.resolve(sent))
-    let sent = 0
-    for (; sent < whole && !socket.destroyed; sent += chunk.length) {
-      if (!socket.write(chunk)) await once(socket, 'drain').catch(() => undefined)
+    const send = (): void => {
+      let goesOn = true
+      for (; goesOn && sent < whole; sent += chunk.length) goesOn = socket.write(chunk)
+      if (sent < whole) socket.once('drain', send)
+      else socket.end()
     }
-    socket.end()
+    send()
   })
   const { child, code } = startCommand(t, ['connect', '--via', await proxyUrl(t), `127.0.0.1:${target}`])
   // Nobody reads standard output meanwhile.

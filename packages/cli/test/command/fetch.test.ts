@@ -26,7 +26,7 @@ function ranges(body: Buffer): (request: IncomingMessage, response: ServerRespon
 test('a URL is written to standard output, and redirects are followed', async t => {
   const url = await httpTarget(t, (request, response) => {
     if (request.url === '/old') response.writeHead(302, { location: '/new' }).end()
-    else response.end(`${request.url} ${request.headers['x-a']} ${request.headers.authorization ?? ''}`)
+    else response.end(`${request.url} ${String(request.headers['x-a'])} ${request.headers.authorization ?? ''}`)
   })
   const flags = ['--trace', '-H', 'X-A: b', '--via', await proxyUrl(t, 'socks5h', true)]
   const ended = await runCommand(t, ['fetch', ...flags, `${url.replace('//', '//u:p@')}/old`])

@@ -8,7 +8,7 @@ test('each line is a datagram, with its line end, and the answers are printed', 
   const got: string[] = []
   const target = createSocket('udp4', (octets, from) => {
     got.push(octets.toString())
-    target.send(`<${octets}>`, from.port, from.address)
+    target.send(`<${octets.toString()}>`, from.port, from.address)
   })
   t.after(() => target.close())
   target.bind(0, '127.0.0.1')

@@ -11,7 +11,7 @@ async function lines(chunks: readonly string[]): Promise<readonly string[]> {
 test('lines keep their ends, however they are cut into chunks', async () => {
   const expected = ['a\n', '\n', 'bc\n', 'd']
   assert.deepEqual(await lines(['a\n\nbc\nd']), expected)
-  assert.deepEqual(await lines([...'a\n\nbc\nd']), expected)
+  assert.deepEqual(await lines('a\n\nbc\nd'.split('')), expected)
   assert.deepEqual(await lines([]), [])
 })
 

@@ -6,7 +6,7 @@
  * that does not answer delays nobody else; but it knows DNS only. It is for servers with many names, and is asked for.
  */
 import { lookup, Resolver } from 'node:dns/promises'
-import { codeOfErrno, parseIp } from '@socksmith/protocol'
+import { codeOfErrno, comparableName, parseIp } from '@socksmith/protocol'
 import type { Failure, IpAddress } from '@socksmith/protocol'
 import type { Lookup } from '../resolver.ts'
 import { errnoOf } from './system-failure.ts'
@@ -21,7 +21,8 @@ const LOOPBACK: readonly IpAddress[] = ['::1', '127.0.0.1'].map(parseIp).filter(
 /** Asks the operating system. */
 export const systemLookup: Lookup = async name => {
   try {
-    const found = await lookup(name, { all: true, order: 'verbatim' })
+    // "localhost." is that name too, but /etc/hosts does not have it, and a name server must not be asked.
+    const found = await lookup(isLocalhost(name) ? comparableName(name) : name, { all: true, order: 'verbatim' })
     return found.map(one => parseIp(one.address)).filter(one => one !== undefined)
   } catch (error) {
     return lookupFailure(error)
@@ -33,7 +34,7 @@ export function serverLookup(servers: readonly string[]): Lookup {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
   resolver.setServers(servers)
   return async name => {
-    if (name === 'localhost' || name.endsWith('.localhost')) return LOOPBACK
+    if (isLocalhost(name)) return LOOPBACK
     const answers = await Promise.allSettled([resolver.resolve6(name), resolver.resolve4(name)])
     const found = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
     const addresses = found.map(parseIp).filter((one): one is IpAddress => one !== undefined)
@@ -42,6 +43,10 @@ export function serverLookup(servers: readonly string[]): Lookup {
     const reasons = answers.flatMap(answer => (answer.status === 'rejected' ? [answer.reason as unknown] : []))
     return lookupFailure(reasons.find(reason => errnoOf(reason) !== 'ENODATA') ?? reasons[0])
   }
+}
+
+function isLocalhost(name: string): boolean {
+  return /^(.*\.)?localhost$/.test(comparableName(name))
 }
 
 /** Whatever a name server did, it was not the target that refused: the name was not found, or not in time. */

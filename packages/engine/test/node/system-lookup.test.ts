@@ -5,10 +5,12 @@ import { test } from 'node:test'
 import { formatAddress } from '@socksmith/protocol'
 import { serverLookup, systemLookup } from '../../src/node/system-lookup.ts'
 
-test('the operating system knows localhost', async () => {
-  const found = await systemLookup('localhost')
-  assert.ok(!('code' in found))
-  assert.ok(found.some(one => ['127.0.0.1', '::1'].includes(formatAddress(one))))
+test('the operating system knows localhost, with a final dot too', async () => {
+  for (const name of ['localhost', 'localhost.']) {
+    const found = await systemLookup(name)
+    assert.ok(!('code' in found), name)
+    assert.ok(found.some(one => ['127.0.0.1', '::1'].includes(formatAddress(one))))
+  }
 })
 
 test('a name that cannot exist is not found', async () => {
@@ -71,7 +73,7 @@ test('a name server that is none is told at once', () => {
 test('a name server is never asked for this host', async () => {
   // Nobody answers there; the test would fail by the time that takes.
   const lookup = serverLookup(['127.0.0.1:9'])
-  for (const name of ['localhost', 'a.localhost']) {
+  for (const name of ['localhost', 'a.localhost', 'localhost.']) {
     const found = await lookup(name)
     assert.ok(!('code' in found))
     assert.deepEqual(found.map(formatAddress), ['::1', '127.0.0.1'])

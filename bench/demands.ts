@@ -1,0 +1,119 @@
+/** What the figures must show, as data: the target of each line, what was found, and whether it is met. */
+import type { HoldReport, Sample } from '@socksmith/instruments/bench'
+import { CEILING, type Results } from './results.ts'
+
+export interface Verdict {
+  readonly demand: string
+  readonly target: string
+  /** Absent when it was not measured in this run. */
+  readonly found?: string
+  readonly isMet?: boolean
+}
+
+const OURS = 'socksmith'
+
+/** All demands, in their order. */
+export function verdicts(results: Results): readonly Verdict[] {
+  return [...rateVerdicts(results), ...memoryVerdicts(results)]
+}
+
+function rateVerdicts(results: Results): readonly Verdict[] {
+  const against = (demand: string, measure: string, program: string, least: number): Verdict => {
+    const found = results.ratio({ measure, program: OURS }, { measure, program })
+    return atLeast(`${demand}, to ${NAMES[program] ?? program}`, least, found)
+  }
+  const toDante = results.ratio({ measure: 'down', program: OURS }, { measure: 'down', program: 'dante' }, cpuPerUnit)
+  const login = results.ratio({ measure: 'login', program: OURS }, { measure: 'open', program: OURS })
+  const late = results.ratio(
+    { measure: 'roundtrip', program: OURS },
+    { measure: 'roundtrip', program: 'microsocks' },
+    p99,
+  )
+  return [
+    against('one stream down', 'down', CEILING, 0.75),
+    against('one stream down', 'down', 'dante', 2.3),
+    against('one stream up', 'up', CEILING, 0.75),
+    against('one stream up', 'up', 'dante', 2.3),
+    against('16 streams down', 'down16', CEILING, 0.68),
+    atMost('processor time per GiB, to Dante', 0.25, toDante),
+    against('tunnels opened', 'open', 'microsocks', 1.3),
+    against('tunnels opened', 'open', CEILING, 0.5),
+    atLeast('tunnels opened with a password, to without', 0.85, login),
+    against('round trips', 'roundtrip', 'microsocks', 1.3),
+    atMost('p99 of round trips, to microsocks', 1, late),
+    against('UDP echoes', 'udp', 'dante', 2.3),
+    against('UDP echoes', 'udp', CEILING, 0.45),
+  ]
+}
+
+function cpuPerUnit({ cpuSeconds, amount }: Sample): number | undefined {
+  return cpuSeconds && cpuSeconds / amount
+}
+
+function p99({ latencies }: Sample): number | undefined {
+  return latencies?.percentile(0.99)
+}
+
+const NAMES: { readonly [key: string]: string } = { [CEILING]: 'no proxy', dante: 'Dante', microsocks: 'microsocks' }
+
+const KIB = 1_024
+const MIB = 1_024 * KIB
+
+function memoryVerdicts(results: Results): readonly Verdict[] {
+  const { memory } = results.hold('idle', OURS) ?? {}
+  const crowd = results.hold('crowd', OURS)
+  const isServed = crowd && crowd.answered === crowd.tunnels && (crowd.busy?.tripsPerSecond ?? 0) > 0
+  const stalls = ['socksmith', 'socksmith-0', 'socksmith-node'].map(program => ({
+    demand: `a stalled reader, ${program}`,
+    stall: results.hold('stall', program),
+  }))
+  return [
+    atMost('octets of an idle tunnel', 1_024, memory?.octetsPerTunnel),
+    atMost('MiB of the idle process, two workers', 120, inMib(results.rest(OURS))),
+    atMost('MiB of the idle process, no worker', 70, inMib(results.rest('socksmith-0'))),
+    { demand: '9,000 idle and 500 busy tunnels', target: 'all served', ...told(isServed, yesOrNo(isServed)) },
+    atMost('MiB of the process with them', 250, inMib(crowd && crowdOctets(crowd))),
+    ...stalls.flatMap(({ demand, stall }) => [
+      atMost(`${demand}, KiB`, 256, stall?.memory && stall.memory.octetsPerTunnel / KIB),
+      {
+        demand: `${demand}, its source`,
+        target: 'at rest',
+        ...told(stall?.source?.isPaused, yesOrNo(stall?.source?.isPaused)),
+      },
+    ]),
+  ]
+}
+
+/** The most that the process took with all tunnels: before the busy ones worked, or after. */
+export function crowdOctets({ memory, busy }: HoldReport): number {
+  return Math.max(memory?.withOctets ?? 0, busy?.octets ?? 0)
+}
+
+function inMib(octets: number | undefined): number | undefined {
+  return octets === undefined ? undefined : octets / MIB
+}
+
+function yesOrNo(answer: boolean | undefined): string {
+  return answer === true ? 'yes' : 'no'
+}
+
+function told(isMet: boolean | undefined, found: string): Pick<Verdict, 'found' | 'isMet'> {
+  return isMet === undefined ? {} : { found, isMet }
+}
+
+function atLeast(demand: string, least: number, found: number | undefined): Verdict {
+  return {
+    demand,
+    target: `at least ${least}`,
+    ...(found === undefined ? {} : told(found >= least, shownRatio(found))),
+  }
+}
+
+function atMost(demand: string, most: number, found: number | undefined): Verdict {
+  const target = `at most ${most.toLocaleString('en')}`
+  return { demand, target, ...(found === undefined ? {} : told(found <= most, shownRatio(found))) }
+}
+
+function shownRatio(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : 0 })
+}

@@ -1,0 +1,63 @@
+/** A UDP socket of a probe: sends any octets, waits for datagrams, and has them taken down. Knows nothing of SOCKS. */
+import { type Socket, createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { type Endpoint, type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
+import type { Line } from './transcript.ts'
+
+export interface Datagram {
+  readonly octets: Uint8Array
+  readonly from: Endpoint
+}
+
+export class Datagrams {
+  readonly line: Line
+  readonly local: Endpoint
+  readonly #socket: Socket
+  readonly #inbox: Datagram[] = []
+  #wake: (() => void) | undefined
+
+  constructor(socket: Socket, local: Endpoint, line: Line) {
+    this.#socket = socket
+    this.local = local
+    this.line = line
+    socket.on('message', (octets, { address, port }) => {
+      const from = { address: parseIp(address.replace(/%.*/, '')) as IpAddress, port }
+      line.datagram('received', octets, from)
+      this.#inbox.push({ octets, from })
+      this.#wake?.()
+    })
+    // ECONNREFUSED and its like: for a probe it is silence, which it sees by waiting.
+    socket.on('error', () => {})
+  }
+
+  /** `relayOf`: the connection whose reply told `to`. */
+  send(octets: Uint8Array, to: Endpoint, relayOf?: number, note?: string): void {
+    this.line.datagram('sent', octets, to, relayOf, note)
+    this.#socket.send(octets, to.port, formatAddress(to.address), () => {})
+  }
+
+  /** The next datagram; `undefined` when none comes in time. */
+  async receive(limitMs: number): Promise<Datagram | undefined> {
+    if (this.#inbox.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, limitMs)
+      this.#wake = resolve
+      await promise
+      clearTimeout(timer)
+      this.#wake = undefined
+    }
+    return this.#inbox.shift()
+  }
+
+  dispose(): void {
+    this.#socket.close()
+  }
+}
+
+/** A socket at `address`, at any port. */
+export async function openDatagramSocket(address: IpAddress): Promise<{ socket: Socket; local: Endpoint }> {
+  const socket = createSocket(address.type === 'ipv4' ? 'udp4' : 'udp6')
+  socket.bind(0, formatAddress(address))
+  await once(socket, 'listening')
+  return { socket, local: { address, port: socket.address().port } }
+}

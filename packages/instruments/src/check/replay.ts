@@ -1,0 +1,286 @@
+/**
+ * Plays a transcript again: the same octets in the same order against the same server, and what it answers now. The
+ * targets are opened again on the ports that they had. Judges nothing but "the same or not".
+ */
+import { once } from 'node:events'
+import { type Socket, connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import {
+  type Endpoint,
+  type IpAddress,
+  decodeSocks4Reply,
+  decodeSocks5Reply,
+  formatAddress,
+  formatDestination,
+  isUnspecified,
+  parseIp,
+} from '@socksmith/protocol'
+import { Datagrams, openDatagramSocket } from './datagrams.ts'
+import { isLoopback } from './discover.ts'
+import { OctetStream } from './octet-stream.ts'
+import type { ProxyPlace } from './proxy-url.ts'
+import { openTargets } from './targets.ts'
+import type { Timing } from './timing.ts'
+import {
+  type EventKind,
+  Recorder,
+  type Transcript,
+  type TranscriptConnection,
+  type TranscriptEvent,
+  eventOctets,
+  swapCase,
+} from './transcript.ts'
+
+export interface ReplayOptions {
+  readonly proxy: ProxyPlace
+  readonly proxyAddress: IpAddress
+  readonly transcript: Transcript
+  readonly timing: Timing
+  readonly tlsAuthorities?: string
+}
+
+export type ReplayOutcome =
+  | {
+      readonly kind: 'played'
+      readonly transcript: Transcript
+      /** The server said the same octets, but for ports that it chooses anew, and ended in the same way. */
+      readonly isSame: boolean
+    }
+  /** A sentence that says why it could not be played. */
+  | { readonly kind: 'impossible'; readonly reason: string }
+
+/** Opens the targets, plays all events in order, and compares what came. */
+export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
+  const { transcript } = options
+  const address = parseIp(transcript.targets[0]?.address ?? '127.0.0.1')
+  if (address === undefined) return { kind: 'impossible', reason: 'the address of its targets is none' }
+  // A report may come from anywhere: it must not open ports that others reach when the server is on this host.
+  if (isLoopback(formatAddress(options.proxyAddress)) && !isLoopback(formatAddress(address))) {
+    return {
+      kind: 'impossible',
+      reason: `its targets are on ${formatAddress(address)}, and the server is on this host`,
+    }
+  }
+  let targets
+  try {
+    targets = await openTargets(address, transcript.targets)
+  } catch (error) {
+    return { kind: 'impossible', reason: `its targets cannot be opened again: ${(error as Error).message}` }
+  }
+  const player = new Player(options)
+  try {
+    for (const event of transcript.events) await player.play(event)
+    await player.settle()
+    const played = player.recorder.transcript(transcript.targets)
+    return { kind: 'played', transcript: played, isSame: sameAnswers(transcript, played) }
+  } catch (error) {
+    return { kind: 'impossible', reason: (error as Error).message }
+  } finally {
+    player.dispose()
+    await targets.close()
+  }
+}
+
+type Opened = { readonly stream: OctetStream; readonly socket: Socket } | { readonly datagrams: Datagrams }
+
+class Player {
+  readonly recorder: Recorder = new Recorder()
+  readonly #options: ReplayOptions
+  readonly #opened = new Map<number, Opened>()
+  /** Octets that each connection had to hear until now. */
+  readonly #heard = new Map<number, number>()
+
+  constructor(options: ReplayOptions) {
+    this.#options = options
+  }
+
+  async play(event: TranscriptEvent): Promise<void> {
+    if (event.kind === 'open') return this.#open(event.connection)
+    const opened = this.#opened.get(event.connection)
+    if (opened === undefined) throw new Error(`connection ${event.connection} was never opened`)
+    if ('datagrams' in opened) return this.#playDatagram(event, opened.datagrams)
+    const { stream } = opened
+    switch (event.kind) {
+      case 'sent':
+        stream.send(this.#unmasked(event), event.note, event.masked)
+        break
+      case 'received': {
+        const heard = (this.#heard.get(event.connection) ?? 0) + eventOctets(event).length
+        this.#heard.set(event.connection, heard)
+        await stream.until(() => stream.waiting.length >= heard, this.#options.timing.patienceMs)
+        break
+      }
+      case 'fin-sent':
+        stream.finish()
+        break
+      case 'reset-sent':
+        stream.reset()
+        break
+      case 'fin-received':
+      case 'reset-received':
+        await stream.end(this.#options.timing.patienceMs)
+        break
+      case 'gave-up': {
+        const heard = this.#heard.get(event.connection) ?? 0
+        await stream.until(() => stream.waiting.length > heard, this.#options.timing.patienceMs)
+        break
+      }
+      case 'meaning':
+    }
+  }
+
+  /** Whatever still comes where the transcript ends. */
+  async settle(): Promise<void> {
+    await new Promise(resolve => setTimeout(resolve, this.#options.timing.quietMs))
+  }
+
+  dispose(): void {
+    for (const opened of this.#opened.values()) {
+      if ('datagrams' in opened) opened.datagrams.dispose()
+      else opened.socket.destroy()
+    }
+  }
+
+  async #open(number: number): Promise<void> {
+    const about = this.#options.transcript.connections.find(one => one.number === number)
+    if (about === undefined) throw new Error(`connection ${number} is not described`)
+    const line = this.recorder.open(about.transport, about.role, about.label)
+    if (about.role.kind === 'datagrams') {
+      const { socket, local } = await openDatagramSocket(parseIp(about.role.from) as IpAddress)
+      this.#opened.set(number, { datagrams: new Datagrams(socket, local, line) })
+      return
+    }
+    const { socket, tcp } = await this.#connect(about)
+    this.#opened.set(number, { socket, stream: new OctetStream(socket, line, this.#options.timing.patienceMs, tcp) })
+  }
+
+  async #connect({ role }: TranscriptConnection): Promise<{ readonly socket: Socket; readonly tcp: Socket }> {
+    const { proxy, proxyAddress, tlsAuthorities } = this.#options
+    const isPeer = role.kind === 'bind-peer'
+    const to = isPeer ? this.#boundOn(role.of) : { address: proxyAddress, port: proxy.port }
+    const localAddress = isPeer ? { localAddress: role.from } : {}
+    const tcp = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
+    await once(tcp, 'connect')
+    if (isPeer || !proxy.isTls) return { socket: tcp, tcp }
+    const secured = connectTls({
+      socket: tcp,
+      host: proxy.host,
+      ...(tlsAuthorities === undefined ? {} : { ca: tlsAuthorities }),
+    })
+    await once(secured, 'secureConnect')
+    return { socket: secured, tcp }
+  }
+
+  // The other end of a datagram: the relay that was told this time, or whoever it was.
+  #playDatagram(event: TranscriptEvent, datagrams: Datagrams): Promise<void> {
+    if (event.kind === 'sent') {
+      const to = event.relayOf === undefined ? this.#serverAt(event.peer) : this.#boundOn(event.relayOf)
+      datagrams.send(eventOctets(event), to, event.relayOf, event.note)
+    }
+    return event.kind === 'received' ? this.#heardDatagram(datagrams) : Promise.resolve()
+  }
+
+  async #heardDatagram(datagrams: Datagrams): Promise<void> {
+    await datagrams.receive(this.#options.timing.patienceMs)
+  }
+
+  /** BND of the first reply with one on a connection of this replay. */
+  #boundOn(number: number): Endpoint {
+    const opened = this.#opened.get(number)
+    const waiting = opened !== undefined && 'stream' in opened ? opened.stream.waiting : new Uint8Array(0)
+    const bound = boundIn(waiting)
+    if (bound === undefined) throw new Error(`the server told no place on connection ${number} this time`)
+    return isUnspecified(bound.address) ? { address: this.#options.proxyAddress, port: bound.port } : bound
+  }
+
+  /** A datagram that goes to no relay goes to the server itself; a report must not make this host write to others. */
+  #serverAt(peer = ''): Endpoint {
+    const port = Number(/:(\d+)$/.exec(peer)?.[1])
+    const { proxyAddress: address, proxy } = this.#options
+    if (peer !== formatDestination({ address, port }))
+      throw new Error(`a datagram goes to ${peer}, which is not the server`)
+    return { address, port: proxy.port }
+  }
+
+  #unmasked(event: TranscriptEvent): Uint8Array {
+    const octets = eventOctets(event)
+    if (event.masked === undefined) return octets
+    const { offset, length, isCaseSwapped } = event.masked
+    const { password } = this.#options.proxy
+    if (password === undefined || password.length < length) {
+      throw new Error('the transcript holds a login: name the same user and password in the URL')
+    }
+    octets.set(isCaseSwapped === true ? swapCase(password.subarray(0, length)) : password.subarray(0, length), offset)
+    return octets
+  }
+}
+
+/** BND of the first reply that has one. */
+function boundIn(octets: Uint8Array): Endpoint | undefined {
+  if (isSocks4Reply(octets)) {
+    const reply = decodeSocks4Reply(octets)
+    return reply.kind === 'whole' ? reply.value.bound : undefined
+  }
+  for (const start of REPLY_STARTS) {
+    const reply = replyAt(octets, start)
+    if (reply?.kind === 'whole' && reply.value.bound.address.type !== 'domain') {
+      return { address: reply.value.bound.address, port: reply.value.bound.port }
+    }
+  }
+  return undefined
+}
+
+function sameAnswers(before: Transcript, now: Transcript): boolean {
+  return before.connections.every(({ number }) => {
+    const [old, young] = [answersOn(before, number), answersOn(now, number)]
+    // The case may have ended before the server had said all.
+    const isCut = old.end === undefined && !old.gaveUp
+    return isCut ? young.heard.startsWith(old.heard) : young.heard === old.heard && young.end === old.end
+  })
+}
+
+interface Answers {
+  /** All that the connection heard, as hex, with the ports that the server chose blotted out. */
+  readonly heard: string
+  readonly end: EventKind | undefined
+  readonly gaveUp: boolean
+}
+
+function answersOn({ events }: Transcript, number: number): Answers {
+  const own = events.filter(({ connection }) => connection === number)
+  const heard = own.filter(({ kind }) => kind === 'received').map(event => Buffer.from(eventOctets(event)))
+  return {
+    heard: withoutPorts(Buffer.concat(heard)),
+    end: own.findLast(({ kind }) => kind === 'fin-received' || kind === 'reset-received')?.kind,
+    gaveUp: own.some(({ kind }) => kind === 'gave-up'),
+  }
+}
+
+/** BND.PORT of every reply zeroed: the first stands behind the selection and the answer to a login, a BIND has two. */
+function withoutPorts(octets: Buffer): string {
+  if (isSocks4Reply(octets)) {
+    for (let at = 0; isSocks4Reply(octets.subarray(at)); at += SOCKS4_REPLY_OCTETS) octets.fill(0, at + 2, at + 4)
+    return octets.toString('hex')
+  }
+  for (const start of REPLY_STARTS) {
+    let at = start
+    for (let reply = replyAt(octets, at); reply?.kind === 'whole'; reply = replyAt(octets, at)) {
+      at += reply.consumed
+      octets.fill(0, at - 2, at)
+    }
+  }
+  return octets.toString('hex')
+}
+
+const SOCKS4_REPLY_OCTETS = 8
+const REPLY_STARTS = [2, 4] as const
+
+/** VN may be wrong: that may be what the transcript is about. */
+function isSocks4Reply(octets: Uint8Array): boolean {
+  const [version, code = 0] = octets
+  return octets.length >= SOCKS4_REPLY_OCTETS && (version === 0 || version === 4) && code >= 90 && code <= 93
+}
+
+function replyAt(octets: Uint8Array, at: number): ReturnType<typeof decodeSocks5Reply> | undefined {
+  return octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
+}

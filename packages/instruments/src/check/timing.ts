@@ -1,0 +1,31 @@
+/** How long the suite waits for what. Every wait of every case is one of these; knows no case. */
+
+/** In milliseconds. */
+export interface Timing {
+  /** For an answer that a working server gives at once. */
+  readonly patienceMs: number
+  /** To see that nothing comes. Only where no later answer can prove it. */
+  readonly quietMs: number
+  /** For the end of a connection after a failure. */
+  readonly closeMs: number
+  /** For an answer that needs a name server or a dial that fails. */
+  readonly dialMs: number
+  /** For the end of a client that says nothing (slow cases). */
+  readonly silenceMs: number
+  /** Between two octets of a client that dribbles (slow cases). */
+  readonly dribbleMs: number
+}
+
+export const TIMING: Timing = {
+  // Far more than any answer over a slow link takes, far less than a person's patience with so many cases.
+  patienceMs: 5_000,
+  // On loopback an answer takes under a millisecond, over a satellite 600.
+  quietMs: 250,
+  // RFC 1928 section 6: not later than 10 seconds after the failure was detected.
+  closeMs: 10_000,
+  // A resolver with three name servers that are gone gives up after 15 seconds or so.
+  dialMs: 20_000,
+  // Twice the two minutes of the SOCKS4 note; the usual values are 10 to 60 seconds.
+  silenceMs: 130_000,
+  dribbleMs: 5_000,
+}

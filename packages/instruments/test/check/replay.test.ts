@@ -1,0 +1,120 @@
+/** Transcripts played again against a rogue: what it does again is the same, and what was repaired is not. */
+import assert from 'node:assert/strict'
+import { type TestContext, suite, test } from 'node:test'
+import {
+  CASES,
+  type CaseResult,
+  type ProxyPlace,
+  type ReplayOutcome,
+  TIMING,
+  parseProxyUrl,
+  replay,
+} from '@socksmith/instruments'
+import { parseIp } from '@socksmith/protocol'
+import { Pace } from '../../src/check/probe.ts'
+import { runCase } from '../../src/check/run.ts'
+import { openTargets } from '../../src/check/targets.ts'
+import { ALL_ABILITIES, LACK } from './abilities.ts'
+import { FAULT_OF } from './rogue/faults.ts'
+import { openRogue } from './rogue/rogue.ts'
+
+const LOOPBACK = parseIp('127.0.0.1')
+assert.ok(LOOPBACK)
+const SHORT = { ...TIMING, patienceMs: 300, closeMs: 300, dialMs: 300, quietMs: 50 }
+const USER = { name: 'alice', password: 'Open sesame' }
+
+type Id = keyof typeof FAULT_OF
+
+async function proxyOf(t: TestContext, isAuth: boolean, fault?: (typeof FAULT_OF)[Id]): Promise<ProxyPlace> {
+  const server = await openRogue({ ...(fault === undefined ? {} : { fault }), ...(isAuth ? { user: USER } : {}) })
+  t.after(() => server.close())
+  const proxy = parseProxyUrl(`socks5://${isAuth ? 'alice:Open%20sesame@' : ''}127.0.0.1:${server.port}`)
+  assert.ok(typeof proxy !== 'string')
+  return proxy
+}
+
+async function record(
+  t: TestContext,
+  id: Id,
+): Promise<{ readonly result: CaseResult; readonly proxy: ProxyPlace; readonly isAuth: boolean }> {
+  const one = CASES.find(one => one.id === id)
+  assert.ok(one && LOOPBACK)
+  const isAuth = one.needs.includes('auth')
+  const proxy = await proxyOf(t, isAuth, FAULT_OF[id])
+  const targets = await openTargets(LOOPBACK)
+  const abilities = { ...ALL_ABILITIES, ...(isAuth ? { open: LACK } : { auth: LACK }) }
+  try {
+    const surroundings = { proxy, proxyAddress: LOOPBACK, targets, timing: SHORT, abilities }
+    return { result: await runCase(one, surroundings, new Pace(1_000), false), proxy, isAuth }
+  } finally {
+    await targets.close()
+  }
+}
+
+async function play(result: CaseResult, proxy: ProxyPlace): Promise<ReplayOutcome> {
+  assert.ok(LOOPBACK)
+  return replay({ proxy, proxyAddress: LOOPBACK, transcript: result.transcript, timing: SHORT })
+}
+
+suite('a replay', () => {
+  // One of each kind: answer, silence, login, BIND with its peer, datagrams, SOCKS4, FIN and RST.
+  for (const id of [
+    'S5-REQ-02',
+    'S5-GRE-01',
+    'S5-LOG-18',
+    'S5-LOG-21',
+    'S5-BIN-05',
+    'S5-UDP-50',
+    'S4-02',
+    'S5-TUN-01',
+    'S5-TUN-08',
+  ] as const) {
+    test(`of ${id} finds the fault again where it is, and not where it was repaired`, async t => {
+      const { result, proxy, isAuth } = await record(t, id)
+      assert.equal(result.outcome.kind, 'fail')
+      const again = await play(result, proxy)
+      assert.ok(again.kind === 'played', JSON.stringify(again))
+      assert.ok(again.isSame, JSON.stringify([result.transcript.events, again.transcript.events], undefined, 1))
+      const repaired = await play(result, await proxyOf(t, isAuth))
+      assert.ok(repaired.kind === 'played', JSON.stringify(repaired))
+      assert.ok(!repaired.isSame, JSON.stringify(repaired.transcript.events, undefined, 1))
+    })
+  }
+
+  test('of a login needs the password, which the transcript does not hold', async t => {
+    const { result } = await record(t, 'S5-LOG-18')
+    assert.doesNotMatch(JSON.stringify(result), new RegExp(Buffer.from('Open sesame').toString('hex')))
+    const outcome = await play(result, await proxyOf(t, false))
+    assert.ok(outcome.kind === 'impossible')
+    assert.match(outcome.reason, /name the same user and password/)
+  })
+
+  test('does not make this host write to others, nor open ports to them', async t => {
+    const { result, proxy } = await record(t, 'S5-UDP-44')
+    const { transcript } = result
+    const again = await play(result, proxy)
+    assert.ok(again.kind === 'played', JSON.stringify(again))
+    const [events, targets] = [
+      transcript.events.map(event => (event.kind === 'sent' ? { ...event, peer: '192.0.2.1:53' } : event)),
+      transcript.targets.map(target => ({ ...target, address: '0.0.0.0' })),
+    ]
+    for (const [change, reason] of [
+      [{ events }, /192\.0\.2\.1:53, which is not the server/],
+      [{ targets }, /targets are on 0\.0\.0\.0/],
+    ] as const) {
+      const outcome = await play({ ...result, transcript: { ...transcript, ...change } }, proxy)
+      assert.ok(outcome.kind === 'impossible')
+      assert.match(outcome.reason, reason)
+    }
+  })
+
+  test('whose targets are taken says so', async t => {
+    const { result, proxy } = await record(t, 'S5-REQ-02')
+    assert.ok(LOOPBACK)
+    const busy = await openTargets(LOOPBACK, result.transcript.targets)
+    t.after(() => busy.close())
+    const outcome = await play(result, proxy)
+    assert.ok(outcome.kind === 'impossible')
+    assert.match(outcome.reason, /EADDRINUSE/)
+  })
+})

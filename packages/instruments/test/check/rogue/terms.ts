@@ -1,0 +1,23 @@
+/** What the parts of the rogue share: how it was ordered, and what all its connections have in common. */
+import type { Fault } from './faults.ts'
+
+export interface RogueOptions {
+  readonly fault?: Fault
+  /** With a user the password is needed, and SOCKS4 is refused. */
+  readonly user?: { readonly name: string; readonly password: string }
+  /** Clients may not reach loopback and private addresses. */
+  readonly isInsideClosed?: boolean
+  readonly handshakeMs?: number
+}
+
+/** What all connections of one server share. */
+export interface Rogue {
+  readonly options: RogueOptions
+  has(fault: Fault): boolean
+  /** Its own TCP port. */
+  readonly port: () => number
+  readonly sockets: Set<{ destroy(): void }>
+  /** Of the faults that let one client hinder another. */
+  readonly shared: { connections: number; isStalled: boolean; names: Promise<void>; turn: Promise<void> }
+  stop(): void
+}
