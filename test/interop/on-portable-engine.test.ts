@@ -3,6 +3,7 @@ import { useEngine } from './server.ts'
 
 useEngine('node')
 // They register their tests when they are loaded.
+await import('./commands.test.ts')
 await import('./curl.test.ts')
 await import('./dante.test.ts')
 await import('./drain.test.ts')
