@@ -1,5 +1,6 @@
 /** The command: its words, its help, and the exit code of whatever was asked for. Loads no more than --help needs. */
 import { Command, CommanderError, Help } from 'commander'
+import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
 import { addPolicyCommands } from './command/add-policy.ts'
 import { addConfigFlags } from './command/effective-config.ts'
@@ -16,6 +17,8 @@ const EXAMPLES_AND_EXIT_CODES = `
 Examples:
   socksmith serve                                         run a proxy on 127.0.0.1:1080
   curl --proxy socks5h://127.0.0.1:1080 https://example.com/
+  ssh -o 'ProxyCommand=socksmith connect --via socks5h://127.0.0.1:1080 %h %p' host.example
+  socksmith forward 8080 example.com:80 --via socks5h://127.0.0.1:1080
   socksmith serve --help                                  everything it can be told
 
 Exit codes:
@@ -25,10 +28,11 @@ Exit codes:
   64  the command line is wrong
   65  a configuration, a users file or a password is wrong
   66  a file to read is missing
-  69  an address is in use, or listening there is impossible
+  69  an address is in use, or listening there is impossible; a target refuses
   70  a bug in socksmith
   73  a file cannot be written
-  77  refused for safety
+  77  refused for safety, or by the rules of a proxy
+  22, 67, 68, 71, 74 to 76, 78, 141: of the commands that go by a proxy; see their --help
  130, 143  ended by Ctrl-C at a question, or by a second signal`
 
 const SERVE_EXAMPLES = `
@@ -99,7 +103,9 @@ type Conclude = (outcome: Promise<Outcome<void>>) => Promise<void>
 
 function programOf(conclude: Conclude): Command {
   const program = new Command('socksmith')
-    .description('A SOCKS4, SOCKS4a, SOCKS5 and HTTP proxy server, and a check for any other.')
+    .description(
+      'Everything for SOCKS: a proxy server, commands that reach things through proxies, checks and measures.',
+    )
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show the help of a command')
@@ -114,6 +120,7 @@ function programOf(conclude: Conclude): Command {
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
   addPolicyCommands(program, conclude)
+  addReachCommands(program, conclude)
   addCheckCommand(program, conclude)
   addBenchCommand(program, conclude)
   return program
