@@ -50,6 +50,7 @@ class ConnectWork {
       candidates.map(one => one.endpoint),
     )
     const target: Connection | Failure = await this.#dialing.result
+    this.#dialing = undefined
     if ('code' in target) {
       if (!this.#isAbandoned) this.#session.refuse(target, candidates[0])
     } else if (this.#isAbandoned) target.destroy()
