@@ -3,9 +3,11 @@ import { useEngine } from './server.ts'
 
 useEngine('node')
 // They register their tests when they are loaded.
+await import('./commands.test.ts')
 await import('./curl.test.ts')
 await import('./dante.test.ts')
 await import('./drain.test.ts')
+await import('./kill.test.ts')
 await import('./netcat.test.ts')
 await import('./proxychains.test.ts')
 await import('./python.test.ts')

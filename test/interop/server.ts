@@ -33,6 +33,11 @@ export function useEngine(name: 'auto' | 'node'): void {
   engine = name
 }
 
+/** The same engine for a command that is no proxy. */
+export function engineFlags(): readonly string[] {
+  return ['--engine', engine]
+}
+
 /** Starts the command on loopback; it is ended with the test. */
 export async function startProxy(t: TestContext, flags: readonly string[] = [], options?: RunOptions): Promise<Proxy> {
   const listens = flags.includes('--listen') || flags.includes('--config')

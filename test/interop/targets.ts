@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { SERVER } from '../../packages/engine/test/data/certificates.ts'
 
@@ -18,6 +20,19 @@ export async function httpTarget(t: TestContext, scheme: 'http' | 'https', host 
   })
   t.after(() => server.closeAllConnections())
   return listen(t, server, host)
+}
+
+/** Serves the files of a folder by HTTP; the port. */
+export async function fileTarget(t: TestContext, folder: string): Promise<number> {
+  const server = createHttpServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://target')
+    readFile(join(folder, pathname)).then(
+      octets => response.end(octets),
+      () => response.writeHead(404).end(),
+    )
+  })
+  t.after(() => server.closeAllConnections())
+  return listen(t, server, '127.0.0.1')
 }
 
 /** Reads to the client's FIN and only then answers with the SHA-256 of what came: needs half-close; the port. */

@@ -3,28 +3,48 @@
 /** Exit codes, after sysexits.h. They are part of the command's interface. */
 export const EXIT = {
   OK: 0,
+  /** What was asked is answered with no: denied, a case failed, a difference was found. */
+  NO: 1,
   /** `check`: the server fails no more than recommendations and customs. */
   FAILS_SHOULD: 1,
   /** `check`: the server fails the standard. */
   FAILS_MUST: 2,
   /** `check`: the server fails a case of safety. */
   FAILS_SAFETY: 3,
+  /** The HTTP server answered with an error; the number is that of curl --fail. */
+  HTTP_STATUS: 22,
   /** The command line is wrong. */
   USAGE: 64,
   /** A configuration, a users file or a password is wrong. */
   DATA: 65,
   /** A file to read is missing or cannot be read. */
   NO_INPUT: 66,
-  /** An address is in use, or listening there is impossible. */
+  /** The proxy wants a user name and a password, or rejects those it got. */
+  NO_USER: 67,
+  /** There is no such host, or no way to it. */
+  NO_HOST: 68,
+  /** An address is in use, or listening there is impossible; the target refuses, or the proxy says no without a reason. */
   UNAVAILABLE: 69,
   /** A bug in socksmith. */
   BUG: 70,
+  /** The proxy cannot be reached, or hangs up. */
+  NO_PROXY: 71,
   /** A file cannot be written. */
   CANNOT_WRITE: 73,
-  /** Refused for safety. */
+  /** A connection broke, or a standard stream did. */
+  BROKEN: 74,
+  /** No answer in time, or too busy: the same may work later. */
+  TRY_LATER: 75,
+  /** The other end does not know what it is asked for, or answers nonsense; TLS failed. */
+  PROTOCOL: 76,
+  /** Refused, by the rules of the proxy or of the route, or for safety. */
   REFUSED: 77,
+  /** A variable of the environment does not name a proxy. */
+  ENVIRONMENT: 78,
   /** Ended by Ctrl-C at a question, or by a second signal: 128 and the signal's number. */
   INTERRUPTED: 130,
+  /** The reader of standard output is gone, as every program in a pipe ends then. */
+  NO_READER: 141,
   TERMINATED: 143,
 } as const
 

@@ -1,6 +1,8 @@
 /** The command: its words, its help, and the exit code of whatever was asked for. Loads no more than --help needs. */
 import { Command, CommanderError, Help } from 'commander'
+import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
+import { addPolicyCommands } from './command/add-policy.ts'
 import { addConfigFlags } from './command/effective-config.ts'
 import type { CheckFlags } from './command/check.ts'
 import type { BenchFlags } from './command/bench-flags.ts'
@@ -15,18 +17,22 @@ const EXAMPLES_AND_EXIT_CODES = `
 Examples:
   socksmith serve                                         run a proxy on 127.0.0.1:1080
   curl --proxy socks5h://127.0.0.1:1080 https://example.com/
+  ssh -o 'ProxyCommand=socksmith connect --via socks5h://127.0.0.1:1080 %h %p' host.example
+  socksmith forward 8080 example.com:80 --via socks5h://127.0.0.1:1080
   socksmith serve --help                                  everything it can be told
 
 Exit codes:
    0  all is well; also after SIGTERM or SIGINT
- 1, 2, 3  "check" found failures: recommendations only, the standard, safety
+   1  the answer of a policy command is no: see socksmith policy --help
+  1, 2, 3  "check" found failures: recommendations only, the standard, safety
   64  the command line is wrong
   65  a configuration, a users file or a password is wrong
   66  a file to read is missing
-  69  an address is in use, or listening there is impossible
+  69  an address is in use, or listening there is impossible; a target refuses
   70  a bug in socksmith
   73  a file cannot be written
-  77  refused for safety
+  77  refused for safety, or by the rules of a proxy
+  22, 67, 68, 71, 74 to 76, 78, 141: of the commands that go by a proxy; see their --help
  130, 143  ended by Ctrl-C at a question, or by a second signal`
 
 const SERVE_EXAMPLES = `
@@ -76,7 +82,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const conclude: Conclude = async promise => {
     const outcome = await promise
     if (outcome.ok) return
-    say(`${paintFor(2)('red', 'error:')} ${outcome.trouble.message}`)
+    // A "no" has been said where the answer is printed.
+    if (outcome.trouble.message !== '') say(`${paintFor(2)('red', 'error:')} ${outcome.trouble.message}`)
     result.code = outcome.trouble.exitCode
   }
   const program = programOf(conclude)
@@ -96,7 +103,9 @@ type Conclude = (outcome: Promise<Outcome<void>>) => Promise<void>
 
 function programOf(conclude: Conclude): Command {
   const program = new Command('socksmith')
-    .description('A SOCKS4, SOCKS4a, SOCKS5 and HTTP proxy server, and a check for any other.')
+    .description(
+      'Everything for SOCKS: a proxy server, commands that reach things through proxies, checks and measures.',
+    )
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show the help of a command')
@@ -110,6 +119,8 @@ function programOf(conclude: Conclude): Command {
     )
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
+  addPolicyCommands(program, conclude)
+  addReachCommands(program, conclude)
   addCheckCommand(program, conclude)
   addBenchCommand(program, conclude)
   return program
@@ -179,6 +190,16 @@ function addUserCommands(program: Command, conclude: Conclude): void {
     .argument('<NAME>', 'the name of the user')
     .action(async (name: string, place: UsersPlace) =>
       conclude((await import('./command/user.ts')).changePassword(name, place)),
+    )
+  one('disable', 'keep a user out, and keep the password')
+    .argument('<NAME>', 'the name of the user')
+    .action(async (name: string, place: UsersPlace) =>
+      conclude((await import('./command/user.ts')).disableUser(name, place)),
+    )
+  one('enable', 'let a disabled user in again')
+    .argument('<NAME>', 'the name of the user')
+    .action(async (name: string, place: UsersPlace) =>
+      conclude((await import('./command/user.ts')).enableUser(name, place)),
     )
   one('list', 'print the names of the users').action(async (place: UsersPlace) =>
     conclude((await import('./command/user.ts')).listUsers(place)),

@@ -59,3 +59,14 @@ test('every flag in the documentation is a flag', async () => {
 function flags(text: string): ReadonlySet<string> {
   return new Set([...text.matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)].map(([, name = '']) => name))
 }
+
+test('every flag of the page on the six commands is a flag of one of them, and every code is in their help', async () => {
+  const text = await page('connect')
+  const commands = ['connect', 'forward', 'accept', 'udp', 'resolve', 'fetch']
+  const helps = await Promise.all(commands.map(command => run([command, '--help'])))
+  const help = helps.map(({ stdout }) => stdout).join('')
+  for (const command of commands) assert.ok(text.includes(`socksmith ${command} `), command)
+  // ncat's.
+  for (const [flag] of text.matchAll(/(?<![\w-])--(?!proxy)[a-z][a-z-]+/g)) assert.ok(help.includes(flag), flag)
+  for (const [, code = ''] of help.matchAll(/^ +(\d+)  \w/gm)) assert.ok(text.includes(`| ${code} |`), code)
+})

@@ -9,6 +9,13 @@ test('help has examples and exit codes, and no colour when it is not on a termin
       ['serve', '--help'],
       ['Examples:', '--listen', 'Where to listen:', 'handshake'],
     ],
+    ...['connect', 'forward', 'accept', 'udp', 'resolve', 'fetch'].map(
+      command =>
+        [
+          [command, '--help'],
+          ['Examples:', 'Exit codes:', '--via', '--timeout', '--trace'],
+        ] as const,
+    ),
     [
       ['user', '--help'],
       ['Examples:', 'passwd'],

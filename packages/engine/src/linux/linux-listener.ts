@@ -17,6 +17,7 @@ import {
   ENOMEM,
   EPOLLEXCLUSIVE,
   EPOLLIN,
+  F_DUPFD_CLOEXEC,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from './abi.ts'
@@ -112,25 +113,21 @@ class LinuxListener implements Listener, Watched {
 
   /** True when another one may be waiting. */
   #acceptOne(): boolean {
-    if (this.#isPaused || this.#isClosed) return false
+    if (this.#isPaused || this.#isClosed || this.#again !== undefined) return false
     const { calls } = this.#loop
     NAME_LENGTH.writeUInt32LE(NAME.length, 0)
     const fd = calls.accept4(this.#fd, NAME, NAME_LENGTH, SOCK_NONBLOCK | SOCK_CLOEXEC)
     if (fd < 0) return this.#onRefused(calls.errno())
-    if (fd >= DESCRIPTORS_MAX - ACCEPT_RESERVE) {
-      calls.close(fd)
-      this.#waitForDescriptors(OUT_OF_DESCRIPTORS)
-      return false
-    }
+    // This one is served, at the cost of the reserve; who comes next waits in the kernel's queue.
+    if (fd >= DESCRIPTORS_MAX - ACCEPT_RESERVE) this.#waitForDescriptors(OUT_OF_DESCRIPTORS)
     const remote = this.#remotePlace()
-    if (remote === undefined) {
-      calls.close(fd)
-      return true
+    if (remote === undefined) calls.close(fd)
+    else {
+      const connection = new LinuxConnection(this.#loop, fd, remote, this.#localPlace)
+      this.#loop.register(fd, STREAM_EVENTS, connection)
+      this.#handler.onConnection(connection)
     }
-    const connection = new LinuxConnection(this.#loop, fd, remote, this.#localPlace)
-    this.#loop.register(fd, STREAM_EVENTS, connection)
-    this.#handler.onConnection(connection)
-    return true
+    return this.#again === undefined
   }
 
   #remotePlace(): Place | undefined {
@@ -155,8 +152,17 @@ class LinuxListener implements Listener, Watched {
     this.#unregister()
     this.#again = this.#clock.after(ACCEPT_AGAIN_MS, () => {
       this.#again = undefined
-      if (!this.#isPaused && !this.#isClosed) this.#register()
+      if (!this.#hasRoom()) this.#waitForDescriptors()
+      else if (!this.#isPaused && !this.#isClosed) this.#register()
     })
+  }
+
+  /** The kernel gives the lowest free number, which tells how many are taken. */
+  #hasRoom(): boolean {
+    const { calls } = this.#loop
+    const lowest = calls.fcntl(this.#fd, F_DUPFD_CLOEXEC, 0)
+    if (lowest >= 0) calls.close(lowest)
+    return lowest >= 0 && lowest < DESCRIPTORS_MAX - ACCEPT_RESERVE
   }
 
   #register(): void {

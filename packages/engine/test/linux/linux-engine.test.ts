@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { connectionContract } from '../contract/connection.ts'
 import { datagramContract } from '../contract/datagrams.ts'
+import { descriptorContract } from '../contract/descriptors.ts'
 import { dialContract } from '../contract/dial.ts'
 import { listenerContract } from '../contract/listener.ts'
 import { relayContract } from '../contract/relay.ts'
@@ -26,6 +27,7 @@ if ('reason' in first) {
   secureClientContract(make, cannot)
   datagramContract(make, cannot)
   relayContract(make, cannot)
+  descriptorContract('linux', 'waiting')
 }
 
 function make(clock?: Clock): Engine {

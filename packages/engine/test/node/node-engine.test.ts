@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import { connectionContract } from '../contract/connection.ts'
 import { datagramContract } from '../contract/datagrams.ts'
+import { descriptorContract } from '../contract/descriptors.ts'
 import { dialContract } from '../contract/dial.ts'
 import { listenerContract } from '../contract/listener.ts'
 import { relayContract } from '../contract/relay.ts'
@@ -20,3 +21,4 @@ secureContract(createNodeEngine, cannot)
 secureClientContract(createNodeEngine, cannot)
 datagramContract(createNodeEngine, cannot)
 relayContract(createNodeEngine, cannot)
+descriptorContract('node', 'closed')

@@ -1,11 +1,11 @@
 /**
- * A relay to a target in a process of few descriptors, for the test beside it. Speaks to its parent by IPC: tells its
+ * A relay to a target in a process of few descriptors, for the contract beside it; on the engine that its argument names. Speaks to its parent by IPC: tells its
  * port and what accepting says, and answers `measure` with what it holds and its CPU time.
  */
 import { NO_OCTETS } from '@socksmith/protocol'
-import { createNodeEngine } from '../../src/node/node-engine.ts'
 import type { Connection } from '../../src/ports.ts'
-import { endpoint, must, portOf } from '../contract/scene.ts'
+import { selectEngine } from '../../src/select.ts'
+import { endpoint, must, portOf } from './scene.ts'
 
 /** What the process tells. */
 export type Told =
@@ -14,7 +14,7 @@ export type Told =
   | { readonly kind: 'dial-failure'; readonly errno: string | undefined; readonly blame: string }
   | { readonly kind: 'measured'; readonly relays: number; readonly cpuMicroseconds: number }
 
-const engine = createNodeEngine()
+const { engine } = selectEngine(process.argv[3] === 'linux' ? 'auto' : 'node')
 const targetPort = Number(process.argv[2])
 let relays = 0
 const tell = (told: Told): void => void process.send?.(told)
