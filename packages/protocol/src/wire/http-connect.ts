@@ -103,6 +103,8 @@ function parseAuthority(text: string): Destination | undefined {
 }
 
 function decodeHead(octets: Uint8Array, blame: Blame): Decoded<Head> {
+  const impossible = impossibleStart(octets, blame)
+  if (impossible !== undefined) return impossible
   const lines: string[] = []
   let start = 0
   for (;;) {
@@ -117,10 +119,11 @@ function decodeHead(octets: Uint8Array, blame: Blame): Decoded<Head> {
     if (lines.length > HTTP_FIELDS_MAX + 1) return tooLarge(blame)
   }
   if (octets.length >= HTTP_HEAD_OCTETS_MAX) return tooLarge(blame)
-  return impossibleStart(octets, blame) ?? NEED_MORE
+  return NEED_MORE
 }
 
-// A server that speaks another protocol would otherwise be waited for until the time limit.
+// A server that speaks another protocol would otherwise be waited for until the time limit. Asked first, so that the
+// answer does not depend on how many octets came at once.
 function impossibleStart(octets: Uint8Array, blame: Blame): Malformed | undefined {
   const start = latin1Octets(blame === 'client' ? 'CONNECT ' : 'HTTP/1.')
   const known = Math.min(start.length, octets.length)

@@ -42,11 +42,12 @@ export function encodeSocks5Address(destination: Destination): Uint8Array {
 }
 
 // A name that is not UTF-8 keeps its octets as characters behind this mark, so that it can be encoded back and is
-// refused by the rules for names: no valid name starts with NUL.
+// refused by the rules for names: no valid name starts with NUL. A name that starts so itself is marked too.
 const NOT_UTF8 = '\u0000\u0000'
 
 function nameText(octets: Uint8Array): string {
-  return utf8Text(octets) ?? NOT_UTF8 + latin1Text(octets)
+  const text = utf8Text(octets)
+  return text === undefined || text.startsWith(NOT_UTF8) ? NOT_UTF8 + latin1Text(octets) : text
 }
 
 /** The octets that stand on the wire for a decoded name. */

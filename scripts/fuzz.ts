@@ -1,0 +1,80 @@
+/**
+ * Fuzzes every decoder, both handshake machines and the parsers of configuration and policy, guided by coverage.
+ *
+ *   --seconds N     for all of them together (60)
+ *   --target NAME   only those whose name holds NAME
+ *   --seed S        of the changes to the inputs (the time)
+ *   --keep          adds inputs that went new ways to test/fuzz/corpus
+ *   --input HEX     runs one input, as it was printed
+ */
+import { appendFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { parseArgs } from 'node:util'
+import type { Target } from '../test/fuzz/fuzz.ts'
+
+// The packages of a checkout are not built: their sources are taken.
+registerHooks({
+  resolve: (specifier, context, next) =>
+    next(specifier, { ...context, conditions: [...context.conditions, '@socksmith/source'] }),
+})
+const { Coverage } = await import('../test/fuzz/coverage.ts')
+const { fuzz } = await import('../test/fuzz/fuzz.ts')
+const { GROUPS, corpusFile } = await import('../test/fuzz/targets.ts')
+const { fromHex, toHex } = await import('@socksmith/protocol')
+
+/** What is kept stays small: the shortest of what went new ways, so much for each target. */
+const KEPT_MAX = 60
+const KEPT_OCTETS_MAX = 600
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    target: { type: 'string', default: '' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    keep: { type: 'boolean', default: false },
+    input: { type: 'string' },
+  },
+})
+const seconds = Number(values.seconds)
+const seed = Number(values.seed)
+if (!(seconds > 0) || !Number.isSafeInteger(seed)) usage('--seconds and --seed are numbers')
+
+/** Of all groups together; a guess is enough to share the time out. */
+const TARGETS_ABOUT = 35
+const secondsEach = values.target === '' ? seconds / TARGETS_ABOUT : seconds
+let [runs, broken, count] = [0, 0, 0]
+const coverage = new Coverage(url => url.startsWith('file:') && !/\/(?:node_modules|test|scripts)\//.test(url))
+for (const load of GROUPS) for (const target of await load()) if (target.name.includes(values.target)) run(target)
+if (count === 0) usage(`there is no target ${values.target}`)
+process.stdout.write(`${count} targets, ${broken} broken; ${runs} runs, seed ${seed}\n`)
+process.exitCode = broken === 0 ? 0 : 1
+
+function run(target: Target): void {
+  if (values.input !== undefined) {
+    target.check(fromHex(values.input) ?? new Uint8Array(0))
+    process.stdout.write(`${target.name} keeps every rule\n`)
+    count++
+    return
+  }
+  const endMs = performance.now() + secondsEach * 1_000
+  const result = fuzz(target, coverage, { seed: seed + count++, isOver: () => performance.now() > endMs })
+  runs += result.runs
+  process.stdout.write(`${target.name.padEnd(24)} ${result.runs} runs, ${result.kept.length} new ways\n`)
+  if (values.keep) keep(target.name, result.kept)
+  if (result.found === undefined) return
+  broken++
+  const { input, error } = result.found
+  process.stdout.write(`BROKEN by ${JSON.stringify(Buffer.from(input).toString('latin1'))}\n`)
+  process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  process.stdout.write(`again: npm run fuzz -- --target ${target.name} --input ${toHex(input)}\n`)
+}
+
+function usage(what: string): never {
+  process.stderr.write(`${what}\nusage: npm run fuzz -- [--seconds N] [--target NAME] [--seed S] [--keep] [--input HEX]\n`)
+  process.exit(64)
+}
+
+function keep(name: string, inputs: readonly Uint8Array[]): void {
+  const short = inputs.filter(({ length }) => length <= KEPT_OCTETS_MAX).toSorted((a, b) => a.length - b.length)
+  for (const input of short.slice(0, KEPT_MAX)) appendFileSync(corpusFile(name), `${toHex(input)}\n`)
+}
