@@ -17,7 +17,7 @@ interface Codec<T> {
 }
 
 function codec<T>(parts: Codec<T>): Codec<unknown> {
-  return parts as Codec<unknown>
+  return parts
 }
 
 const CODECS: Readonly<Record<string, Codec<unknown>>> = {
@@ -51,7 +51,14 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   maf: codec({ decode: protocol.decodeMafMessage, encode: protocol.encodeMafMessage }),
   eap: codec({ decode: protocol.decodeEapFrame, encode: protocol.encodeEapFrame }),
   ssl: codec({ decode: protocol.decodeSslFrame, encode: protocol.encodeSslFrame }),
-  json: codec({ decode: protocol.decodeJsonBlock, encode: value => protocol.encodeJsonBlock(value.parameters) }),
+  json: codec({
+    decode: octets => {
+      const decoded = protocol.decodeJsonBlock(octets)
+      // Blanks between the words mean nothing, and are not written again.
+      return decoded.kind === 'whole' ? whole(decoded.value.parameters, decoded.consumed) : decoded
+    },
+    encode: protocol.encodeJsonBlock,
+  }),
   'socks6.request': codec({ decode: protocol.decodeSocks6Request, encode: protocol.encodeSocks6Request }),
   'socks6.auth-reply': codec({ decode: protocol.decodeSocks6AuthReply, encode: protocol.encodeSocks6AuthReply }),
   'socks6.operation-reply': codec({
@@ -70,7 +77,18 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
 const BEHIND = Uint8Array.of(0x00, 0x05, 0xff, 0x0d, 0x0a)
 /** Each prefix of a longer message would be too slow: then only so many of them. */
 const PREFIXES_MAX = 64
-const WORDS = ['\r\n', '\r\n\r\n', 'PROXY TCP4 ', 'PROXY TCP6 ', 'UNKNOWN', 'CONNECT ', ' HTTP/1.1', 'Host: ', '::1', ':']
+const WORDS = [
+  '\r\n',
+  '\r\n\r\n',
+  'PROXY TCP4 ',
+  'PROXY TCP6 ',
+  'UNKNOWN',
+  'CONNECT ',
+  ' HTTP/1.1',
+  'Host: ',
+  '::1',
+  ':',
+]
 
 interface VectorFile {
   readonly valid: readonly { readonly message: string; readonly hex: string }[]

@@ -6,8 +6,8 @@ import { type Target, fuzz } from './fuzz.ts'
 import { GROUPS } from './targets.ts'
 import { readToy } from './toy.ts'
 
-/** The fault took 6,000 to 30,000 runs with ten other seeds. */
-const RUNS_FOR_THE_FAULT = 200_000
+/** It took 34,641 with this seed, and 260,000 at most with the next nine. */
+const RUNS_FOR_THE_FAULT = 400_000
 
 test('a planted fault behind four octets is found, and told by no more than them', () => {
   const toy: Target = { name: 'toy', seeds: [new Uint8Array(8)], words: [], check: input => void readToy(input) }

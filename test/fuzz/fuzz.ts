@@ -32,25 +32,26 @@ const TOGETHER = 16
 export function fuzz(target: Target, coverage: Coverage, terms: FuzzTerms): FuzzResult {
   const random = new Random(terms.seed)
   const corpus = [...target.seeds]
-  let broken: { input: Uint8Array; error: unknown } | undefined
+  const faults: Found[] = []
   let runs = 0
   const check = (input: Uint8Array): void => {
     runs++
     try {
       target.check(input)
     } catch (error) {
-      broken ??= { input, error }
+      faults.push({ input, error })
     }
   }
   coverage.isNewTogether(() => target.seeds.forEach(check))
   const kept: Uint8Array[] = []
-  while (broken === undefined && !terms.isOver(runs)) {
+  while (faults.length === 0 && !terms.isOver(runs)) {
     const inputs = Array.from({ length: TOGETHER }, () => mutated(random, corpus, target.words))
     if (!coverage.isNewTogether(() => inputs.forEach(check))) continue
     for (const input of inputs) if (coverage.isNewWay(() => check(input))) kept.push(input)
     corpus.push(...kept.slice(corpus.length - target.seeds.length))
   }
-  return { runs, kept, ...(broken !== undefined && { found: smallest(target, broken) }) }
+  const [first] = faults
+  return { runs, kept, ...(first !== undefined && { found: smallest(target, first) }) }
 }
 
 type Found = NonNullable<FuzzResult['found']>
@@ -59,7 +60,7 @@ type Found = NonNullable<FuzzResult['found']>
 function smallest(target: Target, found: Found): Found {
   let best = found
   for (let part = INPUT_OCTETS_MAX; part >= 1; part = Math.floor(part / 2)) {
-    for (let at = 0; at < best.input.length; ) {
+    for (let at = 0; at < best.input.length;) {
       const shorter = new Uint8Array([...best.input.subarray(0, at), ...best.input.subarray(at + part)])
       const error = faultOf(target, shorter)
       if (error === undefined) at += part

@@ -57,7 +57,12 @@ export const HANDSHAKE_TARGETS: readonly Target[] = [
   {
     name: 'client-handshake',
     seeds: clientSeeds(),
-    words: [Uint8Array.of(5, 0), Uint8Array.of(5, 2), Uint8Array.of(1, 0), Uint8Array.of(5, 0, 0, 1, 1, 2, 3, 4, 0, 80)],
+    words: [
+      Uint8Array.of(5, 0),
+      Uint8Array.of(5, 2),
+      Uint8Array.of(1, 0),
+      Uint8Array.of(5, 0, 0, 1, 1, 2, 3, 4, 0, 80),
+    ],
     check: input => checkPieces(input, CLIENTS, clientTranscript),
   },
 ]
@@ -99,7 +104,14 @@ function checkPieces<T>(
   const whole = run(setup, [octets])
   const middle = octets.length >> 1
   assert.deepEqual(run(setup, [octets.slice(0, middle), octets.slice(middle)]), whole, 'in two pieces')
-  assert.deepEqual(run(setup, Array.from(octets, octet => Uint8Array.of(octet))), whole, 'octet by octet')
+  assert.deepEqual(
+    run(
+      setup,
+      Array.from(octets, octet => Uint8Array.of(octet)),
+    ),
+    whole,
+    'octet by octet',
+  )
 }
 
 function serverTranscript(_setup: unknown, pieces: readonly Uint8Array[]): Transcript {

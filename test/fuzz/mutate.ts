@@ -22,10 +22,20 @@ function changed(
   corpus: readonly Uint8Array[],
   words: readonly Uint8Array[],
 ): Uint8Array {
-  const at = random.between(0, input.length)
+  // What a parser does is mostly decided near the front.
+  const at = random.chance(0.5) ? random.between(0, input.length) : random.size(input.length + 1) - 1
   const length = Math.min(random.size(64), input.length - at)
   const [before, behind] = [input.subarray(0, at), input.subarray(at)]
-  const kinds = { octet: 4, bit: 2, insert: 2, remove: 2, repeat: 1, long: 0.3, part: 1, word: words.length > 0 ? 3 : 0 }
+  const kinds = {
+    octet: 4,
+    bit: 2,
+    insert: 2,
+    remove: 2,
+    repeat: 1,
+    long: 0.1,
+    part: 1,
+    word: words.length > 0 ? 3 : 0,
+  }
   switch (random.weighted(kinds)) {
     case 'octet':
       return replaced(input, at, random.chance(0.5) ? random.pick(TELLING) : random.between(0, 255))

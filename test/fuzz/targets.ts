@@ -19,7 +19,8 @@ function withKept(target: Target): Target {
   return { ...target, seeds: [...target.seeds, ...keptOf(target.name)] }
 }
 
-function keptOf(name: string): readonly Uint8Array[] {
+/** What earlier runs kept of a target. */
+export function keptOf(name: string): readonly Uint8Array[] {
   const file = corpusFile(name)
   if (!existsSync(file)) return []
   return readFileSync(file, 'utf8')

@@ -3,10 +3,16 @@ import { type Document, LineCounter, type Node, isMap, isScalar, parseDocument }
 import type { Path, Position } from './problem.ts'
 import type { Parsed } from './read-file.ts'
 
-/** Parses one YAML document. Duplicate keys, unknown tags and a second document are errors. */
+/** Parses one YAML document, and writes to no log. Duplicate keys, unknown tags and a second document are errors. */
 export function readYaml(text: string): Parsed {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    strict: true,
+    uniqueKeys: true,
+    logLevel: 'error',
+  })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault !== undefined) {
     const { line, col } = lines.linePos(fault.pos[0])
