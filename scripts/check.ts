@@ -15,6 +15,7 @@ const CHECKS: readonly Check[] = [
   // Tests may leave types to inference; sources may not, so that declarations can be made file by file.
   { name: 'types of what is published', command: ['tsc', '-p', 'tsconfig.sources.json'] },
   { name: 'purity of the protocol', command: ['tsc', '-p', 'packages/protocol', '--noEmit'] },
+  { name: 'purity of the policy', command: ['tsc', '-p', 'packages/policy/tsconfig.purity.json'] },
   { name: 'lint and layers', command: ['oxlint'] },
   { name: 'format', command: ['oxfmt', '--check'] },
   { name: 'unused code', command: ['knip', '--no-progress'] },

@@ -36,6 +36,18 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'a clock in the policy',
+    file: 'packages/policy/src/planted-clock.ts',
+    text: `export const planted: unknown = setTimeout\nexport const now: number = performance.now()\n`,
+    foundBy: { 'purity of the policy': /planted-clock\.ts.*setTimeout/ },
+  },
+  {
+    what: 'the engine in the policy',
+    file: 'packages/policy/src/planted-layer.ts',
+    text: `import { systemClock } from '@socksmith/engine'\nexport const planted: unknown = systemClock\n`,
+    foundBy: { 'lint and layers': /no-restricted-imports.*\n.*planted-layer\.ts/ },
+  },
+  {
     what: 'the server in the engine',
     file: 'packages/engine/src/planted-layer.ts',
     text: `import { createServer } from '@socksmith/server'\nexport const planted: unknown = createServer\n`,

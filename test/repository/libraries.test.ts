@@ -10,7 +10,7 @@ const FORBIDDEN: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['changes the environment', /process\.env\b.*=[^=]/],
 ]
 
-const sources = globSync('packages/{protocol,engine,server,instruments}/src/**/*.ts')
+const sources = globSync('packages/{protocol,policy,engine,server,instruments}/src/**/*.ts')
 
 test('no library logs, ends the process, or installs a global handler', () => {
   assert.ok(sources.length > 50)

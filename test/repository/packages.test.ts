@@ -19,7 +19,7 @@ interface Packed {
   readonly files: readonly { readonly path: string }[]
 }
 
-const LIBRARIES = ['protocol', 'engine', 'client', 'server', 'instruments'] as const
+const LIBRARIES = ['protocol', 'policy', 'engine', 'client', 'server', 'instruments'] as const
 
 suite('the packages', () => {
   let folder: Folder

@@ -3,6 +3,8 @@
 /** Exit codes, after sysexits.h. They are part of the command's interface. */
 export const EXIT = {
   OK: 0,
+  /** What was asked is answered with no: denied, a case failed, a difference was found. */
+  NO: 1,
   /** `check`: the server fails no more than recommendations and customs. */
   FAILS_SHOULD: 1,
   /** `check`: the server fails the standard. */

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Help } from 'commander'
 import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
+import { addPolicyCommands } from './command/add-policy.ts'
 import { addConfigFlags } from './command/effective-config.ts'
 import type { CheckFlags } from './command/check.ts'
 import type { BenchFlags } from './command/bench-flags.ts'
@@ -22,7 +23,8 @@ Examples:
 
 Exit codes:
    0  all is well; also after SIGTERM or SIGINT
- 1, 2, 3  "check" found failures: recommendations only, the standard, safety
+   1  the answer of a policy command is no: see socksmith policy --help
+  1, 2, 3  "check" found failures: recommendations only, the standard, safety
   64  the command line is wrong
   65  a configuration, a users file or a password is wrong
   66  a file to read is missing
@@ -117,6 +119,7 @@ function programOf(conclude: Conclude): Command {
     )
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
+  addPolicyCommands(program, conclude)
   addReachCommands(program, conclude)
   addCheckCommand(program, conclude)
   addBenchCommand(program, conclude)
@@ -187,6 +190,16 @@ function addUserCommands(program: Command, conclude: Conclude): void {
     .argument('<NAME>', 'the name of the user')
     .action(async (name: string, place: UsersPlace) =>
       conclude((await import('./command/user.ts')).changePassword(name, place)),
+    )
+  one('disable', 'keep a user out, and keep the password')
+    .argument('<NAME>', 'the name of the user')
+    .action(async (name: string, place: UsersPlace) =>
+      conclude((await import('./command/user.ts')).disableUser(name, place)),
+    )
+  one('enable', 'let a disabled user in again')
+    .argument('<NAME>', 'the name of the user')
+    .action(async (name: string, place: UsersPlace) =>
+      conclude((await import('./command/user.ts')).enableUser(name, place)),
     )
   one('list', 'print the names of the users').action(async (place: UsersPlace) =>
     conclude((await import('./command/user.ts')).listUsers(place)),

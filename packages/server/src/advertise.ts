@@ -1,6 +1,6 @@
 /** The address that a client is told in a reply, when this host is behind NAT. */
 import type { Endpoint } from '@socksmith/protocol'
-import { LOOPBACK, containsAny } from './network.ts'
+import { LOOPBACK, containsAny } from '@socksmith/policy'
 import type { ListenerOptions } from './options.ts'
 
 /** The endpoint to tell: the advertised address of its family, but never for a loopback address, which NAT does not touch. */

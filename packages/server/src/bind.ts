@@ -12,13 +12,14 @@ import {
   sameAddress,
   unmapped,
 } from '@socksmith/protocol'
+import type { Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
 import { startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
+import { type Candidate, type Refused, allowedEndpoints, askedAddress } from './target.ts'
 import type { Carried } from './session-record.ts'
-import { allowedEndpoints } from './target.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
 const BIND_BACKLOG = 8
@@ -64,9 +65,9 @@ class BindWork {
     const session = this.#session
     const peers = await this.#expectedPeers()
     if (this.#isOver) return
-    if ('code' in peers) return session.refuse(peers)
-    this.#peers = peers.map(peer => peer.address)
-    const listener = await this.#listen(peers[0])
+    if ('failure' in peers) return session.refuse(peers.failure, peers.ruling)
+    this.#peers = peers.map(peer => peer.endpoint.address)
+    const listener = await this.#listen(peers[0]?.endpoint)
     if ('code' in listener) return session.refuse(listener)
     if (this.#isOver) return void listener.close()
     this.#listener = listener
@@ -78,12 +79,16 @@ class BindWork {
   }
 
   // An unspecified DST.ADDR means any peer; the handshake let it through only if the option allows that.
-  async #expectedPeers(): Promise<readonly Endpoint[] | Failure> {
-    const { context, origin } = this.#session
+  async #expectedPeers(): Promise<readonly Candidate[] | Refused> {
+    const { context } = this.#session
     const { destination } = this.#request
-    if (!isUnspecified(plainAddress(destination.address))) return allowedEndpoints(context, origin.client, destination)
-    if (context.options.bind?.anyPeer === true) return []
-    return failure('not_allowed', 'policy', 'BIND for any peer is switched off')
+    const facts = this.#session.facts('bind')
+    if (!isUnspecified(plainAddress(destination.address))) return await allowedEndpoints(context, facts, destination)
+    if (context.options.bind?.anyPeer !== true) {
+      return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
+    }
+    const ruling = context.gate.ask(facts)
+    return ruling.refusal === undefined ? [] : { failure: ruling.refusal, ruling }
   }
 
   async #listen(peer: Endpoint | undefined): Promise<Listener | Failure> {
@@ -113,15 +118,21 @@ class BindWork {
     const place = peer.remote
     if (this.#isOver || place.kind !== 'ip') return peer.destroy()
     const address = unmapped(place.endpoint.address)
-    const expected =
-      this.#peers.length === 0
-        ? session.context.decide(session.origin.client, place.endpoint) === undefined
-        : this.#peers.some(one => sameAddress(unmapped(one), address))
-    if (!expected) return this.#onStranger(peer, address)
+    const endpoint: Endpoint = { address, port: place.endpoint.port }
+    const expected = this.#peers.length === 0 || this.#peers.some(one => sameAddress(unmapped(one), address))
+    const facts: Facts = { ...session.facts('bind-peer'), host: this.#namedPeer(), ...endpoint }
+    const { refusal, decision } = session.context.gate.ask(facts)
+    if (!expected || refusal !== undefined) return this.#onStranger(peer, address)
     this.#stopListening()
-    session.noteDialled({ address, port: place.endpoint.port })
-    session.grant({ address, port: place.endpoint.port })
+    session.noteDialled(endpoint, { facts, decision })
+    session.grant(endpoint)
     this.#relay = startRelay(session, peer)
+  }
+
+  /** The name by which the client asked for its peer. */
+  #namedPeer(): string | null {
+    const address = askedAddress(this.#request.destination.address)
+    return address?.type === 'domain' ? address.name : null
   }
 
   // SOCKS4 ends the BIND on a mismatch; SOCKS5 names no outcome, so a stranger must not be able to kill the rendezvous.

@@ -2,7 +2,7 @@
 import type { Engine, IdleWheel, Resolver } from '@socksmith/engine'
 import type { IpAddress } from '@socksmith/protocol'
 import type { Admission } from './admission.ts'
-import type { Decide } from './decide.ts'
+import type { Gate } from './decide.ts'
 import type { Limits, ServerOptions } from './options.ts'
 
 export interface ServerContext {
@@ -10,7 +10,7 @@ export interface ServerContext {
   readonly limits: Limits
   readonly engine: Engine
   readonly resolver: Resolver
-  readonly decide: Decide
+  readonly gate: Gate
   readonly admission: Admission
   readonly idleWheel: IdleWheel
 }

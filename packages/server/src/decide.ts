@@ -1,44 +1,83 @@
 /**
- * The one decision: may this client reach this address. Asked for CONNECT, for the peer of a BIND, for each UDP
- * destination and for HTTP, always about the address that is then used. Does not wait, resolve or dial.
+ * The one place that is asked whether something may be: the server's own protection (itself, and nowhere), then the
+ * policy. Asked for clients, methods, CONNECT, BIND and its peer, each UDP destination and sender, HTTP, always about the
+ * address that is then used. Does not wait, resolve or dial.
  */
 import { type Place } from '@socksmith/engine'
-import {
-  type Endpoint,
-  type Failure,
-  failure,
-  formatAddress,
-  isUnspecified,
-  sameAddress,
-  unmapped,
-} from '@socksmith/protocol'
-import { LOOPBACK, containsAny, disguises, isInside } from './network.ts'
-import type { AccessOptions } from './options.ts'
+import { type Decider, type Decision, type Facts, type Rule, refusalOf } from '@socksmith/policy'
+import { type Endpoint, type Failure, failure, isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
 import { type LocalAddresses } from './local-addresses.ts'
 
-/** Whether `client` may reach `target`; a failure is the refusal. */
-export type Decide = (client: Place, target: Endpoint) => Failure | undefined
+/** What is to be done. `decision` is absent when the server protects itself, whatever the rules say. */
+export interface Ruling {
+  /** The refusal; absent when it is allowed, or still open. */
+  readonly refusal?: Failure
+  readonly decision?: Decision | undefined
+}
 
-/** Compiles the access options. `ownPlaces` are the server's listeners, asked for at each decision. */
-export function createDecide(access: AccessOptions, ownPlaces: () => readonly Place[], local: LocalAddresses): Decide {
-  const insideFrom = access.insideFrom ?? LOOPBACK
-  const insideOpen = access.insideOpen ?? []
-  const mayGoInside = (client: Place): boolean =>
-    client.kind === 'unix' || containsAny(insideFrom, client.endpoint.address)
+export class Gate {
+  readonly #ownPlaces: () => readonly Place[]
+  readonly #local: LocalAddresses
+  #decider: Decider
+  #generation = 0
+  #isGone: ((user: string) => boolean) | undefined
 
-  return (client, target) => {
+  /** `ownPlaces` are the server's listeners, asked for at each decision. */
+  constructor(decider: Decider, ownPlaces: () => readonly Place[], local: LocalAddresses) {
+    this.#decider = decider
+    this.#ownPlaces = ownPlaces
+    this.#local = local
+  }
+
+  /** From now on these rules decide. */
+  replace(decider: Decider): void {
+    this.#decider = decider
+    this.#generation++
+  }
+
+  /** Rises whenever something may be decided otherwise than before. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Without rules only targets are looked at. */
+  get hasRules(): boolean {
+    return this.#decider.hasRules
+  }
+
+  /** From now on these users are allowed nothing, whatever the rules say. */
+  keepOut(isGone: (user: string) => boolean): void {
+    this.#isGone = isGone
+    this.#generation++
+  }
+
+  ask(facts: Facts): Ruling {
+    const { address, port, command, user } = facts
+    if (typeof user === 'string' && this.#isGone?.(user) === true) return { refusal: USER_GONE }
+    // A peer or a sender is heard, not reached.
+    const isReached = command !== 'bind-peer' && command !== 'udp-sender'
+    const closed = isReached && address !== undefined ? this.refusalOf({ address, port: port ?? 0 }) : undefined
+    if (closed !== undefined) return { refusal: closed }
+    const decision = this.#decider.decide(facts)
+    return decision.verdict === 'deny' ? { decision, refusal: refusalOf(decision) } : { decision }
+  }
+
+  /** Why nobody may reach this endpoint, whatever the rules say. */
+  refusalOf(target: Endpoint): Failure | undefined {
     const address = unmapped(target.address)
     // Linux takes 0.0.0.0 and :: for this host.
     if (isUnspecified(address)) return refused('the unspecified address')
     // A proxy that reaches itself is a loop, whoever asks for it.
-    if (ownPlaces().some(place => isOwn(place, { address, port: target.port }, local))) {
-      return refused("one of the server's own listeners")
-    }
-    if (!isInside(address) || mayGoInside(client)) return undefined
-    // Every disguise has to be open: a translator would deliver to the address within.
-    if (disguises(address).every(one => containsAny(insideOpen, one) || !isInside(one))) return undefined
-    return refused(`${formatAddress(address)}, which is inside and closed to clients from elsewhere`)
+    const isLoop = this.#ownPlaces().some(place => isOwn(place, { address, port: target.port }, this.#local))
+    return isLoop ? refused("one of the server's own listeners") : undefined
   }
+}
+
+const USER_GONE = failure('not_allowed', 'policy', 'the user is no more')
+
+/** The rule behind a ruling, for records. */
+export function ruleOf({ decision }: Ruling): Rule | undefined {
+  return decision === undefined || decision.verdict === 'open' ? undefined : decision.rule
 }
 
 function refused(what: string): Failure {

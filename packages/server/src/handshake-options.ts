@@ -7,31 +7,37 @@ import {
   userPasswordServer,
 } from '@socksmith/protocol'
 import type { ListenerOptions, ServerOptions } from './options.ts'
+import type { SessionRules } from './session-rules.ts'
 
-/** `hasCertificate`: the client has shown a certificate that is believed, which stands in place of the password. */
+/**
+ * `hasCertificate`: the client has shown a certificate that is believed, which stands in place of the password.
+ * `rules` say whether anything could be allowed after a method.
+ */
 export function handshakeOptions(
   listener: ListenerOptions,
   options: ServerOptions,
   hasCertificate: boolean,
+  rules: Pick<SessionRules, 'mayLogIn'>,
 ): ServerHandshakeOptions {
   const { access = {}, bind = {} } = options
-  const asksPassword = listener.authentication === 'password'
-  const passwordRequired = asksPassword && !hasCertificate
+  const byRules = listener.authentication === 'rules'
+  const takesPassword = listener.authentication === 'password' || (byRules && rules.mayLogIn('password'))
+  const takesNobody = byRules && !hasCertificate ? rules.mayLogIn('none') : !takesPassword || hasCertificate
   const commands: CommandName[] = []
   if (access.connect !== false) commands.push('connect')
   if (access.bind !== false) commands.push('bind')
   if (access.udpAssociate !== false) commands.push('udp-associate')
   return {
     protocols: listener.protocols,
-    methods: methodsFor(asksPassword, hasCertificate),
-    passwordRequired,
+    methods: methodsFor(takesPassword, takesNobody),
+    passwordRequired: !takesNobody,
+    passwordAccepted: takesPassword,
     commands,
     anyPeer: bind.anyPeer === true,
   }
 }
 
-// A client with a certificate may still be set to offer its password only.
-function methodsFor(asksPassword: boolean, hasCertificate: boolean): readonly Method[] {
-  if (!asksPassword) return [noneMethod]
-  return hasCertificate ? [noneMethod, userPasswordServer] : [userPasswordServer]
+// Whoever offers his password may be allowed more by it; a client with a certificate may be set to offer nothing else.
+function methodsFor(takesPassword: boolean, takesNobody: boolean): readonly Method[] {
+  return [...(takesPassword ? [userPasswordServer] : []), ...(takesNobody ? [noneMethod] : [])]
 }

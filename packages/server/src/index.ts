@@ -1,6 +1,6 @@
 /** The door of the package. */
 export type { ServerEvent } from './event.ts'
-export { LOOPBACK, type Network, contains, containsAny, formatNetwork, isInside, parseNetwork } from './network.ts'
+export { LOOPBACK, type Network, contains, containsAny, formatNetwork, isInside, parseNetwork } from '@socksmith/policy'
 export * from './options.ts'
 export type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 export { BACKLOG, type Server, createServer } from './server.ts'

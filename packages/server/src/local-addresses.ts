@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import type { Clock } from '@socksmith/engine'
 import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
-import { LOOPBACK, containsAny } from './network.ts'
+import { LOOPBACK, containsAny } from '@socksmith/policy'
 
 /** An address that comes up by DHCP or SLAAC is known after this long; a look-up costs tens of microseconds. */
 const FRESH_MS = 5_000

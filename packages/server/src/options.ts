@@ -1,22 +1,25 @@
 /** What a server is told by whoever embeds it, and the defaults with their reasons. Knows no file and no flag. */
 import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
-import type { Network } from './network.ts'
+import type { Decider, Network } from '@socksmith/policy'
 import type { ServerEvent } from './event.ts'
 import type { SessionRecord } from './record.ts'
 import type { Tally } from './tally.ts'
 
 /** What one listening place speaks and asks for. */
 export interface ListenerOptions {
+  /** What rules call this listener. */
+  readonly name?: string
   readonly place: Place
   /** What is spoken here; the first octet decides between them. */
   readonly protocols: { readonly socks4: boolean; readonly socks5: boolean; readonly http: boolean }
   /**
    * `none`: nobody is asked. `password`: RFC 1929 or HTTP Basic, and SOCKS4, which can carry neither, is refused.
    * `certificate`: a TLS client certificate is needed. With any of them the name in a believed certificate is the user,
-   * and stands in place of the password.
+   * and stands in place of the password. `rules`: whatever could lead to something that the policy allows; a client that
+   * offers its password is asked for it.
    */
-  readonly authentication: 'none' | 'password' | 'certificate'
+  readonly authentication: 'none' | 'password' | 'certificate' | 'rules'
   /** TLS around everything spoken here; asked for each connection, so that a renewed certificate is used at once. */
   readonly tls?: () => SecureOptions
   /** Peers in these networks must send a PROXY protocol header, and are believed. Everybody else must not send one. */
@@ -140,6 +143,11 @@ export interface ServerOptions {
   /** Needed when a listener asks for a password. */
   readonly authenticate?: Authenticate
   readonly access?: AccessOptions
+  /**
+   * The rules, compiled; they know of `access.insideFrom` and `insideOpen` by themselves. Default: everything is allowed
+   * but inside addresses to clients from elsewhere.
+   */
+  readonly policy?: Decider
   readonly bind?: BindOptions
   readonly udp?: UdpOptions
   readonly limits?: Partial<Limits>

@@ -12,7 +12,7 @@ import {
   decodeProxyV2,
   failure,
 } from '@socksmith/protocol'
-import { containsAny } from './network.ts'
+import { containsAny } from '@socksmith/policy'
 import type { ListenerOptions } from './options.ts'
 
 export interface Preface {

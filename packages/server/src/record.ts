@@ -1,6 +1,7 @@
 /** The one record of a session, made when it is over. Holds no secret; knows nothing of how it is written down. */
 import type { Destination, Endpoint, FailureCode } from '@socksmith/protocol'
 import type { Place } from '@socksmith/engine'
+import type { AuthenticationMethod, Reported, Rule } from '@socksmith/policy'
 
 /** Why a session ended: finished by one side, cut by a limit, refused, or given up. */
 export type SessionEnd =
@@ -10,6 +11,8 @@ export type SessionEnd =
   | 'target-reset'
   | 'idle'
   | 'stopped'
+  /** The rules changed, or the user is no more. */
+  | 'revoked'
   | 'refused'
   | 'failed'
   | 'handshake-timeout'
@@ -38,6 +41,14 @@ export interface SessionRecord {
   /** REP, CD or HTTP status that was sent; absent when none was. */
   readonly reply?: number
   readonly end: SessionEnd
+  /** What rules call the listener. */
+  readonly listenerName?: string
+  /** How the client has shown who it is. */
+  readonly method?: AuthenticationMethod
+  /** The rule that decided. */
+  readonly rule?: Rule
+  /** What was decided otherwise but not enforced. */
+  readonly reported?: readonly Reported[]
   /** What went wrong, for `refused` and `failed`. */
   readonly failure?: FailureCode
   readonly detail?: string

@@ -1,14 +1,16 @@
 /** The server as a whole: opens the listeners, admits connections, knows every live session, and stops in order. */
 import { type Connection, IdleWheel, type Listener, type Place } from '@socksmith/engine'
+import { type Decider, compile } from '@socksmith/policy'
 import { type Failure, NO_OCTETS, formatDestination } from '@socksmith/protocol'
 import { Admission } from './admission.ts'
 import type { ServerContext } from './context.ts'
-import { createDecide } from './decide.ts'
+import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
 import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
+import { Register } from './register.ts'
 import { Session } from './session.ts'
 import { createTally } from './tally.ts'
 
@@ -31,6 +33,10 @@ export interface Server {
    * A second call with a shorter deadline hastens the first.
    */
   stop(options: { readonly deadlineMs: number }): Promise<number>
+  /** From now on these rules decide. Live sessions that they forbid end, the rest do not notice; answers how many ended. */
+  usePolicy(policy: Decider): number
+  /** Ends the sessions of users who are no more, and lets no such user in from now on; answers how many ended. */
+  endUsers(isGone: (user: string) => boolean): number
 }
 
 /**
@@ -48,7 +54,7 @@ export function createServer(options: ServerOptions): Server {
 class SocksServer implements Server {
   readonly #options: ServerOptions
   readonly #context: ServerContext
-  readonly #live = new Map<number, { stop(): void; live?(): LiveSession | undefined }>()
+  readonly #live = new Register<Live>()
   #listeners: Listener[] = []
   #places: readonly Place[] = []
   #onEmpty: (() => void) | undefined
@@ -64,7 +70,7 @@ class SocksServer implements Server {
       limits,
       engine,
       resolver,
-      decide: createDecide(options.access ?? {}, () => this.#places, createLocalAddresses(engine.clock)),
+      gate: new Gate(options.policy ?? withoutRules(options), () => this.#places, createLocalAddresses(engine.clock)),
       admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
       idleWheel: new IdleWheel(engine.clock),
     }
@@ -75,7 +81,8 @@ class SocksServer implements Server {
   }
 
   sessions(): readonly LiveSession[] {
-    return [...this.#live.values()].flatMap(one => one.live?.() ?? [])
+    const sessions = this.#live.all().flatMap(one => one.live?.() ?? [])
+    return sessions.sort((a, b) => a.id - b.id)
   }
 
   async start(): Promise<readonly Place[] | Failure> {
@@ -104,20 +111,39 @@ class SocksServer implements Server {
       this.#options.onEvent?.({ kind: 'draining', sessions: this.#live.size })
       await this.#emptyOr(deadlineMs)
     }
-    const rest = [...this.#live.values()]
+    const rest = this.#live.all()
     for (const session of rest) session.stop()
     return rest.length
+  }
+
+  usePolicy(policy: Decider): number {
+    this.#context.gate.replace(policy)
+    return this.#endEach(session => session.isForbidden?.() === true)
+  }
+
+  endUsers(isGone: (user: string) => boolean): number {
+    this.#context.gate.keepOut(isGone)
+    return this.#endEach(session => {
+      const user = session.whose?.()
+      return user !== undefined && isGone(user)
+    })
+  }
+
+  #endEach(isOver: (session: Live) => boolean): number {
+    const over = this.#live.all().filter(isOver)
+    for (const session of over) session.stop('revoked')
+    return over.length
   }
 
   async #listen(options: ListenerOptions): Promise<Listener | Failure> {
     // Port 0 has become a real one by the time that something can fail.
     let { place } = options
-    const { descriptor, mode, backlog = BACKLOG } = options
+    const { descriptor, mode, backlog = BACKLOG, name = placeText(place) } = options
     const shared = { ...(mode !== undefined && { mode }), ...(descriptor !== undefined && { descriptor }) }
     const listener = await this.#context.engine.listen(
       { place, backlog, ...shared },
       {
-        onConnection: connection => this.#onConnection(options, connection),
+        onConnection: connection => this.#onConnection(options, name, connection),
         onAcceptFailure: cause => this.#options.onEvent?.({ kind: 'accept-failure', place, failure: cause }),
       },
     )
@@ -141,34 +167,34 @@ class SocksServer implements Server {
     })
   }
 
-  #onConnection(listener: ListenerOptions, connection: Connection): void {
+  #onConnection(listener: ListenerOptions, listenerName: string, connection: Connection): void {
     const { admission } = this.#context
     if (!admission.take('connections')) return connection.destroy()
     const id = admission.nextId()
     const acceptedAtMs = this.#context.engine.clock.monotonicMs()
+    const place = this.#live.enter({ stop: () => connection.destroy() })
     const admit = (client: Place, on: Connection, early: Uint8Array): void => {
       if (!admission.takeClient(client)) {
         on.destroy()
-        return this.#leave(id)
+        return this.#leave(place)
       }
       const session = new Session(
         this.#context,
-        { id, listener, place: connection.local, client, acceptedAtMs },
+        { id, listener, listenerName, place: connection.local, client, acceptedAtMs },
         on,
         () => {
           admission.giveBackClient(client)
-          this.#leave(id)
+          this.#leave(place)
         },
       )
-      this.#live.set(id, session)
+      this.#live.replace(place, session)
       session.start(early)
     }
     if (listener.tls === undefined && !isTrusted(listener, connection.remote)) {
       return admit(connection.remote, connection, NO_OCTETS)
     }
-    this.#live.set(id, { stop: () => connection.destroy() })
     void this.#withPreface(listener, connection).then(preface => {
-      if ('code' in preface) this.#leave(id)
+      if ('code' in preface) this.#leave(place)
       else admit(preface.client, preface.connection, preface.early)
     })
   }
@@ -187,11 +213,27 @@ class SocksServer implements Server {
     return preface
   }
 
-  #leave(id: number): void {
+  #leave(place: number): void {
     this.#context.admission.giveBack('connections')
-    this.#live.delete(id)
+    this.#live.leave(place)
     if (this.#live.size === 0) this.#onEmpty?.()
   }
+}
+
+/** A connection that is not yet closed. */
+interface Live {
+  /** The user, once known. */
+  whose?(): string | undefined
+  live?(): LiveSession | undefined
+  stop(end?: 'revoked'): void
+  /** Asks the rules of now about what it does. */
+  isForbidden?(): boolean
+}
+
+function withoutRules({ access = {} }: ServerOptions): Decider {
+  const { insideFrom, insideOpen } = access
+  const inside = { ...(insideFrom && { from: insideFrom }), ...(insideOpen && { open: insideOpen }) }
+  return compile({ mode: 'enforce', rules: [], sets: [], cases: [] }, { inside })
 }
 
 function placeText(place: Place): string {

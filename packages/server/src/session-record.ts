@@ -1,4 +1,5 @@
 /** Makes the record of a session from what is known at its end. Decides nothing. */
+import type { AuthenticationMethod } from '@socksmith/policy'
 import type { RelayEnd } from '@socksmith/engine'
 import {
   type Endpoint,
@@ -8,6 +9,7 @@ import {
   latin1Text,
   utf8Text,
 } from '@socksmith/protocol'
+import { type Ruling, ruleOf } from './decide.ts'
 import type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 
 /** Octets carried each way. */
@@ -18,19 +20,25 @@ export interface Carried {
 
 export interface SessionFacts {
   readonly base: Pick<SessionRecord, 'id' | 'client' | 'listener' | 'startedAtMs' | 'durationMs'>
+  readonly listenerName: string | undefined
   readonly handshake: Pick<ServerHandshake, 'protocol' | 'reply'>
   readonly request: HandshakeRequest | undefined
   readonly user: string | undefined
+  readonly method: AuthenticationMethod | undefined
+  readonly ruling: Ruling | undefined
   readonly dialled: Endpoint | undefined
   readonly carried: Carried | undefined
 }
 
 export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failure | undefined): SessionRecord {
-  const { handshake, request } = facts
+  const { handshake, request, listenerName, method, ruling } = facts
   const userid = useridText(request)
   return {
     ...liveSession(facts),
     end,
+    ...(listenerName !== undefined && { listenerName }),
+    ...(method !== undefined && { method }),
+    ...ruledBy(ruling),
     ...(userid !== undefined && { userid }),
     ...(handshake.reply !== undefined && { reply: handshake.reply }),
     ...(cause !== undefined && { failure: cause.code }),
@@ -66,6 +74,13 @@ export function endOfRelay(end: RelayEnd): SessionEnd {
     case 'error':
       return end.by === 'target' ? 'target-reset' : 'client-reset'
   }
+}
+
+/** What a record says of the rules. */
+export function ruledBy(ruling: Ruling | undefined): Pick<SessionRecord, 'rule' | 'reported'> {
+  const rule = ruling && ruleOf(ruling)
+  const reported = ruling?.decision?.reported ?? []
+  return { ...(rule !== undefined && { rule }), ...(reported.length > 0 && { reported }) }
 }
 
 function isServed(

@@ -11,16 +11,20 @@ import {
   type HandshakeRequest,
   ServerHandshake,
   type ServerHandshakeEvent,
+  type ServerHandshakeOptions,
   failure,
 } from '@socksmith/protocol'
+import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
 import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
+import type { Ruling } from './decide.ts'
 import type { ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
+import { type Granted, SessionRules } from './session-rules.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -31,11 +35,15 @@ export interface Work {
   abandon(): void
   /** Octets carried so far; absent before there is something that carries. */
   readonly carried?: Carried | undefined
+  /** The rules have changed, and still allow this request: ask again about its parts. */
+  reconsider?(): void
 }
 
 export interface SessionOrigin {
   readonly id: number
   readonly listener: ListenerOptions
+  /** What rules call it. */
+  readonly listenerName: string
   readonly place: Place
   /** Who the client is: the peer, or whom a trusted PROXY header names. */
   readonly client: Place
@@ -46,6 +54,7 @@ export class Session implements ConnectionReader {
   readonly context: ServerContext
   readonly origin: SessionOrigin
   readonly connection: Connection
+  readonly #options: ServerHandshakeOptions
   readonly #handshake: ServerHandshake
   readonly #startedAtMs: number
   readonly #onClosed: () => void
@@ -53,7 +62,9 @@ export class Session implements ConnectionReader {
   #work: Work | undefined
   #request: HandshakeRequest | undefined
   #dialled: Endpoint | undefined
+  #successor: Session | undefined
   readonly #user: string | undefined
+  readonly #rules: SessionRules
   #hasClientEnded = false
   #isRecorded = false
   #isClosed = false
@@ -63,10 +74,15 @@ export class Session implements ConnectionReader {
     this.origin = origin
     this.connection = connection
     this.#onClosed = onClosed
-    this.#handshake = new ServerHandshake(
-      handshakeOptions(origin.listener, context.options, connection.certificateName !== undefined),
-    )
     this.#user = connection.certificateName
+    this.#rules = new SessionRules(context.gate, context.engine.clock, origin, this.#user)
+    this.#options = handshakeOptions(
+      origin.listener,
+      context.options,
+      connection.certificateName !== undefined,
+      this.#rules,
+    )
+    this.#handshake = new ServerHandshake(this.#options)
     this.#startedAtMs = context.engine.clock.wallMs()
   }
 
@@ -78,6 +94,8 @@ export class Session implements ConnectionReader {
       this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
       return
     }
+    const { refusal } = this.#rules.arrive()
+    if (refusal !== undefined) return this.#onFailed(refusal)
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
     this.#deadline = clock.after(Math.max(0, leftMs), () => this.#onDeadline())
     this.connection.read(this)
@@ -111,14 +129,53 @@ export class Session implements ConnectionReader {
     return this.#user ?? this.#handshake.user
   }
 
+  /** Who what is served now is served for: also who asks for a single HTTP request. */
+  whose(): string | undefined {
+    return this.#successor?.whose() ?? this.user ?? this.#rules.user
+  }
+
   /** What runs for the request, from now on. */
   attach(work: Work): void {
     this.#work = work
   }
 
-  /** Notes the address that was dialled, or the peer of a BIND. */
-  noteDialled(endpoint: Endpoint): void {
+  /** Whether Basic credentials are judged here, and whether there must be some. */
+  get takesPassword(): boolean {
+    return this.#options.passwordAccepted === true
+  }
+
+  get needsPassword(): boolean {
+    return this.#options.passwordRequired
+  }
+
+  /** How `user` has shown who it is: the client's own, or one of a single HTTP request. */
+  methodOf(user: string | undefined): AuthenticationMethod {
+    return this.#rules.methodOf(user)
+  }
+
+  /** What the rules are asked about this client's request; the target is for the caller to add. */
+  facts(command: Command, user: string | undefined = this.user): Facts {
+    const protocol = this.#request?.protocol ?? (this.#handshake.protocol === 'http' ? 'http' : undefined)
+    return this.#rules.facts(command, { protocol, user })
+  }
+
+  /** Notes the address that was dialled, or the peer of a BIND, and what allowed it. */
+  noteDialled(endpoint: Endpoint, granted: Granted | undefined): void {
     this.#dialled = endpoint
+    if (granted !== undefined) this.noteGranted(granted)
+  }
+
+  /** Notes what is allowed from now on, to be asked about again when the rules change. */
+  noteGranted(granted: Granted): void {
+    this.#rules.grant(granted)
+  }
+
+  /** Whether the rules of now forbid what this session does. */
+  isForbidden(): boolean {
+    if (this.#successor !== undefined) return this.#successor.isForbidden()
+    if (this.#rules.isForbidden()) return true
+    this.#work?.reconsider?.()
+    return false
   }
 
   /** Sends the reply that grants the request; see the handshake's `succeed`. */
@@ -127,7 +184,8 @@ export class Session implements ConnectionReader {
   }
 
   /** Sends the reply that refuses the request, and closes the connection as RFC 1928 section 6 demands. */
-  refuse(cause: Failure): void {
+  refuse(cause: Failure, ruling?: Ruling): void {
+    if (ruling !== undefined) this.#rules.refused(ruling)
     if (!this.#isRecorded) this.#take(this.#handshake.fail(cause))
   }
 
@@ -167,6 +225,7 @@ export class Session implements ConnectionReader {
     const origin = { ...this.origin, acceptedAtMs: this.context.engine.clock.monotonicMs() }
     const successor = new Session(this.context, origin, this.connection, () => this.closed())
     this.handOver({ abandon: () => successor.stop() })
+    this.#successor = successor
     successor.start(early)
   }
 
@@ -180,14 +239,16 @@ export class Session implements ConnectionReader {
 
   /** The session as it is now; `undefined` when its record has been made. */
   live(): LiveSession | undefined {
+    if (this.#successor !== undefined) return this.#successor.live()
     return this.#isRecorded ? undefined : liveSession(this.#facts(this.#work?.carried))
   }
 
-  /** Ends the session now: the server stops. */
-  stop(): void {
-    const carried = this.#work?.carried
+  /** Ends the session now: the server stops, or the session is no longer allowed. */
+  stop(end: 'stopped' | 'revoked' = 'stopped'): void {
+    if (this.#successor !== undefined) return this.#successor.stop(end)
+    // First, so that the end of the work is not taken for the reason.
+    this.#record(end, undefined, this.#work?.carried)
     this.#work?.abandon()
-    this.#record('stopped', undefined, carried)
     this.connection.destroy()
     this.closed()
   }
@@ -285,9 +346,12 @@ export class Session implements ConnectionReader {
     const durationMs = Math.round(this.context.engine.clock.monotonicMs() - acceptedAtMs)
     return {
       base: { id, client, listener: place, startedAtMs: this.#startedAtMs, durationMs },
+      listenerName: this.origin.listener.name,
       handshake: this.#handshake,
       request: this.#request,
       user: this.user,
+      method: this.#request === undefined ? undefined : this.methodOf(this.user),
+      ruling: this.#rules.ruling,
       dialled: this.#dialled,
       carried,
     }

@@ -21,12 +21,11 @@ import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
 import { allowedEndpoints } from './target.ts'
+import { UdpRules } from './udp-rules.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** Datagrams of one association that wait for a name to be resolved or a socket to be opened. */
 const WAITING_DATAGRAMS_MAX = 64
-/** Verdicts kept for one association: as many as it may have remotes, and some refused ones. */
-const VERDICTS_MAX = 2_048
 
 /** A client on a Unix socket is on this host. */
 const HOST_LOOPBACK: IpAddress = { type: 'ipv4', octets: Uint8Array.of(127, 0, 0, 1) }
@@ -42,12 +41,12 @@ class UdpWork implements Idling {
   readonly #association: UdpAssociation
   readonly #bucket: TokenBucket
   #isAdmitted: boolean
-  readonly #verdicts = new Map<string, Failure | undefined>()
+  readonly #rules: UdpRules
   readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
   readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
-  #known:
-    | { readonly destination: Destination; readonly endpoint: Endpoint; readonly socket: DatagramSocket }
-    | undefined
+  #known: KnownDestination | undefined
+  /** The last sender that was let through, mostly the next one too. An engine hands out one object for one sender. */
+  #knownSender: { readonly from: Endpoint; readonly untilMs: number } | undefined
   #inside: DatagramSocket | undefined
   #waiting = 0
   #lastActivityMs: number
@@ -57,8 +56,13 @@ class UdpWork implements Idling {
 
   constructor(session: Session) {
     this.#session = session
-    const { limits, engine, admission, options } = session.context
+    const { limits, engine, admission, options, gate } = session.context
     this.#isAdmitted = admission.take('udpAssociations')
+    this.#rules = new UdpRules(
+      gate,
+      () => session.facts('udp-associate'),
+      () => engine.clock.monotonicMs(),
+    )
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
@@ -76,6 +80,13 @@ class UdpWork implements Idling {
     const session = this.#session
     const { context, connection, origin } = session
     if (!this.#isAdmitted) return session.refuse(failure('too_busy', 'us', 'too many UDP associations'))
+    const facts = session.facts('udp-associate')
+    const ruling = context.gate.ask(facts)
+    if (ruling.refusal !== undefined) {
+      this.#close()
+      return session.refuse(ruling.refusal, ruling)
+    }
+    session.noteGranted({ ...ruling, facts })
     const address = connection.local.kind === 'ip' ? connection.local.endpoint.address : HOST_LOOPBACK
     const socket = await openInRange(context.options.udp?.ports, port =>
       context.engine.openDatagrams(
@@ -102,6 +113,12 @@ class UdpWork implements Idling {
 
   abandon(): void {
     this.#end('client-left')
+  }
+
+  reconsider(): void {
+    this.#known = undefined
+    this.#knownSender = undefined
+    this.#rules.reconsider()
   }
 
   idleAtMs(): number {
@@ -139,17 +156,20 @@ class UdpWork implements Idling {
     if (!this.#bucket.take()) return
     const known = this.#known
     // Mostly the destination of the datagram before: judged, contacted, and its socket is open.
-    if (result.destination === known?.destination) return this.#sendNow(known.socket, known.endpoint, result.data)
+    if (known !== undefined && result.destination === known.destination && nowMs < known.untilMs) {
+      return this.#sendNow(known.socket, known.endpoint, result.data)
+    }
     const address = plainAddress(result.destination.address)
     if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
     const endpoint = { address, port: result.destination.port }
+    if (this.#rules.refusalOf(endpoint) !== undefined) return
     const socket = this.#sendTo(endpoint, result.data)
-    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket }
+    const { freshUntilMs: untilMs } = this.#rules
+    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, untilMs }
   }
 
   /** Sends, now or when there is a socket; answers the socket that has sent. */
   #sendTo(endpoint: Endpoint, data: Uint8Array): DatagramSocket | undefined {
-    if (this.#refusal(endpoint) !== undefined) return undefined
     const association = this.#association
     if (!association.hasContacted(endpoint.address)) {
       if (association.contactedCount >= this.#session.context.limits.udpRemotes) return undefined
@@ -191,32 +211,45 @@ class UdpWork implements Idling {
   #sendToName(destination: Destination, data: Uint8Array): void {
     if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
     this.#waiting++
-    const { context, origin } = this.#session
-    void allowedEndpoints(context, origin.client, destination).then(endpoints => {
-      this.#waiting--
-      if (this.#isOver || 'code' in endpoints) return
-      // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
-      const endpoint = endpoints.find(one => one.address.type === 'ipv4') ?? endpoints[0]
-      if (endpoint !== undefined) this.#sendTo(endpoint, data)
-    })
-  }
-
-  // The decision about each new destination is kept for the life of the association.
-  #refusal(endpoint: Endpoint): Failure | undefined {
-    const key = `${endpoint.address.octets.join('.')}:${endpoint.port}`
-    if (this.#verdicts.has(key)) return this.#verdicts.get(key)
-    const { context, origin } = this.#session
-    const refusal = context.decide(origin.client, endpoint)
-    if (this.#verdicts.size >= VERDICTS_MAX) this.#verdicts.clear()
-    this.#verdicts.set(key, refusal)
-    return refusal
+    const { context } = this.#session
+    void Promise.resolve(allowedEndpoints(context, this.#session.facts('udp-associate'), destination)).then(
+      candidates => {
+        this.#waiting--
+        if (this.#isOver || 'failure' in candidates) return
+        // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
+        const candidate = candidates.find(one => one.endpoint.address.type === 'ipv4') ?? candidates[0]
+        if (candidate === undefined) return
+        this.#rules.reach(destination, candidate)
+        this.#sendTo(candidate.endpoint, data)
+      },
+    )
   }
 
   #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {
     const result = this.#association.fromRemote(octets, from, room)
     if (result.kind === 'drop' || this.#inside === undefined) return
-    this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
+    const nowMs = this.#session.context.engine.clock.monotonicMs()
+    if (!this.#mayAnswer(from, nowMs)) return
+    this.#lastActivityMs = nowMs
     this.#targetToClient += octets.length
     this.#inside.send(result.octets, result.to)
   }
+  #mayAnswer(from: Endpoint, nowMs: number): boolean {
+    const known = this.#knownSender
+    if (known !== undefined && known.from === from && nowMs < known.untilMs) return true
+    const isForeign = !this.#association.hasContacted(from.address)
+    if (!this.#rules.mayAnswer(from, isForeign)) return false
+    // Who was written to may answer until the rules change.
+    this.#knownSender = { from, untilMs: isForeign ? this.#rules.freshUntilMs : Infinity }
+    return true
+  }
+}
+
+/** Where the last datagram went, so that the next one to it asks nobody. */
+interface KnownDestination {
+  readonly destination: Destination
+  readonly endpoint: Endpoint
+  readonly socket: DatagramSocket
+  /** When the rules are to be asked again. */
+  readonly untilMs: number
 }

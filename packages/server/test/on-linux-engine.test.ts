@@ -18,6 +18,8 @@ if ('reason' in first) {
   await import('./bind.test.ts')
   await import('./connect.test.ts')
   await import('./hostile.test.ts')
+  await import('./policy.test.ts')
+  await import('./policy-udp.test.ts')
   await import('./server.test.ts')
   await import('./udp-associate.test.ts')
   await import('./http/forward.test.ts')

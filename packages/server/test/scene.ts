@@ -51,7 +51,7 @@ export interface Scene {
   readonly records: readonly SessionRecord[]
   readonly events: readonly ServerEvent[]
   /** Resolves with the first record that fits, now or later. */
-  record(fits?: (record: SessionRecord) => boolean): Promise<SessionRecord>
+  readonly record: (fits?: (record: SessionRecord) => boolean) => Promise<SessionRecord>
 }
 
 export const ALL_PROTOCOLS = { socks4: true, socks5: true, http: true } as const

@@ -24,7 +24,7 @@ import {
 import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
 import { caseList, failuresText, reportTable, transcriptText } from '../check/table.ts'
 import { progressLine } from '../check/progress.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '@socksmith/policy'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { paintFor } from '../terminal/colour.ts'
 import { print, say } from '../terminal/say.ts'

@@ -1,10 +1,12 @@
 /** `socksmith config`: check a file, show the schema, show what is in force. */
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
+import { compile } from '@socksmith/policy'
 import { completeListeners } from '../config/effective.ts'
 import { loadConfig } from '../config/load.ts'
 import { toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
+import { openConfiguredPolicy } from '../policy/open-policy.ts'
 import { print, say } from '../terminal/say.ts'
 import { readUsersFile } from '../users/users-file.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
@@ -16,7 +18,10 @@ export async function checkConfigFile(file: string): Promise<Outcome<void>> {
   const usersFile = config.value.users.file
   const users = usersFile === undefined ? done(new Map<string, unknown>()) : await readUsersFile(usersFile)
   if (!users.ok) return users
-  const options = toServerOptions(config.value, usersFile !== undefined, say)
+  const policy = await openConfiguredPolicy(config.value, file)
+  if (!policy.ok) return policy
+  const decider = compile(policy.value.policy, policy.value.options)
+  const options = toServerOptions(config.value, usersFile !== undefined, say, decider)
   if (!options.ok) return options
   print(`${file} is right`)
   if (usersFile !== undefined && users.value.size === 0)

@@ -19,6 +19,8 @@ export interface QuickUser {
 export interface EffectiveConfig {
   readonly config: Config
   readonly quickUsers: readonly QuickUser[]
+  /** The file that was read, if any. */
+  readonly file: string | undefined
 }
 
 /** Adds `--config`, `--user`, `--limit` and a flag for every key of the file. */
@@ -74,8 +76,9 @@ export async function effectiveConfig(command: Command): Promise<Outcome<Effecti
   }
   const overrides = overridesOf(values)
   if (!overrides.ok) return overrides
-  const config = await loadConfig(values['config'] as string | undefined, overrides.value)
-  return config.ok ? { ok: true, value: { config: config.value, quickUsers } } : config
+  const file = values['config'] as string | undefined
+  const config = await loadConfig(file, overrides.value)
+  return config.ok ? { ok: true, value: { config: config.value, quickUsers, file } } : config
 }
 
 /** `NAME:PASSWORD`, parted at the first colon. The password is in no message. */

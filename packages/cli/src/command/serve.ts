@@ -8,52 +8,100 @@ import type { Config } from '../config/config.ts'
 import { type CompleteListener, completeListeners } from '../config/effective.ts'
 import { formatPlace } from '../config/place-text.ts'
 import { parseDuration, parseWorkers } from '../config/quantities.ts'
-import { toServerOptions } from '../config/to-server-options.ts'
+import { listenersFault, toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
-import { buildServer, hasAnyUser } from '../serving/build-server.ts'
+import { type LivePolicy, openLivePolicy } from '../policy/live-policy.ts'
+import { buildServer } from '../serving/build-server.ts'
 import { showSessionsOnSignal } from '../serving/live-sessions.ts'
 import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
 import { startThread } from '../serving/start-thread.ts'
 import { startWorkerPool } from '../serving/worker-pool.ts'
 import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
+import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
-import { type QuickUser, effectiveConfig } from './effective-config.ts'
+import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
+import { keepPolicy, policyReader } from './keep-policy.ts'
 
 /** Runs until SIGTERM or SIGINT and the end of the drain; a trouble when it cannot start. */
 export async function serve(command: Command): Promise<Outcome<void>> {
   const effective = await effectiveConfig(command)
   if (!effective.ok) return effective
-  const { config, quickUsers } = effective.value
-  const log = await openSessionLog(config.log)
+  const log = await openSessionLog(effective.value.config.log)
   if (!log.ok) return log
-  const outcome = await run(config, quickUsers, log.value)
+  const outcome = await run(effective.value, () => effectiveConfig(command), log.value)
   await log.value.close()
   return outcome
 }
 
-async function run(config: Config, quickUsers: readonly QuickUser[], log: SessionLog): Promise<Outcome<void>> {
+async function run(
+  effective: EffectiveConfig,
+  readAgain: () => Promise<Outcome<EffectiveConfig>>,
+  log: SessionLog,
+): Promise<Outcome<void>> {
+  const { config, quickUsers } = effective
   const { engine, reason } = selectEngine(config.engine)
   if (engine === undefined) {
     return trouble(EXIT.UNAVAILABLE, `the Linux engine cannot run here: ${reason}; --engine auto takes another one`)
   }
   if (reason !== undefined) log.notice('engine', `the portable engine serves: ${reason}`)
-  const added = new Map<string, PasswordHash>()
-  for (const { name, password } of quickUsers) added.set(name, await hashPassword(password))
+  const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
+  const policy = await policyOf(effective, readAgain, hasUsers, log)
+  if (!policy.ok) return policy
   const stopped = stopSignal()
   const workers = workersOf(config, engine)
-  const serving =
-    workers > 0 ? await serveInWorkers(workers, config, added, log) : await serveHere(engine, config, added, log)
+  const ground: Ground = { config, hasUsers, policy: policy.value, log }
+  const serving = workers > 0 ? await serveInWorkers(workers, ground) : await serveHere(engine, ground)
   if (!serving.ok) return serving
   const { places, server } = serving.value
-  const listeners = completeListeners(config, hasAnyUser(config, added))
+  const release = await keepPolicy(policy.value, server, config.control)
+  if (!release.ok) {
+    await server.stop({ deadlineMs: 0 })
+    return release
+  }
+  const listeners = completeListeners(config, hasUsers)
   const threads = workers === 0 ? '' : `, ${workers} ${workers === 1 ? 'worker' : 'workers'}`
   say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
   showSessionsOnSignal(server)
   await stopped
+  await release.value()
   await drain(server, parseDuration(config.drain) ?? 0)
   return done(undefined)
+}
+
+/** The rules and the users, read for the first time. */
+async function policyOf(
+  effective: EffectiveConfig,
+  readAgain: () => Promise<Outcome<EffectiveConfig>>,
+  hasUsers: boolean,
+  log: SessionLog,
+): Promise<Outcome<LivePolicy>> {
+  const { config, quickUsers } = effective
+  const added = new Map<string, PasswordHash>()
+  for (const { name, password } of quickUsers) added.set(name, await hashPassword(password))
+  const { file } = config.users
+  const users = await openUserSource({
+    ...(file === undefined ? {} : { file }),
+    added,
+    onTrouble: message => log.notice('users', message),
+  })
+  if (!users.ok) return users
+  const notice = (message: string): void => log.notice('policy', message)
+  return openLivePolicy({
+    read: policyReader(effective, readAgain, notice),
+    users: users.value,
+    objection: decider => listenersFault(config, hasUsers, decider),
+    notice,
+  })
+}
+
+/** What a server is made from. */
+interface Ground {
+  readonly config: Config
+  readonly hasUsers: boolean
+  readonly policy: LivePolicy
+  readonly log: SessionLog
 }
 
 /** A server that runs, in whatever threads. */
@@ -62,34 +110,34 @@ interface Serving {
   readonly server: RunningServer
 }
 
-async function serveHere(
-  engine: Engine,
-  config: Config,
-  quickUsers: ReadonlyMap<string, PasswordHash>,
-  log: SessionLog,
-): Promise<Outcome<Serving>> {
+async function serveHere(engine: Engine, { config, hasUsers, policy, log }: Ground): Promise<Outcome<Serving>> {
   const { promise: deaf, resolve: onDeaf } = Promise.withResolvers<void>()
-  const built = await buildServer(config, { engine, log, quickUsers, threads: 1, onDeaf })
+  const built = buildServer(config, { engine, log, inForce: policy.inForce, hasUsers, threads: 1, onDeaf })
   if (!built.ok) return built
-  const server = built.value
+  const { server, governed } = built.value
   const places = await server.start()
   if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
-  return done({ places, server: Object.assign(server, { deaf }) })
+  const running: RunningServer = {
+    get sessionCount() {
+      return server.sessionCount
+    },
+    sessions: () => server.sessions(),
+    stop: options => server.stop(options),
+    deaf,
+    ...governed,
+  }
+  return done({ places, server: running })
 }
 
-async function serveInWorkers(
-  workers: number,
-  config: Config,
-  quickUsers: ReadonlyMap<string, PasswordHash>,
-  log: SessionLog,
-): Promise<Outcome<Serving>> {
-  const configured = toServerOptions(config, hasAnyUser(config, quickUsers), () => {})
+async function serveInWorkers(workers: number, { config, hasUsers, policy, log }: Ground): Promise<Outcome<Serving>> {
+  const configured = toServerOptions(config, hasUsers, () => {}, policy.decider)
   if (!configured.ok) return configured
   const { listeners, limits } = configured.value
   const pool = await startWorkerPool(listeners, {
     workers,
     config,
-    quickUsers,
+    inForce: policy.inForce,
+    hasUsers,
     connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
     log,
     startThread,

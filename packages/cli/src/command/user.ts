@@ -57,17 +57,38 @@ async function newHash(name: string): Promise<Outcome<PasswordHash>> {
     : trouble(EXIT.DATA, `${fault}; nothing was changed`)
 }
 
+/** Keeps the user and the password, but nobody can log in with them; sessions end within a second. */
+export async function disableUser(name: string, place: UsersPlace): Promise<Outcome<void>> {
+  return setDisabled(name, place, true)
+}
+
+/** The user can log in again, with the old password. */
+export async function enableUser(name: string, place: UsersPlace): Promise<Outcome<void>> {
+  return setDisabled(name, place, false)
+}
+
+async function setDisabled(name: string, place: UsersPlace, isDisabled: boolean): Promise<Outcome<void>> {
+  const path = await usersPath(place)
+  if (!path.ok) return path
+  const changed = await changeUsersFile(path.value, false, users => {
+    const hash = users.get(name)
+    return hash === undefined ? isNotThere(name, path.value) : done({ name, hash: { ...hash, isDisabled } })
+  })
+  if (changed.ok) say(isDisabled ? `${name} cannot log in any more` : `${name} can log in again`)
+  return changed
+}
+
 /** Prints the names, one a line. */
 export async function listUsers(place: UsersPlace): Promise<Outcome<void>> {
   const path = await usersPath(place)
   if (!path.ok) return path
   const users = await readUsersFile(path.value)
   if (!users.ok) return users
-  for (const name of users.value.keys()) print(name)
+  for (const [name, { isDisabled }] of users.value) print(isDisabled === true ? `${name} (disabled)` : name)
   return done(undefined)
 }
 
-/** Takes a user away; the server refuses the next login within a second. */
+/** Takes a user away; the server refuses the next login and ends the sessions within a second. */
 export async function removeUser(name: string, place: UsersPlace): Promise<Outcome<void>> {
   const path = await usersPath(place)
   if (!path.ok) return path

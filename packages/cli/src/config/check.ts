@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import type { Config } from './config.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '@socksmith/policy'
 import type { Path, Problem } from './problem.ts'
 import { type JsonSchema, configJsonSchema, configSchema } from './schema.ts'
 

@@ -5,7 +5,7 @@
 
 export const PROTOCOLS = ['socks4', 'socks5', 'http'] as const
 export const COMMANDS = ['connect', 'bind', 'udp-associate'] as const
-export const AUTHENTICATIONS = ['none', 'password', 'certificate'] as const
+export const AUTHENTICATIONS = ['none', 'password', 'certificate', 'rules'] as const
 export const CLIENT_CERTIFICATES = ['optional', 'required'] as const
 export const ENGINES = ['auto', 'linux', 'node'] as const
 export const LOG_FORMATS = ['auto', 'pretty', 'json'] as const
@@ -23,6 +23,7 @@ export interface TlsConfig {
 
 export interface ListenerConfig {
   readonly address: string
+  readonly name?: string
   readonly mode?: string
   readonly protocols?: readonly (typeof PROTOCOLS)[number][]
   readonly auth?: (typeof AUTHENTICATIONS)[number]
@@ -39,6 +40,10 @@ export interface Config {
     readonly 'inside-open': readonly string[]
     readonly commands: readonly (typeof COMMANDS)[number][]
   }
+  /** The path of a policy, or a policy. */
+  readonly policy?: string | { readonly [key: string]: unknown }
+  readonly geo: readonly string[]
+  readonly control?: string
   readonly bind: { readonly ports?: string | number; readonly 'any-peer': boolean }
   readonly udp: { readonly ports?: string | number; readonly 'full-cone': boolean; readonly reassemble: boolean }
   readonly limits: { readonly [key: string]: string | number }

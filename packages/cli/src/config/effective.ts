@@ -22,6 +22,7 @@ export function completeListeners(config: Config, hasUsers: boolean): readonly C
 
 /** True when anybody who can reach this place can use it: beyond loopback, and nobody is asked who he is. */
 export function isOpenToAll(listener: CompleteListener, place: Place): boolean {
-  const proven = listener.auth !== 'none' || listener.tls?.['client-certificate'] === 'required'
+  const proven =
+    (listener.auth !== 'none' && listener.auth !== 'rules') || listener.tls?.['client-certificate'] === 'required'
   return !proven && place.kind === 'ip' && !containsAny(LOOPBACK, place.endpoint.address)
 }

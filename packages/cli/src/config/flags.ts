@@ -54,6 +54,7 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: LISTEN,
     description: 'where to listen, also unix:/path; repeatable (default 127.0.0.1:1080)',
   },
+  listener('name', ['name'], 'text', 'NAME', 'what rules call the listeners (default their addresses)'),
   listener('mode', ['mode'], 'text', 'MODE', 'file mode of Unix sockets, such as 0660'),
   listener('protocols', ['protocols'], 'list', 'LIST', 'what is spoken: socks4,socks5,http (default all)', {
     choices: PROTOCOLS,
@@ -92,10 +93,17 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     'ADDRESSES',
     'own addresses to tell clients for BIND and UDP, behind NAT',
   ),
-  listener('auth', ['auth'], 'text', 'WORD', 'none, password or certificate (default password if there are users)', {
-    group: WHO,
-    choices: AUTHENTICATIONS,
-  }),
+  listener(
+    'auth',
+    ['auth'],
+    'text',
+    'WORD',
+    'none, password, certificate or rules (default password if there are users)',
+    {
+      group: WHO,
+      choices: AUTHENTICATIONS,
+    },
+  ),
   {
     name: 'users',
     path: ['users', 'file'],
@@ -103,6 +111,24 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     value: 'FILE',
     group: WHO,
     description: 'file with users, made by "socksmith user add"',
+    isFile: true,
+  },
+  {
+    name: 'policy',
+    path: ['policy'],
+    kind: 'text',
+    value: 'FILE',
+    group: WHO,
+    description: 'rules for who may reach what',
+    isFile: true,
+  },
+  {
+    name: 'geo',
+    path: ['geo'],
+    kind: 'list',
+    value: 'FILES',
+    group: WHO,
+    description: 'MaxMind DB files, for rules on countries and networks',
     isFile: true,
   },
   {
@@ -198,6 +224,15 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: HOW,
     description: 'auto, linux or node: what moves the octets (default auto: the fastest that runs here)',
     choices: ENGINES,
+  },
+  {
+    name: 'control',
+    path: ['control'],
+    kind: 'text',
+    value: 'PATH',
+    group: RUN,
+    description: 'Unix socket for "socksmith reload"',
+    isFile: true,
   },
   {
     name: 'workers',

@@ -5,7 +5,7 @@
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { CONFIG_FLAGS, type ConfigFlag } from './flags.ts'
 import { LIMIT_WORDS } from './limits.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '@socksmith/policy'
 import type { Path, Problem } from './problem.ts'
 
 /** A map as YAML or flags give it, before any check. */

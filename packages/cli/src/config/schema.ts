@@ -109,6 +109,9 @@ const address = text(PLACE_EXPECTED, value => parsePlace(value) !== undefined)
 
 const listener = z.strictObject({
   address: address.describe('ADDRESS:PORT, or unix:/path. Port 0 takes any free port.'),
+  name: text('expected a name', value => value.trim() !== '')
+    .exactOptional()
+    .describe('What rules call this listener. Its address when nothing is said.'),
   mode: text('expected a file mode in quotes such as "0660"', value => /^0?[0-7]{3}$/.test(value))
     .exactOptional()
     .describe('File mode of a Unix socket, in quotes.'),
@@ -175,6 +178,16 @@ const schema: z.ZodType<Config> = z.strictObject({
     })
     .prefault({})
     .describe('Who may log in.'),
+  policy: z
+    .union([path, z.record(z.string(), z.unknown())], {
+      error: 'expected the path of a policy, or a map with its rules',
+    })
+    .exactOptional()
+    .describe(
+      'Who may reach what: the rules, or the path of a file with them. Everything outside when nothing is said.',
+    ),
+  geo: z.array(path).default([]).describe('MaxMind DB files that say in which country and network an address is.'),
+  control: path.exactOptional().describe('Unix socket on which this server can be told to reload.'),
   access: access.prefault({}).describe('What may be reached, and by whom.'),
   bind: bind.prefault({}).describe('The BIND command.'),
   udp: udp.prefault({}).describe('The UDP ASSOCIATE command.'),

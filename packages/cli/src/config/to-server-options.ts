@@ -9,6 +9,7 @@ import {
   type ServerOptions,
   parseNetwork,
 } from '@socksmith/server'
+import type { Decider, Facts } from '@socksmith/policy'
 import { openCertificateFiles } from '../tls/certificate-files.ts'
 import type { Config } from './config.ts'
 import { type CompleteListener, completeListeners, isOpenToAll } from './effective.ts'
@@ -27,12 +28,13 @@ export function toServerOptions(
   config: Config,
   hasUsers: boolean,
   onTrouble: (message: string) => void,
+  policy?: Decider,
 ): Outcome<ConfiguredOptions> {
   const limits = limitsOf(config)
   const listeners: ListenerOptions[] = []
+  const fault = listenersFault(config, hasUsers, policy)
+  if (fault !== undefined) return { ok: false, trouble: fault }
   for (const listener of completeListeners(config, hasUsers)) {
-    const fault = listenerFault(listener, config, hasUsers)
-    if (fault !== undefined) return { ok: false, trouble: fault }
     const options = listenerOptions(listener, limits.handshakeMs, onTrouble)
     if (!options.ok) return options
     listeners.push(options.value)
@@ -54,12 +56,29 @@ export function toServerOptions(
   })
 }
 
-function listenerFault(listener: CompleteListener, config: Config, hasUsers: boolean): Trouble | undefined {
+/** Why these listeners must not be opened, or not be governed by this policy. */
+export function listenersFault(config: Config, hasUsers: boolean, policy?: Decider): Trouble | undefined {
+  for (const listener of completeListeners(config, hasUsers)) {
+    const fault = listenerFault(listener, config, hasUsers, policy)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function listenerFault(
+  listener: CompleteListener,
+  config: Config,
+  hasUsers: boolean,
+  policy: Decider | undefined,
+): Trouble | undefined {
   const { address, auth, tls } = listener
   const place = checked(parsePlace(address))
-  if (isOpenToAll(listener, place) && !config['danger-open-proxy']) {
+  if (isOpenToAll(listener, place) && !config['danger-open-proxy'] && !refusesStrangers(policy, listener)) {
     const way = 'Add users (--users FILE or --user NAME:PASSWORD), or listen on 127.0.0.1, or say --danger-open-proxy.'
     return { exitCode: EXIT.REFUSED, message: `${address} would be a proxy for everybody who can reach it. ${way}` }
+  }
+  if (auth === 'rules' && config.policy === undefined) {
+    return fault(address, 'leaves it to the rules who comes in, but there are none; name a policy (policy, --policy)')
   }
   if (auth === 'password' && !hasUsers) {
     return fault(address, 'asks for a password, but there are no users; name a users file (users.file, --users)')
@@ -73,6 +92,14 @@ function listenerFault(listener: CompleteListener, config: Config, hasUsers: boo
   if (listener.mode !== undefined && place.kind !== 'unix')
     return fault(address, 'has a file mode, which only a Unix socket can have')
   return undefined
+}
+
+/** Somewhere on the Internet: no rule has reason to name it. */
+const STRANGER = checked(parseIp('93.184.216.34'))
+
+function refusesStrangers(policy: Decider | undefined, { name, address }: CompleteListener): boolean {
+  const facts: Facts = { nowMs: Date.now(), client: STRANGER, listener: name ?? address, method: 'none', user: null }
+  return policy?.decide(facts).verdict === 'deny'
 }
 
 function fault(address: string, message: string): Trouble {
@@ -96,6 +123,8 @@ function listenerOptions(
       http: protocols.includes('http'),
     },
     authentication: listener.auth,
+    // As configured: the real address is known only once it is open.
+    name: listener.name ?? listener.address,
     ...(files === undefined ? {} : { tls: files.value }),
     ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
     ...(trusted === undefined ? {} : { proxyProtocolFrom: networksOf(trusted) }),

@@ -28,9 +28,10 @@ export interface SessionLog {
 
 const STANDARD_OUTPUT = 1
 
-/** The line of a session without its end; `undefined` when it may not be written down. */
+/** The line of a session without its end; `undefined` when it may not be written down. A rule may say otherwise than `detail`. */
 export function lineOf(record: SessionRecord, detail: SessionDetail, style: LineStyle): string | undefined {
-  const shown = withPrivacy(record, detail)
+  const { rule } = record
+  const shown = withPrivacy(record, (rule?.verdict === 'allow' ? rule.log : undefined) ?? detail)
   if (shown === undefined) return undefined
   return style.pretty ? sessionLine(shown, paintOf(style)) : sessionJson(shown)
 }

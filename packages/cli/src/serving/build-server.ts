@@ -10,29 +10,23 @@ import {
   systemClock,
   systemLookup,
 } from '@socksmith/engine'
-import {
-  type Authenticate,
-  type ListenerOptions,
-  type Server,
-  type ServerOptions,
-  type Tally,
-  createServer,
-} from '@socksmith/server'
+import { type ListenerOptions, type Server, type ServerOptions, type Tally, createServer } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
 import { eventText } from '../log/event-text.ts'
 import type { SessionLog } from '../log/session-log.ts'
+import { type GovernedServer, type InForce, deciderOf } from '../policy/in-force.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
-import type { PasswordHash } from '../users/password.ts'
-import { openUserSource } from '../users/user-source.ts'
 
 /** What a configuration does not say, and a server needs. */
 export interface ServerParts {
   readonly engine: Engine
   readonly log: Pick<SessionLog, 'session' | 'notice'>
-  /** Users of the command line. */
-  readonly quickUsers: ReadonlyMap<string, PasswordHash>
+  /** The rules and users to begin with. */
+  readonly inForce: InForce
+  /** Whether anybody could ever log in. */
+  readonly hasUsers: boolean
   /** Threads that run the same server and share the process's few threads for look-ups and hashes. */
   readonly threads: number
   /** Where counts are shared with the servers of other threads. */
@@ -43,20 +37,26 @@ export interface ServerParts {
   readonly onDeaf?: () => void
 }
 
-export async function buildServer(config: Config, parts: ServerParts): Promise<Outcome<Server>> {
-  const { log, quickUsers, engine, tally } = parts
-  const hasUsers = hasAnyUser(config, quickUsers)
-  const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message))
+/** A server, and how it takes over new rules and users. */
+export interface BuiltServer {
+  readonly server: Server
+  readonly governed: GovernedServer
+}
+
+export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltServer> {
+  const { log, engine, tally, threads, inForce, hasUsers } = parts
+  const policy = deciderOf(inForce.policy)
+  const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
-  const authenticate = await authenticatorOf(config, parts)
-  if (!authenticate.ok) return authenticate
   const { listeners } = configured.value
+  let users = inForce.users.known
   const options: ServerOptions = {
     ...configured.value,
     listeners: listeners.map((listener, index) => withDescriptor(listener, parts.descriptors?.[index])),
     engine,
-    resolver: resolverOf(config, parts.threads),
-    authenticate: authenticate.value,
+    resolver: resolverOf(config, threads),
+    authenticate: createAuthenticator({ users: () => users, threads }),
+    policy,
     ...(tally && { tally }),
     onSession: record => log.session(record),
     onEvent(event) {
@@ -65,29 +65,20 @@ export async function buildServer(config: Config, parts: ServerParts): Promise<O
       if (message !== undefined) log.notice(event.kind, message)
     },
   }
-  return done(createServer(options))
-}
-
-/** True when somebody can log in. */
-export function hasAnyUser(config: Config, quickUsers: ReadonlyMap<string, PasswordHash>): boolean {
-  return quickUsers.size > 0 || config.users.file !== undefined
+  const server = createServer(options)
+  const governed: GovernedServer = {
+    usePolicy: data => server.usePolicy(deciderOf(data)),
+    useUsers({ known, gone }) {
+      users = known
+      return server.endUsers(user => gone.has(user))
+    },
+  }
+  if (inForce.users.gone.size > 0) void governed.useUsers(inForce.users)
+  return done({ server, governed })
 }
 
 function withDescriptor(listener: ListenerOptions, descriptor: number | undefined): ListenerOptions {
   return descriptor === undefined ? listener : { ...listener, descriptor }
-}
-
-async function authenticatorOf(
-  config: Config,
-  { quickUsers, log, threads }: ServerParts,
-): Promise<Outcome<Authenticate>> {
-  const { file } = config.users
-  const users = await openUserSource({
-    ...(file === undefined ? {} : { file }),
-    added: quickUsers,
-    onTrouble: message => log.notice('users', message),
-  })
-  return users.ok ? done(createAuthenticator({ users: users.value, threads })) : users
 }
 
 // The system's look-up holds one of libuv's four threads each, and password hashing needs two of them.

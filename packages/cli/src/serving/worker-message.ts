@@ -3,7 +3,7 @@ import type { DescriptorLedger } from '@socksmith/engine'
 import type { LiveSession, SharedCounts } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import type { LineStyle } from '../log/session-log.ts'
-import type { PasswordHash } from '../users/password.ts'
+import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
 import type { Trouble } from '../exit.ts'
 
 /** What a worker is started with. */
@@ -13,7 +13,9 @@ export interface WorkerTask {
   /** How many workers there are. */
   readonly threads: number
   readonly config: Config
-  readonly quickUsers: ReadonlyMap<string, PasswordHash>
+  /** The rules and users of the moment at which it is started. */
+  readonly inForce: InForce
+  readonly hasUsers: boolean
   readonly counts: SharedCounts
   readonly ledger: DescriptorLedger
   /** The sockets that listen, in the order of the configured listeners. */
@@ -23,8 +25,23 @@ export interface WorkerTask {
 
 export type ToWorker =
   | { readonly kind: 'stop'; readonly deadlineMs: number }
-  /** Asks for the live sessions; `request` comes back with the answer. */
-  | { readonly kind: 'sessions'; readonly request: number }
+  /** `request` comes back with the answer. */
+  | { readonly kind: 'ask'; readonly request: number; readonly question: Question }
+
+export type Question =
+  /** Which sessions live? */
+  | { readonly kind: 'sessions' }
+  /** From now on these decide; how many sessions has that ended? */
+  | { readonly kind: 'policy'; readonly policy: PolicyData }
+  | { readonly kind: 'users'; readonly users: LiveUsers }
+
+export interface Answer {
+  readonly sessions: readonly LiveSession[]
+  readonly ended: number
+}
+
+/** Of a worker that is no more, or was not asked about one of them. */
+export const NO_ANSWER: Answer = { sessions: [], ended: 0 }
 
 export type FromWorker =
   | { readonly kind: 'ready' }
@@ -36,4 +53,4 @@ export type FromWorker =
   | { readonly kind: 'deaf' }
   /** All sessions are over; so many were ended at the deadline. Nothing follows. */
   | { readonly kind: 'stopped'; readonly ended: number }
-  | { readonly kind: 'sessions'; readonly request: number; readonly sessions: readonly LiveSession[] }
+  | { readonly kind: 'answer'; readonly request: number; readonly answer: Answer }

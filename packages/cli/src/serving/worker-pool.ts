@@ -28,8 +28,16 @@ import type { Config } from '../config/config.ts'
 import { formatPlace } from '../config/place-text.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { SessionLog } from '../log/session-log.ts'
-import type { PasswordHash } from '../users/password.ts'
-import type { FromWorker, ToWorker, WorkerTask } from './worker-message.ts'
+import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
+import type { RunningServer } from './stop.ts'
+import {
+  type Answer,
+  type FromWorker,
+  NO_ANSWER,
+  type Question,
+  type ToWorker,
+  type WorkerTask,
+} from './worker-message.ts'
 
 /** A worker that lived shorter than this is replaced after as long: what killed it may wait for the next one. */
 const SHORT_LIFE_MS = 1_000
@@ -39,7 +47,9 @@ const SAME_NOTICE_MS = 1_000
 export interface WorkerPoolOptions {
   readonly workers: number
   readonly config: Config
-  readonly quickUsers: ReadonlyMap<string, PasswordHash>
+  /** The rules and users to begin with. */
+  readonly inForce: InForce
+  readonly hasUsers: boolean
   /** Clients at once, for the table that counts them. */
   readonly connectionsMax: number
   readonly log: SessionLog
@@ -67,7 +77,7 @@ export async function startWorkerPool(
   return started.ok ? done(pool) : started
 }
 
-export class WorkerPool {
+export class WorkerPool implements RunningServer {
   readonly #sockets: SharedListener[]
   readonly #options: WorkerPoolOptions
   readonly #counts: SharedCounts
@@ -76,11 +86,14 @@ export class WorkerPool {
   readonly #slots: WorkerSlot[]
   readonly #deaf = Promise.withResolvers<void>()
   readonly #notices = new Map<string, number>()
+  /** For the workers that are started from now on. */
+  #inForce: InForce
   #isStopping = false
 
   constructor(sockets: SharedListener[], options: WorkerPoolOptions) {
     this.#sockets = sockets
     this.#options = options
+    this.#inForce = options.inForce
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
     this.#tally = openSharedTally(this.#counts, 0)
     this.#slots = Array.from({ length: options.workers }, (_, index) => new WorkerSlot(index + 1))
@@ -112,8 +125,18 @@ export class WorkerPool {
 
   /** The live sessions of all workers, oldest first. Costs a worker nothing but while it answers. */
   async sessions(): Promise<readonly LiveSession[]> {
-    const all = await Promise.all(this.#slots.map(slot => slot.sessions()))
-    return all.flat().toSorted((a, b) => a.id - b.id)
+    const all = await this.#ask({ kind: 'sessions' })
+    return all.flatMap(answer => answer.sessions).toSorted((a, b) => a.id - b.id)
+  }
+
+  async usePolicy(policy: PolicyData): Promise<number> {
+    this.#inForce = { ...this.#inForce, policy }
+    return sumOf(await this.#ask({ kind: 'policy', policy }))
+  }
+
+  async useUsers(users: LiveUsers): Promise<number> {
+    this.#inForce = { ...this.#inForce, users }
+    return sumOf(await this.#ask({ kind: 'users', users }))
   }
 
   /** As the server's: no new connections, then the end of all sessions by the deadline; how many were ended by it. */
@@ -134,13 +157,18 @@ export class WorkerPool {
     for (const slot of this.#slots) silenceThread(this.#ledger, slot.thread)
   }
 
+  #ask(question: Question): Promise<readonly Answer[]> {
+    return Promise.all(this.#slots.map(slot => slot.ask(question)))
+  }
+
   #launch(slot: WorkerSlot): Promise<Outcome<void>> {
-    const { workers, config, quickUsers, log, startThread } = this.#options
+    const { workers, config, hasUsers, log, startThread } = this.#options
     const worker = startThread({
       thread: slot.thread,
       threads: workers,
       config,
-      quickUsers,
+      inForce: this.#inForce,
+      hasUsers,
       counts: this.#counts,
       ledger: this.#ledger,
       descriptors: this.#sockets.map(socket => socket.descriptors[slot.thread - 1] as number),
@@ -155,7 +183,8 @@ export class WorkerPool {
       else if (message.kind === 'ready') resolve(done(undefined))
       else if (message.kind === 'failed') resolve({ ok: false, trouble: message.trouble })
       else if (message.kind === 'stopped') void slot.onStopped(message.ended, this.#ledger)
-      else slot.onAnswer(message)
+      else if (message.kind === 'deaf') slot.onDeaf()
+      else slot.onAnswer(message.request, message.answer)
     })
     let fault: Error | undefined
     worker.on('error', (error: Error) => (fault = error))
@@ -195,10 +224,14 @@ export class WorkerPool {
   }
 }
 
+function sumOf(answers: readonly Answer[]): number {
+  return answers.reduce((sum, { ended }) => sum + ended, 0)
+}
+
 /** The place of one worker, whichever thread fills it. */
 class WorkerSlot {
   readonly thread: number
-  readonly #asked = new Map<number, (sessions: readonly LiveSession[]) => void>()
+  readonly #asked = new Map<number, (answer: Answer) => void>()
   #worker: Worker | undefined
   readonly #onStopped: ((ended: number) => void)[] = []
   readonly #deaf = Promise.withResolvers<void>()
@@ -217,12 +250,12 @@ class WorkerSlot {
     this.#worker = worker
   }
 
-  sessions(): Promise<readonly LiveSession[]> {
-    if (this.#worker === undefined) return Promise.resolve([])
+  ask(question: Question): Promise<Answer> {
+    if (this.#worker === undefined) return Promise.resolve(NO_ANSWER)
     return new Promise(resolve => {
       const request = ++this.#lastRequest
       this.#asked.set(request, resolve)
-      this.#tell({ kind: 'sessions', request })
+      this.#tell({ kind: 'ask', request, question })
     })
   }
 
@@ -234,17 +267,20 @@ class WorkerSlot {
     })
   }
 
-  onAnswer(message: Extract<FromWorker, { kind: 'sessions' | 'deaf' }>): void {
-    if (message.kind === 'deaf') return this.#deaf.resolve()
-    this.#asked.get(message.request)?.(message.sessions)
-    this.#asked.delete(message.request)
+  onDeaf(): void {
+    this.#deaf.resolve()
+  }
+
+  onAnswer(request: number, answer: Answer): void {
+    this.#asked.get(request)?.(answer)
+    this.#asked.delete(request)
   }
 
   /** The thread is gone: nobody waits for its answers any more. True when it was told to stop. */
   onExit(): boolean {
     this.#worker = undefined
     const wasStopped = this.#onStopped.length > 0
-    for (const answer of this.#asked.values()) answer([])
+    for (const answer of this.#asked.values()) answer(NO_ANSWER)
     this.#asked.clear()
     if (wasStopped) this.#deaf.resolve()
     for (const answer of this.#onStopped) answer(0)

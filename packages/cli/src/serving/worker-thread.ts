@@ -1,11 +1,18 @@
 /** A worker: the whole server on the Linux engine, in a thread of its own. The main thread holds the log and the sockets. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { createLinuxEngine, recordDescriptors, silenceEngines } from '@socksmith/engine'
-import { type Server, openSharedTally } from '@socksmith/server'
+import { openSharedTally } from '@socksmith/server'
 import { EXIT, type Outcome, trouble } from '../exit.ts'
 import { type SessionLog, lineOf } from '../log/session-log.ts'
-import { buildServer } from './build-server.ts'
-import type { FromWorker, ToWorker, WorkerTask } from './worker-message.ts'
+import { type BuiltServer, buildServer } from './build-server.ts'
+import {
+  type Answer,
+  type FromWorker,
+  NO_ANSWER,
+  type Question,
+  type ToWorker,
+  type WorkerTask,
+} from './worker-message.ts'
 
 /** Runs until the main thread says stop. */
 export async function runWorker(): Promise<void> {
@@ -14,45 +21,61 @@ export async function runWorker(): Promise<void> {
   const task = workerData as WorkerTask
   process.on('exit', silenceEngines)
   const lines = new LineBatch(port)
-  const server = await startServer(task, () => tell(port, { kind: 'deaf' }), {
+  const built = await startServer(task, () => tell(port, { kind: 'deaf' }), {
     session: record => lines.add(lineOf(record, task.config.log.sessions, task.style)),
     notice: (event, message) => tell(port, { kind: 'notice', event, message }),
   })
-  if (!server.ok) return tell(port, { kind: 'failed', trouble: server.trouble })
+  if (!built.ok) return tell(port, { kind: 'failed', trouble: built.trouble })
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'sessions') {
-      return tell(port, { kind: 'sessions', request: message.request, sessions: server.value.sessions() })
+    switch (message.kind) {
+      case 'ask':
+        return void answerTo(message.question, built.value).then(answer =>
+          tell(port, { kind: 'answer', request: message.request, answer }),
+        )
+      case 'stop':
+        return void built.value.server.stop({ deadlineMs: message.deadlineMs }).then(ended => {
+          lines.flush()
+          tell(port, { kind: 'stopped', ended })
+          port.close()
+        })
     }
-    void server.value.stop({ deadlineMs: message.deadlineMs }).then(ended => {
-      lines.flush()
-      tell(port, { kind: 'stopped', ended })
-      port.close()
-    })
   })
   tell(port, { kind: 'ready' })
+}
+
+async function answerTo(question: Question, { server, governed }: BuiltServer): Promise<Answer> {
+  switch (question.kind) {
+    case 'sessions':
+      return { ...NO_ANSWER, sessions: server.sessions() }
+    case 'policy':
+      return { ...NO_ANSWER, ended: await governed.usePolicy(question.policy) }
+    case 'users':
+      return { ...NO_ANSWER, ended: await governed.useUsers(question.users) }
+  }
 }
 
 async function startServer(
   task: WorkerTask,
   onDeaf: () => void,
   log: Pick<SessionLog, 'session' | 'notice'>,
-): Promise<Outcome<Server>> {
+): Promise<Outcome<BuiltServer>> {
   recordDescriptors(task.ledger, task.thread)
   const made = createLinuxEngine()
   if ('reason' in made) return trouble(EXIT.UNAVAILABLE, `worker ${task.thread}: ${made.reason}`)
-  const server = await buildServer(task.config, {
+  const built = buildServer(task.config, {
     engine: made.engine,
     log,
-    quickUsers: task.quickUsers,
+    inForce: task.inForce,
+    hasUsers: task.hasUsers,
     threads: task.threads,
     tally: openSharedTally(task.counts, task.thread),
     descriptors: task.descriptors,
     onDeaf,
   })
-  if (!server.ok) return server
-  const places = await server.value.start()
+  if (!built.ok) return built
+  const places = await built.value.server.start()
   if ('code' in places) return trouble(EXIT.UNAVAILABLE, `worker ${task.thread}: ${places.detail ?? places.code}`)
-  return server
+  return built
 }
 
 function tell(port: MessagePort, message: FromWorker): void {

@@ -7,7 +7,6 @@ import { utf8Text } from '@socksmith/protocol'
 import type { Authenticate, Credentials } from '@socksmith/server'
 import { type PasswordHash, unknowableHash, verifyPassword } from './password.ts'
 import { Secret } from './secret.ts'
-import type { UserSource } from './user-source.ts'
 import type { Users } from './users-file.ts'
 
 // Long enough that a browser's page costs one hash; short enough that nobody waits for a removed user (who is gone at
@@ -21,7 +20,8 @@ const HASHES_AT_ONCE = 2
 const WAITING_MAX = 1_000
 
 export interface AuthenticatorOptions {
-  readonly users: UserSource
+  /** The users of now. The same map means that nothing has changed. */
+  readonly users: () => Users
   /** Threads that check logins in the same process. Default 1. */
   readonly threads?: number
   /** Milliseconds that never go backwards. */
@@ -37,7 +37,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
 }
 
 class Authenticator {
-  readonly #source: UserSource
+  readonly #source: () => Users
   readonly #now: () => number
   readonly #verify: (password: Secret, hash: PasswordHash) => Promise<boolean>
   readonly #unknown = unknowableHash()
@@ -58,7 +58,7 @@ class Authenticator {
   }
 
   async check(credentials: Credentials): Promise<string | undefined> {
-    const users = await this.#source.current()
+    const users = this.#source()
     if (users !== this.#users) {
       this.#users = users
       this.#remembered.clear()

@@ -29,6 +29,8 @@ export interface PasswordHash {
   readonly cost: Argon2Cost
   readonly salt: Uint8Array
   readonly tag: Uint8Array
+  /** Kept, but nobody can log in with it. */
+  readonly isDisabled?: boolean
 }
 
 /** Matches nothing that anybody can know, and takes as long to check as a real one. */

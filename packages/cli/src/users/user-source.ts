@@ -1,17 +1,14 @@
 /**
  * Who can log in at this moment: the users file, read again when it changes, and the users of the command line. A file
- * that breaks or vanishes keeps the last good users. Knows no password.
+ * that breaks or vanishes keeps the last good users. Knows no password, and not when to look.
  */
 import { stat } from 'node:fs/promises'
 import { type Outcome, done } from '../exit.ts'
 import { type Users, readUsersFile } from './users-file.ts'
 
-// Watching files is not reliable everywhere (network file systems, containers); a look once a second on use is.
-const STAT_INTERVAL_MS = 1_000
-
 export interface UserSource {
-  /** The users of now. The same map means that nothing has changed. */
-  current(): Promise<Users>
+  /** The users after a look at the file. The same map means that nothing has changed. */
+  refresh(): Promise<Users>
 }
 
 export interface UserSourceOptions {
@@ -20,14 +17,12 @@ export interface UserSourceOptions {
   readonly added: Users
   /** Told once for each change of the file that could not be used. */
   readonly onTrouble: (message: string) => void
-  /** Milliseconds that never go backwards. */
-  readonly now?: () => number
 }
 
 /** Reads the users for the first time; then a trouble is final. */
 export async function openUserSource(options: UserSourceOptions): Promise<Outcome<UserSource>> {
   const { file, added } = options
-  if (file === undefined) return done({ current: () => Promise.resolve(added) })
+  if (file === undefined) return done({ refresh: () => Promise.resolve(added) })
   // Before reading, so that a change between the two is seen later.
   const mark = await markOf(file)
   const users = await readUsersFile(file)
@@ -37,29 +32,22 @@ export async function openUserSource(options: UserSourceOptions): Promise<Outcom
 class FileUserSource implements UserSource {
   readonly #file: string
   readonly #options: UserSourceOptions
-  readonly #now: () => number
   #users: Users
   #mark: string
-  #askedAt: number
   #refreshing: Promise<void> | undefined
 
   constructor(file: string, mark: string, users: Users, options: UserSourceOptions) {
     this.#file = file
     this.#options = options
-    this.#now = options.now ?? (() => performance.now())
     this.#users = joined(users, options.added)
     this.#mark = mark
-    this.#askedAt = this.#now()
   }
 
-  async current(): Promise<Users> {
-    if (this.#now() - this.#askedAt >= STAT_INTERVAL_MS) {
-      this.#refreshing ??= this.#refresh().finally(() => {
-        this.#askedAt = this.#now()
-        this.#refreshing = undefined
-      })
-      await this.#refreshing
-    }
+  async refresh(): Promise<Users> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined
+    })
+    await this.#refreshing
     return this.#users
   }
 
@@ -74,7 +62,7 @@ class FileUserSource implements UserSource {
 }
 
 function joined(users: Users, added: Users): Users {
-  return new Map([...users, ...added])
+  return new Map([...[...users].filter(([, hash]) => hash.isDisabled !== true), ...added])
 }
 
 /** A text that changes when the file does. */

@@ -13,6 +13,9 @@ const MODE = 0o600
 
 const HEADING = '# Users of socksmith: name:hash, one a line. Change it with "socksmith user".\n'
 
+/** Stands before the hash of a user who may not log in, as in shadow(5). */
+const DISABLED = '!'
+
 /** The users by name. */
 export type Users = ReadonlyMap<string, PasswordHash>
 
@@ -37,12 +40,18 @@ export function parseUsers(path: string, text: string): Outcome<Users> {
     const content = line.trim()
     if (content === '' || content.startsWith('#')) continue
     const name = nameOf(content)
-    const hash = parseHash(content.slice(name.length + 1))
+    const hash = parseEntry(content.slice(name.length + 1))
     const fault = lineFault(content, name, hash !== undefined, users.has(name))
     if (fault !== undefined) return trouble(EXIT.DATA, `${path}:${index + 1}:1: ${fault}`)
     if (hash !== undefined) users.set(name, hash)
   }
   return done(users)
+}
+
+function parseEntry(text: string): PasswordHash | undefined {
+  if (!text.startsWith(DISABLED)) return parseHash(text)
+  const hash = parseHash(text.slice(DISABLED.length))
+  return hash && { ...hash, isDisabled: true }
 }
 
 function nameOf(line: string): string {
@@ -103,7 +112,7 @@ async function changedText(path: string, create: boolean, change: Change): Promi
   const changed = change(users.value)
   if (!changed.ok) return changed
   const { name, hash } = changed.value
-  const line = hash === undefined ? [] : [`${name}:${formatHash(hash)}`]
+  const line = hash === undefined ? [] : [`${name}:${hash.isDisabled === true ? DISABLED : ''}${formatHash(hash)}`]
   const lines = text.value.replace(/\n$/, '').split('\n')
   const at = lines.findIndex(one => !one.trim().startsWith('#') && nameOf(one) === name)
   lines.splice(at === -1 ? lines.length : at, at === -1 ? 0 : 1, ...line)

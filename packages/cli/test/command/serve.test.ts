@@ -43,6 +43,8 @@ test('a session is one JSON record, with the octets of both ways', async t => {
   assert.deepEqual(rest, {
     id: 1,
     listener: `127.0.0.1:${server.port}`,
+    listener_name: '127.0.0.1:0',
+    method: 'password',
     user: 'alice',
     protocol: 'socks5',
     command: 'connect',

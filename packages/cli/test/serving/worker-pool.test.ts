@@ -4,65 +4,8 @@ import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { Worker } from 'node:worker_threads'
-import { createLinuxEngine } from '@socksmith/engine'
-import { loadConfig } from '../../src/config/load.ts'
-import { toServerOptions } from '../../src/config/to-server-options.ts'
-import type { SessionLog } from '../../src/log/session-log.ts'
-import { type WorkerPool, startWorkerPool } from '../../src/serving/worker-pool.ts'
-import type { RawMap } from '../../src/config/from-flags.ts'
 import { type OctetStream, connectPlainly, echo, open } from '../socks-client.ts'
-
-const made = createLinuxEngine()
-const skip = 'reason' in made ? made.reason : false
-
-interface Scene {
-  readonly pool: WorkerPool
-  readonly port: number
-  readonly threads: Worker[]
-  readonly lines: string[]
-  readonly notices: string[]
-}
-
-async function startPool(t: TestContext, workers: number, keys: RawMap = {}): Promise<Scene> {
-  const config = await loadConfig(undefined, { keys: { listen: ['127.0.0.1:0'], ...keys }, eachListener: {} })
-  assert.ok(config.ok)
-  const configured = toServerOptions(config.value, false, () => {})
-  assert.ok(configured.ok)
-  const [threads, lines, notices]: [Worker[], string[], string[]] = [[], [], []]
-  const log: SessionLog = {
-    style: { pretty: false, coloured: false },
-    session: () => {},
-    lines: text => void lines.push(...text.trimEnd().split('\n')),
-    notice: (event, message) => void notices.push(`${event}: ${message}`),
-    close: () => Promise.resolve(),
-  }
-  const pool = await startWorkerPool(configured.value.listeners, {
-    workers,
-    config: config.value,
-    quickUsers: new Map(),
-    connectionsMax: 100,
-    log,
-    startThread(task) {
-      const worker = new Worker(new URL('./dying-worker.js', import.meta.url), { workerData: task, stderr: true })
-      threads.push(worker)
-      return worker
-    },
-  })
-  assert.ok('ok' in pool && pool.ok, JSON.stringify(pool))
-  t.after(() => pool.value.stop({ deadlineMs: 0 }))
-  const [place] = pool.value.places
-  assert.ok(place?.kind === 'ip')
-  return { pool: pool.value, port: place.endpoint.port, threads, lines, notices }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `never came true: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}
+import { skip, startPool, until } from './pool-scene.ts'
 
 async function openTunnels(t: TestContext, port: number, target: number, count: number): Promise<OctetStream[]> {
   const tunnels: OctetStream[] = []

@@ -16,7 +16,7 @@ function setup(names: readonly string[]) {
     asked: [] as { password: string; hash: PasswordHash; answer(right: boolean): void; fail(): void }[],
   }
   const authenticate = createAuthenticator({
-    users: { current: () => Promise.resolve(state.users) },
+    users: () => state.users,
     now: () => state.now,
     verify: (password: Secret, hash) =>
       new Promise((resolve, reject) => {

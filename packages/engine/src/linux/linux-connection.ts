@@ -73,7 +73,7 @@ export class LinuxConnection implements Connection, Watched, Task {
   hasReadEnd = false
   hasSentEnd = false
   readonly #loop: EventLoop
-  #local: Place | undefined
+  readonly #local: Place | undefined
   readonly #remote: Place
   #carrier: Carrier | undefined
   #reader: ConnectionReader | undefined
@@ -97,9 +97,9 @@ export class LinuxConnection implements Connection, Watched, Task {
     return this.#remote
   }
 
+  // Asked for once or never, and not kept: an address takes as much memory as the rest of an idle connection.
   get local(): Place {
-    this.#local ??= this.#askLocal()
-    return this.#local
+    return this.#local ?? this.#askLocal()
   }
 
   get unsentOctets(): number {

@@ -21,6 +21,8 @@ export interface ServerHandshakeOptions {
   readonly methods: readonly Method[]
   /** SOCKS4, which can carry no password, is refused; HTTP needs Basic credentials. */
   readonly passwordRequired: boolean
+  /** Basic credentials of HTTP are judged when there are some, even where none are required. Default false. */
+  readonly passwordAccepted?: boolean
   readonly commands: readonly CommandName[]
   /** BIND may name 0.0.0.0, that is any peer. */
   readonly anyPeer?: boolean
@@ -132,8 +134,11 @@ export function readHttp(inbox: Uint8Array, options: ServerHandshakeOptions): Re
   if (decoded.kind === 'need-more') return decoded
   if (decoded.kind === 'malformed') return refusal(decoded.failure, refusalOfHttp(decoded.failure))
   const request = { protocol: 'http', command: 'connect', destination: decoded.value.destination } as const
-  if (!options.passwordRequired) return { kind: 'request', consumed: decoded.consumed, request }
-  const credentials = basicCredentials(decoded.value.headers)
+  const isAsked = options.passwordRequired || options.passwordAccepted === true
+  const credentials = isAsked ? basicCredentials(decoded.value.headers) : undefined
+  if (!options.passwordRequired && credentials === undefined) {
+    return { kind: 'request', consumed: decoded.consumed, request }
+  }
   if (credentials === undefined) return refusal(...missingHttpUser('the request carries no Proxy-Authorization'))
   return { kind: 'request', consumed: decoded.consumed, request, claim: { kind: 'password', ...credentials } }
 }

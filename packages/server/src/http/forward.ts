@@ -7,7 +7,9 @@ import { pipeline } from 'node:stream'
 import { ConnectionDuplex } from '@socksmith/engine'
 import { BASIC_CHALLENGE, type Failure, NO_OCTETS, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
 import { dialTarget } from '../dial.ts'
+import type { Ruling } from '../decide.ts'
 import type { SessionRecord } from '../record.ts'
+import { ruledBy } from '../session-record.ts'
 import type { Session } from '../session.ts'
 import { allowedEndpoints } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
@@ -20,6 +22,7 @@ interface Outcome {
   readonly user?: string
   readonly target?: AbsoluteTarget
   readonly upstream?: ConnectionDuplex
+  readonly ruling?: Ruling | undefined
 }
 
 /** Serves the request to its end and makes its record. Never rejects. */
@@ -53,25 +56,38 @@ async function outcomeOf(
     const cause = failure('bad_target', 'client', 'this is a proxy: it takes CONNECT and http:// targets')
     return { ...known, status: 400, failure: cause }
   }
-  const { context, origin } = session
-  const endpoints = await allowedEndpoints(context, origin.client, target.destination)
-  if ('code' in endpoints) return { ...known, target, status: mappingOf(endpoints.code).httpStatus, failure: endpoints }
-  const dialing = dialTarget(context, endpoints)
+  const { context } = session
+  const candidates = await allowedEndpoints(
+    context,
+    session.facts('forward', user === '' ? undefined : user),
+    target.destination,
+  )
+  if ('failure' in candidates) {
+    const { failure: cause, ruling } = candidates
+    return { ...known, target, ruling, status: mappingOf(cause.code).httpStatus, failure: cause }
+  }
+  const [granted] = candidates
+  if (granted !== undefined) session.noteGranted(granted)
+  const dialing = dialTarget(
+    context,
+    candidates.map(one => one.endpoint),
+  )
   gone.addEventListener('abort', () => dialing.cancel())
   const connection = await dialing.result
   if ('code' in connection) {
-    return { ...known, target, status: mappingOf(connection.code).httpStatus, failure: connection }
+    return { ...known, target, ruling: granted, status: mappingOf(connection.code).httpStatus, failure: connection }
   }
   const upstream = new ConnectionDuplex(connection, NO_OCTETS)
   if (gone.aborted) upstream.destroy()
-  return { ...known, target, upstream, ...(await exchange(request, response, target, upstream, gone)) }
+  return { ...known, target, upstream, ruling: granted, ...(await exchange(request, response, target, upstream, gone)) }
 }
 
 // An empty name stands for "nobody is asked here".
 async function userOf(session: Session, request: IncomingMessage): Promise<string | undefined> {
-  if (session.origin.listener.authentication !== 'password' || session.user !== undefined) return session.user ?? ''
+  if (!session.takesPassword || session.user !== undefined) return session.user ?? ''
   const field = request.headers['proxy-authorization']
   const credentials = field === undefined ? undefined : basicCredentials([['proxy-authorization', field]])
+  if (credentials === undefined && !session.needsPassword) return ''
   return credentials && session.context.options.authenticate?.(credentials, session.origin.client)
 }
 
@@ -137,6 +153,7 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     id: origin.id,
     client: origin.client,
     listener: origin.place,
+    ...(origin.listener.name !== undefined && { listenerName: origin.listener.name }),
     protocol: 'http',
     command: 'forward',
     clientToTarget: upstream?.octetsOut ?? 0,
@@ -144,6 +161,8 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     reply: outcome.status,
     end: cause === undefined ? 'target-finished' : cause.blame === 'target' ? 'failed' : 'refused',
     ...(outcome.user !== undefined && { user: outcome.user }),
+    ...(outcome.target !== undefined && { method: session.methodOf(outcome.user) }),
+    ...ruledBy(outcome.ruling),
     ...(target !== undefined && { target: target.destination }),
     ...(dialled?.kind === 'ip' && { dialled: dialled.endpoint }),
     ...(cause !== undefined && { failure: cause.code }),

@@ -1,5 +1,13 @@
 /** Networks in CIDR form, the special ones of IANA's registries, and which of them lie "inside". Decides on octets, never on text. */
-import { type IpAddress, type Ipv4Address, formatAddress, octetAt, parseIp, unmapped } from '@socksmith/protocol'
+import {
+  type IpAddress,
+  type Ipv4Address,
+  type Ipv6Address,
+  formatAddress,
+  octetAt,
+  parseIp,
+  unmapped,
+} from '@socksmith/protocol'
 
 export interface Network {
   readonly address: IpAddress
@@ -88,16 +96,36 @@ export const INSIDE: readonly Network[] = networks(
   'ff00::/8',
 )
 
-/** Every address that must be allowed before this one is: itself in plain form, and the IPv4 address it carries inside. */
-export function disguises(address: IpAddress): readonly IpAddress[] {
+/**
+ * The forms in which rules see an address. IPv4-mapped and NAT64 addresses (RFC 6052 section 2.1) are the IPv4 address that
+ * they carry, since that is where the packets go. Those of 6to4, Teredo and NAT64's local prefix reach an IPv6 address
+ * by way of the IPv4 address within: both are asked about, and both have to be allowed.
+ */
+export function addressForms(address: IpAddress): readonly IpAddress[] {
+  if (address.type === 'ipv4') return [address]
   const plain = unmapped(address)
-  const embedded = plain.type === 'ipv6' ? embeddedIpv4(plain.octets) : undefined
+  if (plain.type === 'ipv4') return [plain]
+  if (contains(NAT64, plain)) return [{ type: 'ipv4', octets: plain.octets.slice(12) }]
+  const embedded = embeddedIpv4(plain)
   return embedded === undefined ? [plain] : [plain, embedded]
+}
+
+/** A network of IPv4-mapped or NAT64 addresses as the IPv4 network that it is; every other one unchanged. */
+export function plainNetwork(network: Network): Network {
+  const { address, bits } = network
+  if (address.type === 'ipv4' || bits < 96) return network
+  const [form] = addressForms(address)
+  return form?.type === 'ipv4' ? { address: form, bits: bits - 96 } : network
+}
+
+/** True when the whole of `inner` lies in `outer`. */
+export function containsNetwork(outer: Network, inner: Network): boolean {
+  return outer.bits <= inner.bits && contains(outer, inner.address)
 }
 
 /** True when the address, or an IPv4 address that a translator would make of it, lies inside. */
 export function isInside(address: IpAddress): boolean {
-  return disguises(address).some(one => containsAny(INSIDE, one))
+  return addressForms(address).some(one => containsAny(INSIDE, one))
 }
 
 const [NAT64, NAT64_LOCAL, SIX_TO_FOUR, TEREDO, COMPATIBLE] = networks(
@@ -108,13 +136,11 @@ const [NAT64, NAT64_LOCAL, SIX_TO_FOUR, TEREDO, COMPATIBLE] = networks(
   '::/96',
 ) as [Network, Network, Network, Network, Network]
 
-function embeddedIpv4(octets: Uint8Array): Ipv4Address | undefined {
-  const address: IpAddress = { type: 'ipv6', octets }
+function embeddedIpv4(address: Ipv6Address): Ipv4Address | undefined {
+  const { octets } = address
   if (contains(SIX_TO_FOUR, address)) return { type: 'ipv4', octets: octets.slice(2, 6) }
   // Teredo hides the client's address behind an exclusive or (RFC 4380 section 4).
   if (contains(TEREDO, address)) return { type: 'ipv4', octets: octets.slice(12).map(octet => octet ^ 0xff) }
-  if (contains(NAT64, address) || contains(NAT64_LOCAL, address) || contains(COMPATIBLE, address)) {
-    return { type: 'ipv4', octets: octets.slice(12) }
-  }
+  if (contains(NAT64_LOCAL, address) || contains(COMPATIBLE, address)) return { type: 'ipv4', octets: octets.slice(12) }
   return undefined
 }

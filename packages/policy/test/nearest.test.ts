@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nearest } from '../../src/config/nearest.ts'
+import { nearest } from '../src/nearest.ts'
 
 test('the word with the fewest edits is meant, and nothing when all are far', () => {
   const words = ['listen', 'limits', 'log', 'drain']

@@ -1,0 +1,67 @@
+/** What makes a running server read its policy again: SIGHUP, the control socket, a changed set. Knows no rule. */
+import type { Config } from '../config/config.ts'
+import { type ControlSocket, openControl } from '../control/control-socket.ts'
+import { type Outcome, done } from '../exit.ts'
+import type { GovernedServer } from '../policy/in-force.ts'
+import type { LivePolicy } from '../policy/live-policy.ts'
+import { type OpenPolicy, openConfiguredPolicy } from '../policy/open-policy.ts'
+import type { EffectiveConfig } from './effective-config.ts'
+
+/** Reads the policy of the configuration as it is now; what else has changed there is told, and waits for a restart. */
+export function policyReader(
+  started: EffectiveConfig,
+  readAgain: () => Promise<Outcome<EffectiveConfig>>,
+  notice: (message: string) => void,
+): () => Promise<Outcome<OpenPolicy>> {
+  let known = started
+  let isFirst = true
+  return async () => {
+    const now = isFirst ? done(started) : await readAgain()
+    isFirst = false
+    if (!now.ok) return now
+    const opened = await openConfiguredPolicy(now.value.config, now.value.file)
+    if (!opened.ok) return opened
+    const changed = changedKeys(known.config, now.value.config)
+    if (changed.length > 0) notice(`${changed.join(', ')} changed in the configuration, which a restart is needed for`)
+    known = now.value
+    return opened
+  }
+}
+
+/** From now on SIGHUP and the control socket reload; the answer ends that. */
+export async function keepPolicy(
+  policy: LivePolicy,
+  server: GovernedServer,
+  controlPath: string | undefined,
+): Promise<Outcome<() => Promise<void>>> {
+  const control = controlPath === undefined ? undefined : await openControl(controlPath, () => answer(policy))
+  if (control?.ok === false) return control
+  const onHangUp = (): void => void policy.reload()
+  process.on('SIGHUP', onHangUp)
+  const stop = policy.keep(server)
+  return done(async () => {
+    stop()
+    process.off('SIGHUP', onHangUp)
+    await closed(control?.value)
+  })
+}
+
+async function answer(policy: LivePolicy): Promise<{ readonly ok: boolean; readonly message: string }> {
+  const outcome = await policy.reload()
+  return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+}
+
+async function closed(control: ControlSocket | undefined): Promise<void> {
+  await control?.close()
+}
+
+/** Keys that are read once, when the server starts. */
+function changedKeys(before: Config, after: Config): readonly string[] {
+  const [old, young] = [fixed(before), fixed(after)]
+  const keys = new Set([...Object.keys(old), ...Object.keys(young)])
+  return [...keys].filter(key => JSON.stringify(old[key]) !== JSON.stringify(young[key]))
+}
+
+function fixed({ policy: _policy, geo: _geo, access, ...rest }: Config): { readonly [key: string]: unknown } {
+  return { ...rest, 'access.commands': access.commands }
+}

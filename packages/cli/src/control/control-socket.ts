@@ -1,0 +1,138 @@
+/**
+ * The control socket of a running server: a Unix socket that only its owner may open; one line of JSON asks, one answers.
+ * Knows not what is done.
+ */
+import { once } from 'node:events'
+import { lstat, rm } from 'node:fs/promises'
+import { type Server, type Socket, connect, createServer } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
+
+/** What may be asked for. */
+export interface ControlQuestion {
+  readonly ask: 'reload'
+}
+
+export interface ControlAnswer {
+  readonly ok: boolean
+  readonly message: string
+}
+
+/** A question is one short line. */
+const QUESTION_OCTETS_MAX = 4_096
+/** Somebody who connects and says nothing must not be kept. */
+const QUESTION_MS = 5_000
+/** Reading a large policy and running its cases takes a second or two. */
+const ANSWER_MS = 60_000
+
+export interface ControlSocket {
+  close(): Promise<void>
+}
+
+/** Listens at `path`, with mode 0600. A socket that a dead server left behind is replaced; a living one is not. */
+export async function openControl(
+  path: string,
+  answer: (question: ControlQuestion) => Promise<ControlAnswer>,
+): Promise<Outcome<ControlSocket>> {
+  const server = createServer({ allowHalfOpen: true }, socket => void serve(socket, answer))
+  const first = await listen(server, path)
+  const left = first === 'EADDRINUSE' && (await isDeadSocket(path))
+  if (left) await rm(path, { force: true })
+  const fault = left ? await listen(server, path) : first
+  if (fault !== undefined) {
+    const reason = fault === 'EADDRINUSE' ? 'another server uses it' : fault
+    return trouble(EXIT.UNAVAILABLE, `cannot open the control socket ${path}: ${reason}`)
+  }
+  return done({
+    async close() {
+      server.close()
+      await once(server, 'close')
+    },
+  })
+}
+
+/** Asks the server at `path`. */
+export async function askControl(path: string, question: ControlQuestion): Promise<Outcome<ControlAnswer>> {
+  const socket = connect(path)
+  socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('the server does not answer')))
+  try {
+    socket.end(`${JSON.stringify(question)}\n`)
+    const answer: unknown = JSON.parse(await text(socket))
+    if (isAnswer(answer)) return done(answer)
+    return trouble(EXIT.UNAVAILABLE, `what answers at ${path} is not socksmith`)
+  } catch (error) {
+    return trouble(EXIT.UNAVAILABLE, `no server answers at ${path}: ${refusedText(error)}`)
+  }
+}
+
+function refusedText(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ECONNREFUSED' ? 'it has ended' : fileErrorText(error)
+}
+
+async function serve(socket: Socket, answer: (question: ControlQuestion) => Promise<ControlAnswer>): Promise<void> {
+  socket.on('error', () => {})
+  socket.setTimeout(QUESTION_MS, () => socket.destroy())
+  const question = await questionFrom(socket)
+  if (question === undefined) return void socket.destroy()
+  socket.setTimeout(0)
+  socket.end(`${JSON.stringify(await answer(question))}\n`)
+}
+
+/** The first line, when it is a question. */
+function questionFrom(socket: Socket): Promise<ControlQuestion | undefined> {
+  const { promise, resolve } = Promise.withResolvers<ControlQuestion | undefined>()
+  let line = ''
+  socket.setEncoding('utf8')
+  socket.on('data', (chunk: string) => {
+    line += chunk
+    if (line.includes('\n') || line.length > QUESTION_OCTETS_MAX) resolve(parseQuestion(line))
+  })
+  socket.on('close', () => resolve(undefined))
+  return promise
+}
+
+function parseQuestion(line: string): ControlQuestion | undefined {
+  try {
+    const value: unknown = JSON.parse(line.split('\n', 1)[0] ?? '')
+    const isReload = typeof value === 'object' && value !== null && 'ask' in value && value.ask === 'reload'
+    return isReload ? { ask: 'reload' } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isAnswer(value: unknown): value is ControlAnswer {
+  if (typeof value !== 'object' || value === null || !('ok' in value) || !('message' in value)) return false
+  return typeof value.ok === 'boolean' && typeof value.message === 'string'
+}
+
+/** The errno of a failure to listen. */
+async function listen(server: Server, path: string): Promise<string | undefined> {
+  // Nobody else may connect, not even for the moment before a chmod.
+  const before = process.umask(0o177)
+  // The socket is bound before this returns.
+  server.listen(path)
+  process.umask(before)
+  try {
+    await once(server, 'listening')
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error)
+  }
+}
+
+/** A socket at which nobody listens any more. */
+async function isDeadSocket(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(() => undefined)
+  if (stats?.isSocket() !== true) return false
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+  } finally {
+    socket.destroy()
+  }
+}

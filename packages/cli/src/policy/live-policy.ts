@@ -1,0 +1,155 @@
+/**
+ * The rules and the users of a running server: built, checked with their own cases, and swapped; read again on demand, and
+ * when the file of a set or of the users changes. What is wrong changes nothing. Knows no signal, no socket and no thread.
+ */
+import { type Decider, runCases } from '@socksmith/policy'
+import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
+import type { UserSource } from '../users/user-source.ts'
+import type { Users } from '../users/users-file.ts'
+import { type GovernedServer, type InForce, type LiveUsers, type PolicyData, deciderOf } from './in-force.ts'
+import { type OpenPolicy, fileMark } from './open-policy.ts'
+
+/** A removed user's sessions end within a second: two looks at the files fit into it. */
+const LOOK_MS = 400
+
+export interface LivePolicyOptions {
+  /** Reads configuration and policy as they are now. */
+  readonly read: () => Promise<Outcome<OpenPolicy>>
+  readonly users: UserSource
+  /** Why a server with these rules must not serve, whatever else is right. */
+  readonly objection: (decider: Decider) => Trouble | undefined
+  /** Told what changed, or why it did not. */
+  readonly notice: (message: string) => void
+}
+
+/** Reads the policy for the first time; then a trouble, or a case that fails, is final. */
+export async function openLivePolicy(options: LivePolicyOptions): Promise<Outcome<LivePolicy>> {
+  const built = await build(options)
+  return built.ok ? done(new LivePolicy(options, built.value, await options.users.refresh())) : built
+}
+
+interface Built {
+  readonly policy: PolicyData
+  readonly decider: Decider
+  /** What the files of the sets looked like before they were read. */
+  readonly marks: ReadonlyMap<string, string>
+}
+
+export class LivePolicy {
+  readonly #options: LivePolicyOptions
+  #built: Built
+  #users: LiveUsers
+  #server: GovernedServer | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** One thing at a time: a reload waits for the look at the files before it. */
+  #busy: Promise<unknown> = Promise.resolve()
+  /** Set files that were tried and are wrong: told once for each change. */
+  #tried: string | undefined
+
+  constructor(options: LivePolicyOptions, built: Built, users: Users) {
+    this.#options = options
+    this.#built = built
+    this.#users = { known: users, gone: new Set() }
+  }
+
+  /** What a server is to begin with. */
+  get inForce(): InForce {
+    return { policy: this.#built.policy, users: this.#users }
+  }
+
+  get decider(): Decider {
+    return this.#built.decider
+  }
+
+  /** Keeps the rules and the users of this server up to date, until the answer is called. */
+  keep(server: GovernedServer): () => void {
+    this.#server = server
+    const look = (): void => {
+      this.#timer = setTimeout(() => {
+        void this.#inTurn(() => this.#look()).finally(() => {
+          if (this.#timer !== undefined) look()
+        })
+      }, LOOK_MS).unref()
+    }
+    look()
+    return () => {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    }
+  }
+
+  /** Reads everything again; the answer says what came of it. */
+  reload(): Promise<Outcome<string>> {
+    return this.#inTurn(async () => {
+      const built = await build(this.#options)
+      const users = await this.#options.users.refresh()
+      if (!built.ok) {
+        this.#options.notice(`reload: ${built.trouble.message}; the rules read before stay in force`)
+        return built
+      }
+      const gone = await this.#useUsers(users)
+      const ended = gone + (await this.#use(built.value))
+      const message = `reloaded: ${rulesText(built.value)}; ${countText(ended, 'session')} ended`
+      this.#options.notice(message)
+      return done(message)
+    })
+  }
+
+  async #look(): Promise<void> {
+    await this.#useUsers(await this.#options.users.refresh())
+    const { marks } = this.#built
+    const text = [...marks.keys()].map(file => [file, fileMark(file)]).join()
+    if (text === [...marks].join() || text === this.#tried) return
+    this.#tried = text
+    const built = await build(this.#options)
+    if (!built.ok)
+      return this.#options.notice(`a set changed: ${built.trouble.message}; the rules read before stay in force`)
+    const ended = await this.#use(built.value)
+    this.#options.notice(`a set changed: ${rulesText(built.value)} read again; ${countText(ended, 'session')} ended`)
+  }
+
+  async #use(built: Built): Promise<number> {
+    this.#built = built
+    this.#tried = undefined
+    return (await this.#server?.usePolicy(built.policy)) ?? 0
+  }
+
+  async #useUsers(known: Users): Promise<number> {
+    const before = this.#users
+    if (known === before.known) return 0
+    const gone = new Set([...before.gone, ...before.known.keys()].filter(name => !known.has(name)))
+    this.#users = { known, gone }
+    return (await this.#server?.useUsers(this.#users)) ?? 0
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#busy.then(act)
+    this.#busy = result.catch(() => {})
+    return result
+  }
+}
+
+async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Built>> {
+  const opened = await read()
+  if (!opened.ok) return opened
+  const { policy, options, geo, file, setMarks: marks } = opened.value
+  const failed = runCases(policy, Date.now(), options).filter(one => one.fault !== undefined)
+  const [first] = failed
+  if (first !== undefined) {
+    const more = failed.length === 1 ? '' : `, and ${failed.length - 1} more`
+    return trouble(EXIT.DATA, `${file}:${first.case.place.line}: a case of the policy fails: ${first.fault}${more}`)
+  }
+  // Nobody is asked about cases and sets again.
+  const data: PolicyData = { policy: { ...policy, cases: [], sets: [] }, inside: options.inside ?? {}, geo }
+  const decider = deciderOf(data)
+  const fault = objection(decider)
+  return fault === undefined ? done({ policy: data, decider, marks }) : { ok: false, trouble: fault }
+}
+
+function rulesText({ policy: { policy } }: Built): string {
+  return countText(policy.rules.length, 'rule')
+}
+
+function countText(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Finished, run, temporaryFolder } from '../run-command.ts'
+
+const POLICY = `sets:
+  ads: { file: ads.txt }
+rules:
+  - deny: { to: $ads }
+    reply: host-unreachable
+  - name: staff
+    allow: { user: [alice, bob], to: .example, port: 443 }
+  - allow: { user: alice, port: 22 }
+    via: tor
+    limits: slow
+cases:
+  - deny: { user: alice, to: 'www.ads.test:443' }
+  - allow: { user: bob, to: 'git.example:443', resolves: 93.184.216.34 }
+    rule: staff
+`
+
+interface Folder {
+  readonly path: string
+  run(...args: readonly string[]): Promise<Finished>
+  write(name: string, text: string): Promise<void>
+}
+
+async function folderWith(t: TestContext, files: Readonly<Record<string, string>>): Promise<Folder> {
+  const path = await temporaryFolder(t)
+  const write = (name: string, text: string): Promise<void> => writeFile(join(path, name), text)
+  for (const [name, text] of Object.entries(files)) await write(name, text)
+  return { path, write, run: (...args) => run(['policy', ...args], { cwd: path }) }
+}
+
+const usual = (t: TestContext): Promise<Folder> => folderWith(t, { 'policy.yaml': POLICY, 'ads.txt': '.ads.test\n' })
+
+test('explain says which rule decides, and why no rule before it matched', async t => {
+  const folder = await usual(t)
+  const denied = await folder.run('explain', '--from', '192.0.2.7', '--user', 'bob', 'CONNECT', 'git.example:22')
+  assert.equal(denied.code, 1)
+  assert.match(
+    denied.stdout,
+    /^denied: no rule matches\n {2}bob \(password\) from 192\.0\.2\.7, socks5 connect git\.example:22/,
+  )
+  assert.match(denied.stdout, /1 policy\.yaml:4 {2}deny to \$ads\n {8}no: not to \$ads \(git\.example/)
+  assert.match(denied.stdout, /2 policy\.yaml:6 .*\n {8}no: not port 443 \(port 22\)/)
+  assert.match(denied.stdout, /3 policy\.yaml:8 .*\n {8}no: not user alice \(user bob\)/)
+  const allowed = await folder.run('explain', '--user', 'alice', 'connect', '93.184.216.34:22')
+  assert.equal(allowed.code, 0)
+  assert.match(allowed.stdout, /^allowed: rule 3, policy\.yaml:8\n[^]*via: tor\n {2}limits: slow/)
+  const blocked = await folder.run('explain', '--user', 'alice', 'CONNECT', 'x.ads.test:443')
+  assert.match(blocked.stdout, /reply: host-unreachable/)
+})
+
+test('explain answers in JSON, with every rule that was asked', async t => {
+  const folder = await usual(t)
+  const { stdout } = await folder.run(
+    'explain',
+    '--json',
+    '--user',
+    'bob',
+    '--resolves',
+    '93.184.216.34',
+    'CONNECT',
+    'git.example:443',
+  )
+  const answer = JSON.parse(stdout) as Record<string, unknown>
+  assert.equal(answer['verdict'], 'allow')
+  assert.deepEqual(answer['decision'], {
+    verdict: 'allow',
+    cause: 'rule',
+    rule: { number: 2, name: 'staff', file: 'policy.yaml', line: 6 },
+    via: 'direct',
+    limits: [],
+  })
+  assert.deepEqual(
+    (answer['asked'] as { moment: string; rules: unknown[] }[]).map(one => [one.moment, one.rules.length]),
+    [
+      ['name', 2],
+      ['address', 2],
+    ],
+  )
+})
+
+test('test runs the cases, and names the one that fails', async t => {
+  const folder = await usual(t)
+  const good = await folder.run('test')
+  assert.deepEqual([good.code, good.stdout], [0, 'all 2 cases are as expected\n'])
+  await folder.write('policy.yaml', POLICY.replace('rule: staff', 'rule: other'))
+  const bad = await folder.run('test', 'policy.yaml')
+  assert.equal(bad.code, 1)
+  assert.match(
+    bad.stdout,
+    /^FAILED policy\.yaml:13 bob .*\n {4}expected rule other, but it is decided by rule 2 \(staff\)/,
+  )
+})
+
+test('lint has an exit code for problems, and none for hints', async t => {
+  const folder = await usual(t)
+  const hints = await folder.run('lint')
+  assert.equal(hints.code, 0)
+  assert.match(hints.stdout, /^policy\.yaml:4: hint: rule 1 denies names only/)
+  await folder.write('ads.txt', '# nobody\n')
+  const { code, stdout } = await folder.run('lint', '--json')
+  assert.equal(code, 1)
+  const { findings } = JSON.parse(stdout) as { findings: { kind: string }[] }
+  assert.deepEqual(
+    findings.map(one => one.kind),
+    ['empty-set', 'never-matches'],
+  )
+})
+
+test('diff says who gains and who loses', async t => {
+  const folder = await usual(t)
+  await folder.write('new.yaml', POLICY.replace('[alice, bob]', '[alice, carol]'))
+  const { code, stdout } = await folder.run('diff', 'policy.yaml', 'new.yaml')
+  assert.equal(code, 1)
+  assert.match(
+    stdout,
+    /loses: bob .*port 443\n {4}before: allow, rule 2 \(staff\), policy\.yaml:6\n {4}after: {2}deny, no rule matches/,
+  )
+  assert.match(stdout, /gains: carol .*port 443/)
+  const same = await folder.run('diff', 'policy.yaml', 'policy.yaml')
+  assert.deepEqual([same.code, same.stdout], [0, 'nobody gains or loses anything\n'])
+})
+
+test('replay says which sessions of a log would be decided otherwise', async t => {
+  const folder = await usual(t)
+  const session = {
+    time: '2026-11-18T12:00:00.000Z',
+    client: '192.0.2.7:5000',
+    listener: '127.0.0.1:1080',
+    user: 'bob',
+    method: 'password',
+    protocol: 'socks5',
+    command: 'connect',
+    end: 'target-finished',
+  }
+  const log = [
+    { ...session, target: 'git.example:443', dialled: '93.184.216.34:443' },
+    { ...session, target: 'git.example:80', dialled: '93.184.216.34:80' },
+  ]
+  await folder.write('log', log.map(one => `${JSON.stringify(one)}\n`).join(''))
+  const { code, stdout } = await folder.run('replay', 'log', 'policy.yaml')
+  assert.equal(code, 1)
+  assert.equal(
+    stdout,
+    'log:2: bob from 192.0.2.7 connect git.example:80: was allowed, now denied by no rule matches\n2 sessions, 1 decided otherwise\n',
+  )
+})
+
+test('a mistake is shown in its line, with the word that was meant', async t => {
+  const folder = await folderWith(t, { 'policy.yaml': 'rules:\n  - alow: everything\n  - allow: { usr: alice }\n' })
+  const { code, stderr } = await folder.run('test')
+  assert.equal(code, 65)
+  assert.match(stderr, /policy\.yaml:2:5: unknown key "alow"; did you mean "allow"\?/)
+  assert.match(stderr, /policy\.yaml:3:14: unknown key "usr"; did you mean "user"\?\n {2}2 \|/)
+})
+
+test('a policy inside a configuration is found, and its sets beside it', async t => {
+  const config = `policy:\n  sets: { ads: { file: ads.txt } }\n  rules:\n    - deny: { to: $ads }\n    - allow: { from: 10.0.0.0/8, to: $inside }\naccess:\n  inside-open: [192.168.0.0/16]\n`
+  const folder = await folderWith(t, { 'socksmith.yaml': config, 'ads.txt': 'ads.test\n' })
+  const { stdout } = await folder.run('explain', '--from', '10.0.0.1', 'CONNECT', '10.9.9.9:80')
+  assert.match(stdout, /^allowed: rule 2, socksmith\.yaml:5/)
+})
+
+test('what cannot be understood on the command line is told', async t => {
+  const folder = await usual(t)
+  const cases = [
+    [['explain', 'CONECT', 'a.example:1'], /did you mean "connect"/],
+    [['explain', 'CONNECT', 'a.example'], /the target: expected HOST:PORT/],
+    [['explain', '--from', 'home', 'CONNECT', 'a.example:1'], /--from: expected an address/],
+    [['explain', '--method', 'pasword', 'CONNECT', 'a.example:1'], /did you mean "password"/],
+  ] as const
+  for (const [args, says] of cases) {
+    const { code, stderr } = await folder.run(...args)
+    assert.equal(code, 64)
+    assert.match(stderr, says)
+  }
+  assert.equal((await folder.run('test', 'missing.yaml')).code, 66)
+})

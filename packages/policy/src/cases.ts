@@ -1,0 +1,44 @@
+/** Runs the cases that stand beside the rules. Knows no terminal. */
+import type { CompileOptions } from './compile/compile.ts'
+import { routeOf, ruleLabel } from './decision.ts'
+import { type Explanation, explain } from './explain.ts'
+import type { Case, Policy } from './policy.ts'
+import { replyWord } from './read/rule.ts'
+
+export interface CaseResult {
+  readonly case: Case
+  readonly explanation: Explanation
+  /** What is not as expected; absent when all is. */
+  readonly fault?: string
+}
+
+/** Every case with what became of it. `nowMs` is for cases that name no time. */
+export function runCases(policy: Policy, nowMs: number, options: CompileOptions = {}): readonly CaseResult[] {
+  return policy.cases.map(one => {
+    const explanation = explain(policy, one.asked, nowMs, options)
+    const fault = faultOf(one, explanation)
+    return { case: one, explanation, ...(fault !== undefined && { fault }) }
+  })
+}
+
+function faultOf(one: Case, { verdict, decisive }: Explanation): string | undefined {
+  const { decision } = decisive
+  const { rule } = decision.verdict === 'open' ? {} : decision
+  const isInside = decision.cause === 'inside'
+  const by = isInside
+    ? 'the protection of inside addresses'
+    : rule === undefined
+      ? 'no rule'
+      : `${ruleLabel(rule)} at line ${rule.place.line}`
+  if (verdict === 'open') return `expected ${one.expect}, but it depends on the address: say resolves`
+  if (verdict !== one.expect)
+    return `expected ${one.expect}, but it is ${verdict === 'allow' ? 'allowed' : 'denied'} by ${by}`
+  if (one.via !== undefined && one.via !== routeOf(decision))
+    return `expected via ${one.via}, but it is ${routeOf(decision)}`
+  if (one.rule !== undefined && one.rule !== rule?.name && one.rule !== String(rule?.number)) {
+    return `expected rule ${one.rule}, but it is decided by ${by}`
+  }
+  const reply = rule?.verdict === 'deny' ? rule.reply : 'not_allowed'
+  if (one.reply === undefined || one.reply === reply) return undefined
+  return `expected the reply ${replyWord(one.reply)}, but it is ${replyWord(reply)}`
+}

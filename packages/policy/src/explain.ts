@@ -1,0 +1,73 @@
+/** Asks the rules about one request the way a server does, step by step, and keeps why. Knows no terminal. */
+import { type IpAddress, plainAddress } from '@socksmith/protocol'
+import type { CompileOptions } from './compile/compile.ts'
+import type { Facts } from './facts.ts'
+import type { CaseRequest, Policy } from './policy.ts'
+import { type Walk, walk } from './walk.ts'
+
+/** One moment at which the rules are asked, and what they say. */
+export interface Asked extends Walk {
+  /** `name`: the target as named, before it is resolved. `request`: there is no target, or it is one of UDP or BIND. */
+  readonly moment: 'request' | 'name' | 'address'
+  readonly address?: IpAddress
+}
+
+export interface Explanation {
+  /** `open`: it depends on the addresses of a name that were not given, or on a target. */
+  readonly verdict: 'allow' | 'deny' | 'open'
+  /** The answer that settled it: an address that is allowed, or else the last refusal. */
+  readonly decisive: Asked
+  /** Everything that was asked, in order. */
+  readonly asked: readonly Asked[]
+}
+
+/**
+ * Explains what becomes of a request: by which rule, and why no rule before it matched.
+ *
+ * @example
+ * const question = readQuestion({ from: '192.0.2.7', user: 'alice', to: 'example.com:443' })
+ * const answer = question.ok ? explain(policy, question.request, Date.now()) : undefined
+ * answer?.decisive.decision.verdict // 'deny'
+ */
+export function explain(
+  policy: Policy,
+  request: CaseRequest,
+  nowMs: number,
+  options: CompileOptions = {},
+): Explanation {
+  const { country, asn } = request
+  const given =
+    country === undefined && asn === undefined ? undefined : { ...(country && { country }), ...(asn && { asn }) }
+  const asking = given === undefined ? options : { ...options, geo: () => given }
+  const facts = factsOf(request, nowMs)
+  const first: Asked = { ...walk(policy, facts, asking), moment: momentOf(facts), ...addressOf(facts) }
+  const isFinal = first.moment !== 'name' || first.decision.verdict === 'deny' || request.resolves.length === 0
+  if (isFinal) return { verdict: first.decision.verdict, decisive: first, asked: [first] }
+  const rest = request.resolves.map((address): Asked => ({
+    ...walk(policy, { ...facts, address }, asking),
+    moment: 'address',
+    address,
+  }))
+  const decisive = rest.find(one => one.decision.verdict === 'allow') ?? rest.at(-1) ?? first
+  return { verdict: decisive.decision.verdict, decisive, asked: [first, ...rest] }
+}
+
+/** The facts of a request, before its name is resolved. */
+export function factsOf(request: CaseRequest, nowMs: number): Facts {
+  const { client, listener, protocol, method, user, command, to, atMs } = request
+  const known: Facts = { nowMs: atMs ?? nowMs, client, listener, protocol, method, user, command }
+  if (to === undefined) return known
+  const address = plainAddress(to.address)
+  return address.type === 'domain'
+    ? { ...known, host: address.name, port: to.port }
+    : { ...known, host: null, address, port: to.port }
+}
+
+function momentOf(facts: Facts): Asked['moment'] {
+  if (facts.address !== undefined) return 'address'
+  return typeof facts.host === 'string' ? 'name' : 'request'
+}
+
+function addressOf({ address }: Facts): { readonly address?: IpAddress } {
+  return address === undefined ? {} : { address }
+}

@@ -1,0 +1,71 @@
+/** From what a YAML or TOML file holds to a policy, or everything that is wrong with it. Never throws, whatever it is given. */
+import type { CaseRequest, Policy } from '../policy.ts'
+import type { Path, Problem } from '../problem.ts'
+import { isZone } from '../schedule.ts'
+import { readCase, readRequest } from './case.ts'
+import { createConditionReader } from './condition.ts'
+import { MODES, readRule } from './rule.ts'
+import { NamedLists } from './sets.ts'
+import { Notes, type PolicySource, type RawMap } from './source.ts'
+
+const KEYS = ['zone', 'sets', 'groups', 'rules', 'cases', 'mode']
+/** Far beyond what a person reads; each rule costs some kilobytes. */
+const RULES_MAX = 100_000
+
+export type ReadPolicy =
+  /** `files`: what the sets were read from; to be watched. */
+  | { readonly ok: true; readonly policy: Policy; readonly files: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * Reads a policy. `raw` is a map with the keys of docs/policy.md.
+ *
+ * @example
+ * const read = readPolicy({ rules: [{ allow: { user: 'alice' } }] }, { file: 'policy.yaml', lineOf: () => 1, readText })
+ * if (read.ok) decider = compile(read.policy)
+ */
+export function readPolicy(raw: unknown, source: PolicySource): ReadPolicy {
+  const notes = new Notes(source)
+  const files = new Set<string>()
+  const map = notes.mapAt(raw ?? {}, [], KEYS) ?? {}
+  const policy = policyOf(map, notes, files)
+  return notes.problems.length === 0 ? { ok: true, policy, files: [...files] } : { ok: false, problems: notes.problems }
+}
+
+/** Reads one request in the words of a case (`from`, `user`, `to` and so on). */
+export function readQuestion(
+  words: RawMap,
+):
+  | { readonly ok: true; readonly request: CaseRequest }
+  | { readonly ok: false; readonly problems: readonly Problem[] } {
+  const notes = new Notes({ file: '', lineOf: () => 1, readText: () => ({ fault: 'there is none' }) })
+  const request = readRequest(words, [], notes)
+  return notes.problems.length === 0 ? { ok: true, request } : { ok: false, problems: notes.problems }
+}
+
+function policyOf(map: RawMap, notes: Notes, files: Set<string>): Policy {
+  const zone =
+    'zone' in map ? (notes.textAt(map['zone'], ['zone'], 'expected a zone such as Europe/Berlin') ?? 'UTC') : 'UTC'
+  if (!isZone(zone)) notes.wrong(['zone'], 'expected a zone such as Europe/Berlin or UTC')
+  const sets = new NamedLists(notes, 'set', map['sets'], files)
+  const groups = new NamedLists(notes, 'group', map['groups'], files, sets)
+  const conditions = createConditionReader(notes, { sets, groups, zone })
+  const rules = listOf(map, 'rules', notes).flatMap(
+    ({ value, path }, index) => readRule(value, path, index + 1, notes, conditions) ?? [],
+  )
+  if (rules.length > RULES_MAX) notes.wrong(['rules'], `expected at most ${RULES_MAX} rules`)
+  return {
+    mode: 'mode' in map ? (notes.wordAt(map['mode'], ['mode'], MODES) ?? 'enforce') : 'enforce',
+    rules,
+    cases: listOf(map, 'cases', notes).flatMap(({ value, path }) => readCase(value, path, notes) ?? []),
+    sets: [...sets.summary(), ...groups.summary()],
+  }
+}
+
+function listOf(map: RawMap, key: string, notes: Notes): readonly { readonly value: unknown; readonly path: Path }[] {
+  const list = map[key]
+  if (list === undefined || list === null) return []
+  if (Array.isArray(list)) return list.map((value: unknown, index) => ({ value, path: [key, index] }))
+  notes.wrong([key], 'expected a list')
+  return []
+}

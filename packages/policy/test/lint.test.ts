@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Policy, compile, diff, lint, replay, runCases } from '../src/index.ts'
+import { RandomPolicies } from './random-policy.ts'
+import { policyOf } from './policy-text.ts'
+
+const NOW = Date.UTC(2026, 10, 18, 12)
+
+function kindsOf(policy: Policy): readonly string[] {
+  return lint(policy, NOW).map(one => `${one.kind} ${one.rule ?? ''}`.trim())
+}
+
+test('a rule that earlier rules leave nothing to is found, also when it takes several of them', () => {
+  const rules = [
+    { allow: { port: '1-100' } },
+    { allow: { port: '90-200' } },
+    { allow: { port: '50-150' } },
+    { allow: { port: 201 } },
+  ]
+  assert.deepEqual(kindsOf(policyOf({ rules })), ['shadowed 3'])
+})
+
+test('a rule that comes too late to say the opposite is found', () => {
+  const rules = [{ allow: { user: 'alice' } }, { deny: { user: 'alice', port: 25 } }, { allow: { user: 'bob' } }]
+  const [finding] = lint(policyOf({ rules }), NOW)
+  assert.deepEqual([finding?.kind, finding?.rule], ['contradicted', 2])
+  assert.match(finding?.message ?? '', /rule 1 at line 1 matches first/)
+})
+
+test('a rule that nothing can match is found', () => {
+  const rules = [{ allow: { user: 'alice', not: { user: 'alice' } } }, { allow: { port: 443 } }]
+  assert.deepEqual(kindsOf(policyOf({ rules })), ['never-matches 1'])
+})
+
+test('sets without an entry, sets that nobody uses, and denied names are told', () => {
+  const policy = policyOf({
+    sets: { none: [], spare: ['a.example'] },
+    groups: { staff: [] },
+    rules: [{ deny: { to: ['$none', 'bad.example'] } }, { allow: { group: 'staff' } }, { allow: { port: 443 } }],
+  })
+  const found = kindsOf(policy)
+  for (const kind of ['empty-set', 'unused-set', 'name-only-deny 1', 'never-matches 2'])
+    assert.ok(found.includes(kind), kind)
+  assert.equal(found.filter(kind => kind === 'empty-set').length, 2)
+})
+
+test('a rule that is called dead decides none of many random questions', () => {
+  let dead = 0
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = new RandomPolicies(seed)
+    const policy = { ...random.policy(6), mode: 'enforce' as const }
+    const found = new Set(lint(policy, NOW).flatMap(one => (one.level === 'problem' && one.rule ? [one.rule] : [])))
+    dead += found.size
+    const decider = compile(policy)
+    for (let i = 0; i < 200; i++) {
+      const decision = decider.decide(random.facts(true))
+      if (decision.verdict !== 'open' && decision.rule !== undefined)
+        assert.ok(!found.has(decision.rule.number), `seed ${seed}`)
+    }
+  }
+  assert.ok(dead > 20)
+})
+
+test('the difference of two policies says who gains and who loses, with an example', () => {
+  const before = policyOf({
+    rules: [{ allow: { user: ['alice', 'bob'], port: 443 } }, { allow: { user: 'alice', port: 22 } }],
+  })
+  const after = policyOf({
+    rules: [{ allow: { user: ['alice', 'carol'], port: 443 } }, { allow: { user: 'alice', port: 22 }, via: 'tor' }],
+  })
+  const { differences, isComplete } = diff(before, after, NOW)
+  assert.ok(isComplete)
+  const told = differences.map(({ kind, example: { facts } }) => `${kind} ${facts.user} ${facts.port}`)
+  assert.deepEqual(told.toSorted(), ['changes alice 22', 'gains carol 443', 'loses bob 443'])
+  assert.deepEqual(diff(before, before, NOW).differences, [])
+})
+
+test('adding the first rule takes everything else away', () => {
+  const { differences } = diff(policyOf({}), policyOf({ rules: [{ allow: { port: 443 } }] }), NOW)
+  assert.ok(differences.some(one => one.kind === 'loses' && one.example.facts.port !== 443))
+})
+
+test('a difference that random questions find is found', () => {
+  let differing = 0
+  for (let seed = 1; seed <= 100; seed++) {
+    const random = new RandomPolicies(seed)
+    const before = { ...random.policy(5), mode: 'enforce' as const }
+    const after = { ...before, rules: before.rules.filter(rule => rule.number !== 2) }
+    const [old, young] = [compile(before), compile(after)]
+    const { differences, isComplete } = diff(before, after, Date.UTC(2026, 2, 28))
+    for (let i = 0; i < 100; i++) {
+      const facts = random.facts(true)
+      const [was, is] = [old.decide(facts), young.decide(facts)]
+      if (was.verdict === is.verdict || !isComplete) continue
+      differing++
+      assert.ok(differences.length > 0, `seed ${seed}, question ${i}`)
+    }
+  }
+  assert.ok(differing > 50)
+})
+
+test('cases say what is not as expected', () => {
+  const policy = policyOf({
+    rules: [
+      { name: 'web', allow: { user: 'alice', port: 443 }, via: 'tor' },
+      { deny: { port: 25 }, reply: 'timed-out' },
+    ],
+    cases: [
+      { allow: { user: 'alice', to: '93.184.216.34:443' }, via: 'tor', rule: 'web' },
+      { deny: { user: 'alice', to: 'host.example:25' }, reply: 'timed-out' },
+      { allow: { to: '93.184.216.34:443' } },
+      { allow: { user: 'alice', to: '93.184.216.34:443' }, via: 'direct' },
+      { deny: { to: '93.184.216.34:25' }, rule: '1' },
+      { deny: { to: '93.184.216.34:25' }, reply: 'host-unreachable' },
+    ],
+  })
+  const faults = runCases(policy, NOW).map(one => one.fault)
+  assert.deepEqual(faults.slice(0, 2), [undefined, undefined])
+  for (const [index, says] of [/denied by no rule/, /via direct/, /rule 1/, /host-unreachable/].entries()) {
+    assert.match(faults[index + 2] ?? '', says)
+  }
+})
+
+test('recorded sessions are asked again, and those that change are told', () => {
+  const record = {
+    time: '2026-11-18T12:00:00.000Z',
+    client: '192.0.2.7:50000',
+    listener: '0.0.0.0:1080',
+    protocol: 'socks5',
+    command: 'connect',
+    end: 'client-finished',
+  }
+  const lines = [
+    { ...record, user: 'alice', target: 'host.example:443', dialled: '93.184.216.34:443' },
+    { ...record, user: 'alice', target: 'host.example:22', dialled: '93.184.216.34:22' },
+    { ...record, target: '93.184.216.34:443', end: 'refused', failure: 'not_allowed' },
+    { ...record, command: 'udp-associate', user: 'alice', target: '0.0.0.0:0' },
+    { time: record.time, event: 'limit', message: 'x' },
+    { ...record, end: 'refused', failure: 'auth_rejected', command: undefined },
+  ].map(one => JSON.stringify(one))
+  const decider = compile(policyOf({ rules: [{ allow: { port: 443 } }] }))
+  const result = replay([...lines, 'not json', ''], decider)
+  assert.deepEqual([result.sessions, result.skipped, result.unclear], [4, 3, 0])
+  assert.deepEqual(
+    result.changed.map(one => [one.line, one.before, one.now.verdict]),
+    [
+      [2, 'allow', 'deny'],
+      [3, 'deny', 'allow'],
+    ],
+  )
+})
