@@ -14,12 +14,14 @@ import {
 } from '@socksmith/protocol'
 import type { Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
+import { serveBindVia } from './bind-via.ts'
 import { startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
 import { type Candidate, type Refused, allowedEndpoints, askedAddress } from './target.ts'
 import type { Carried } from './session-record.ts'
+import { wayOut } from './way-out.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
 const BIND_BACKLOG = 8
@@ -27,6 +29,8 @@ const BIND_BACKLOG = 8
 const STRANGERS_MAX = 100
 
 export function serveBind(session: Session, request: HandshakeRequest): void {
+  const way = wayOut(session.context, request.destination)
+  if (way !== undefined) return serveBindVia(session, request, way)
   const work = new BindWork(session, request)
   session.attach(work)
   void work.run()
@@ -66,8 +70,8 @@ class BindWork {
     const peers = await this.#expectedPeers()
     if (this.#isOver) return
     if ('failure' in peers) return session.refuse(peers.failure, peers.ruling)
-    this.#peers = peers.map(peer => peer.endpoint.address)
-    const listener = await this.#listen(peers[0]?.endpoint)
+    this.#peers = peers.map(peer => peer.to.address)
+    const listener = await this.#listen(peers[0]?.to)
     if ('code' in listener) return session.refuse(listener)
     if (this.#isOver) return void listener.close()
     this.#listener = listener
