@@ -4,7 +4,6 @@ export { type DialRouteOptions, type RouteConnection, type RouteDialing, dialRou
 export type { PhaseTimeouts } from './dial/limits.ts'
 export type { PhaseTime } from './dial/scope.ts'
 export type { HopEnd, HopError, HopStart, HopTrace } from './dial/trace.ts'
-export { type AppliedRoute, type RouteQuestion, appliedRoute, resolvesNames } from './route/choose.ts'
 export { Credentials, type CredentialOctets } from './route/credentials.ts'
 export { type Environment, routeFromEnvironment } from './route/environment.ts'
 export type { AskCredentials, HopPlace, HopProtocol, HopSsh, HopTls, ProxyHop } from './route/hop.ts'

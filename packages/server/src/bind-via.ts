@@ -1,5 +1,5 @@
 /** BIND along a route: the last proxy listens in our place, and its two replies become ours. */
-import { type RouteConnection, type RouteDialing, dialRoute } from '@socksmith/client'
+import { type RouteConnection, type RouteDialing, dialRoute } from '@socksmith/client/route'
 import type { Relay, Timer } from '@socksmith/engine'
 import {
   type Destination,

@@ -53,6 +53,7 @@ class ConnectWork {
       way,
     )
     const reached = await this.#dialing.result
+    this.#dialing = undefined
     if ('code' in reached) {
       if (!this.#isAbandoned) this.#session.refuse(reached, candidates[0])
     } else if (this.#isAbandoned) reached.connection.destroy()

@@ -1,5 +1,5 @@
 /** Reaches one of the allowed destinations, straight or along a route, within the limit of attempts at once. */
-import { type RouteConnection, type RouteDialing, dialRoute } from '@socksmith/client'
+import { type RouteConnection, type RouteDialing, dialRoute } from '@socksmith/client/route'
 import { type Connection, dialAny } from '@socksmith/engine'
 import {
   type Destination,

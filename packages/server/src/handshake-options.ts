@@ -19,6 +19,29 @@ export function handshakeOptions(
   hasCertificate: boolean,
   rules: Pick<SessionRules, 'mayLogIn'>,
 ): ServerHandshakeOptions {
+  if (listener.authentication === 'rules') return optionsFor(listener, options, hasCertificate, rules)
+  const known = KNOWN[hasCertificate ? 'certified' : 'plain']
+  const kept = known.get(listener)
+  if (kept?.options === options) return kept.handshake
+  const handshake = optionsFor(listener, options, hasCertificate, rules)
+  known.set(listener, { options, handshake })
+  return handshake
+}
+
+interface Kept {
+  readonly options: ServerOptions
+  readonly handshake: ServerHandshakeOptions
+}
+
+// Without rules all clients of a listener are alike, and one object serves them all.
+const KNOWN = { certified: new WeakMap<ListenerOptions, Kept>(), plain: new WeakMap<ListenerOptions, Kept>() }
+
+function optionsFor(
+  listener: ListenerOptions,
+  options: ServerOptions,
+  hasCertificate: boolean,
+  rules: Pick<SessionRules, 'mayLogIn'>,
+): ServerHandshakeOptions {
   const { access = {}, bind = {} } = options
   const byRules = listener.authentication === 'rules'
   const takesPassword = listener.authentication === 'password' || (byRules && rules.mayLogIn('password'))

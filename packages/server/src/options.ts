@@ -1,5 +1,5 @@
 /** What a server is told by whoever embeds it, and the defaults with their reasons. Knows no file and no flag. */
-import type { Route } from '@socksmith/client'
+import type { Route } from '@socksmith/client/route'
 import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
 import type { Decider, Network } from '@socksmith/policy'

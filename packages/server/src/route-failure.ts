@@ -1,5 +1,5 @@
 /** What a client is told when a route failed: of the target what the last proxy said, of the proxies that they failed. */
-import type { RouteFailure, SocksErrorCode } from '@socksmith/client'
+import type { RouteFailure, SocksErrorCode } from '@socksmith/client/route'
 import { type Failure, type RequestFailureCode, failure } from '@socksmith/protocol'
 
 /** The failure for the reply and the record. Its detail names the proxy at fault, without user name and password. */

@@ -11,7 +11,7 @@ import type { LiveSession } from './record.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
 import { Register } from './register.ts'
-import { Session } from './session.ts'
+import { Session, type SessionOrigin } from './session.ts'
 import { createTally } from './tally.ts'
 
 /** Connections that the kernel keeps for us while we are busy; Linux cuts it to somaxconn (4096). */
@@ -173,30 +173,30 @@ class SocksServer implements Server {
     const id = admission.nextId()
     const acceptedAtMs = this.#context.engine.clock.monotonicMs()
     const place = this.#live.enter({ stop: () => connection.destroy() })
-    const admit = (client: Place, on: Connection, early: Uint8Array): void => {
-      if (!admission.takeClient(client)) {
-        on.destroy()
-        return this.#leave(place)
-      }
-      const session = new Session(
-        this.#context,
-        { id, listener, listenerName, place: connection.local, client, acceptedAtMs },
-        on,
-        () => {
-          admission.giveBackClient(client)
-          this.#leave(place)
-        },
-      )
-      this.#live.replace(place, session)
-      session.start(early)
-    }
+    const origin = { id, listener, listenerName, place: connection.local, client: connection.remote, acceptedAtMs }
     if (listener.tls === undefined && !isTrusted(listener, connection.remote)) {
-      return admit(connection.remote, connection, NO_OCTETS)
+      return this.#admit(origin, place, connection, NO_OCTETS)
     }
     void this.#withPreface(listener, connection).then(preface => {
-      if ('code' in preface) this.#leave(place)
-      else admit(preface.client, preface.connection, preface.early)
+      if ('code' in preface) return this.#leave(place)
+      const { client, connection: inner, early } = preface
+      this.#admit({ ...origin, client }, place, inner, early)
     })
+  }
+
+  /** Begins the session of a client who is known by now; `place` is where it stands among the living. */
+  #admit(origin: SessionOrigin, place: number, connection: Connection, early: Uint8Array): void {
+    const { admission } = this.#context
+    if (!admission.takeClient(origin.client)) {
+      connection.destroy()
+      return this.#leave(place)
+    }
+    const session = new Session(this.#context, origin, connection, () => {
+      admission.giveBackClient(origin.client)
+      this.#leave(place)
+    })
+    this.#live.replace(place, session)
+    session.start(early)
   }
 
   async #withPreface(listener: ListenerOptions, connection: Connection): ReturnType<typeof readPreface> {

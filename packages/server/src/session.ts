@@ -214,7 +214,7 @@ export class Session implements ConnectionReader {
 
   /** The connection is now read by `work` (HTTP), which makes its own records. */
   handOver(work: Work): void {
-    this.#deadline?.cancel()
+    this.#endDeadline()
     this.#work = work
     this.#isRecorded = true
   }
@@ -238,7 +238,7 @@ export class Session implements ConnectionReader {
   closed(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#deadline?.cancel()
+    this.#endDeadline()
     this.#onClosed()
   }
 
@@ -271,11 +271,11 @@ export class Session implements ConnectionReader {
         void this.#judge(event.claim)
         break
       case 'request':
-        this.#deadline?.cancel()
+        this.#endDeadline()
         this.#serve(event.request)
         break
       case 'http':
-        this.#deadline?.cancel()
+        this.#endDeadline()
         serveHttp(this)
         break
       case 'failed':
@@ -321,7 +321,7 @@ export class Session implements ConnectionReader {
   }
 
   #onFailed(cause: Failure): void {
-    this.#deadline?.cancel()
+    this.#endDeadline()
     const early = this.#request === undefined
     if (early && cause.code === 'truncated') this.#record('client-left')
     else if (early && cause.code === 'timed_out') this.#record('handshake-timeout', cause)
@@ -335,9 +335,15 @@ export class Session implements ConnectionReader {
   #closeSoon(): void {
     this.connection.read(this)
     this.connection.resume()
-    const timer = this.context.engine.clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
+    this.#endDeadline()
+    const { clock } = this.context.engine
+    this.#deadline = clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
+  }
+
+  // A timer is larger than all that an idle tunnel needs.
+  #endDeadline(): void {
     this.#deadline?.cancel()
-    this.#deadline = timer
+    this.#deadline = undefined
   }
 
   #record(end: SessionEnd, cause?: Failure, carried?: Carried): void {

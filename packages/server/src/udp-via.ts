@@ -2,7 +2,7 @@
  * The outside of a UDP association whose datagrams go by other SOCKS5 servers: one path in place of sockets, and who may
  * answer through it. Knows no client and no rule.
  */
-import { type OpenPath, type PathHandler, openUdpPath } from '@socksmith/client'
+import { type OpenPath, type PathHandler, openUdpPath } from '@socksmith/client/route'
 import type { DatagramSocket } from '@socksmith/engine'
 import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, formatDestination } from '@socksmith/protocol'
 import { type ServerContext, outgoingAddress } from './context.ts'

@@ -1,5 +1,5 @@
 /** By which way a destination is reached: straight, or along the configured route. Dials nothing. */
-import { type AppliedRoute, appliedRoute, resolvesNames } from '@socksmith/client'
+import { type AppliedRoute, appliedRoute, resolvesNames } from '@socksmith/client/route'
 import type { Destination } from '@socksmith/protocol'
 import type { ServerContext } from './context.ts'
 
