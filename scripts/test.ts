@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 
 const SUITES: Readonly<Record<string, { readonly files: string; readonly concurrency: number }>> = {
-  unit: { files: '{packages/*/test,test/repository}/**/*.test.ts', concurrency: 2 },
+  unit: { files: '{packages/*/test,test/repository,test/simulation}/**/*.test.ts', concurrency: 2 },
   // Real programs side by side on two cores make time-outs that mean nothing.
   interop: { files: 'test/interop/**/*.test.ts', concurrency: 1 },
 }

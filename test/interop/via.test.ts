@@ -12,12 +12,13 @@ import { digestOf, digestTarget, httpTarget, udpEchoTarget } from './targets.ts'
 const SMALL_INPUT = 'a line that fits into the buffers on the way\n'.repeat(2_000)
 const INPUT = 'half a line of text that is sent before the end\n'.repeat(400_000)
 
-for (const { name, login, schemes, halfClose, udp, tellsRefused, start } of FOREIGN_PROXIES) {
+for (const foreign of FOREIGN_PROXIES) {
+  const { name, login, schemes, halfClose, udp, tellsRefused } = foreign
   const scheme = schemes.includes('socks5h') ? 'socks5h' : 'socks4a'
 
   test(`curl through serve --via ${scheme} to ${name}`, async t => {
     if (!needProgram(t, 'curl', 'curl')) return
-    const port = await start(t)
+    const port = await foreign.start(t)
     if (port === undefined) return
     const behind = `127.0.0.1:${port}`
     const proxy = await startProxy(t, ['--via', `${scheme}://${login === undefined ? '' : `${login}@`}${behind}`])
@@ -30,13 +31,13 @@ for (const { name, login, schemes, halfClose, udp, tellsRefused, start } of FORE
     const refused = await runProgram(t, 'curl', [...args, 'http://127.0.0.1:1/'])
     if (tellsRefused) assert.equal(refused.code, 97, refused.stderr)
     const sessions = (await proxy.sessions()) as readonly { readonly via?: string; readonly failure?: string }[]
-    assert.equal(sessions[0]?.via, `${scheme}://${behind}`)
-    if (tellsRefused) assert.equal(sessions[1]?.failure, 'connection_refused')
+    assert.deepEqual([...new Set(sessions.flatMap(one => one.via ?? []))], [`${scheme}://${behind}`])
+    if (tellsRefused) assert.ok(sessions.some(one => one.failure === 'connection_refused'))
   })
 
   if (halfClose) {
     test(`the end of the input and the answer to it pass serve --via to ${name}`, async t => {
-      const port = await start(t)
+      const port = await foreign.start(t)
       if (port === undefined) return
       const url = `${scheme}://${login === undefined ? '' : `${login}@`}127.0.0.1:${port}`
       const proxy = await startProxy(t, ['--via', url])
@@ -50,7 +51,7 @@ for (const { name, login, schemes, halfClose, udp, tellsRefused, start } of FORE
 
   if (udp) {
     test(`a datagram goes through serve --via to ${name}`, async t => {
-      const port = await start(t)
+      const port = await foreign.start(t)
       if (port === undefined) return
       const url = `socks5h://${login === undefined ? '' : `${login}@`}127.0.0.1:${port}`
       const proxy = await startProxy(t, ['--via', url])

@@ -19,7 +19,7 @@ import { startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
-import { type Candidate, type Refused, allowedEndpoints, askedAddress } from './target.ts'
+import { type Candidates, allowedEndpoints, askedAddress } from './target.ts'
 import type { Carried } from './session-record.ts'
 import { wayOut } from './way-out.ts'
 
@@ -83,16 +83,26 @@ class BindWork {
   }
 
   // An unspecified DST.ADDR means any peer; the handshake let it through only if the option allows that.
-  async #expectedPeers(): Promise<readonly Candidate[] | Refused> {
+  async #expectedPeers(): Promise<Candidates> {
     const { context } = this.#session
     const { destination } = this.#request
     const facts = this.#session.facts('bind')
-    if (!isUnspecified(plainAddress(destination.address))) return await allowedEndpoints(context, facts, destination)
+    if (!isUnspecified(plainAddress(destination.address))) {
+      return this.#tellable(await allowedEndpoints(context, facts, destination))
+    }
     if (context.options.bind?.anyPeer !== true) {
       return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
     }
     const ruling = context.gate.ask(facts)
     return ruling.refusal === undefined ? [] : { failure: ruling.refusal, ruling }
+  }
+
+  // The replies of SOCKS4 have room for IPv4 only: a listener that cannot be told to the peer is of no use.
+  #tellable(peers: Candidates): Candidates {
+    if ('failure' in peers || this.#request.protocol === 'socks5') return peers
+    const ipv4 = peers.filter(({ endpoint }) => endpoint.address.type === 'ipv4')
+    if (ipv4.length > 0) return ipv4
+    return { failure: failure('address_type_not_supported', 'client', 'SOCKS4 cannot tell where to reach us by IPv6') }
   }
 
   async #listen(peer: Endpoint | undefined): Promise<Listener | Failure> {

@@ -209,7 +209,7 @@ export class Session implements ConnectionReader {
     this.#work = undefined
     this.#record(end, undefined, carried)
     this.connection.end()
-    this.#closeSoon()
+    this.closeSoon()
   }
 
   /** The connection is now read by `work` (HTTP), which makes its own records. */
@@ -232,6 +232,18 @@ export class Session implements ConnectionReader {
     this.handOver({ abandon: () => successor.stop() })
     this.#successor = successor
     successor.start(early)
+  }
+
+  /** Closes the connection once the client has got what was written, or when its time for that is over. */
+  closeSoon(): void {
+    if (this.#isClosed) return
+    // What it still sends is read and thrown away: unread octets would make the kernel answer with RST, which loses the
+    // reply.
+    this.connection.read(this)
+    this.connection.resume()
+    this.#endDeadline()
+    const { clock } = this.context.engine
+    this.#deadline = clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
   }
 
   /** The connection is gone: the place in the limits is free again. */
@@ -327,17 +339,7 @@ export class Session implements ConnectionReader {
     else if (early && cause.code === 'timed_out') this.#record('handshake-timeout', cause)
     else this.#record(cause.blame === 'policy' || cause.blame === 'client' ? 'refused' : 'failed', cause)
     this.connection.end()
-    this.#closeSoon()
-  }
-
-  // The reply must reach the client: what it still sends is read and thrown away, since unread octets would make the
-  // kernel answer with RST and lose the reply.
-  #closeSoon(): void {
-    this.connection.read(this)
-    this.connection.resume()
-    this.#endDeadline()
-    const { clock } = this.context.engine
-    this.#deadline = clock.after(this.context.limits.failureCloseMs, () => this.connection.destroy())
+    this.closeSoon()
   }
 
   // A timer is larger than all that an idle tunnel needs.

@@ -142,3 +142,17 @@ test('a client that leaves takes its listener with it', async t => {
   await scene.record()
   await assert.rejects(openPeer(t, port), { code: 'ECONNREFUSED' })
 })
+
+test('SOCKS4a: a peer with both families is waited for by IPv4, which the reply can carry; one with IPv6 only is not', async t => {
+  const names = { both: ['::1', '127.0.0.1'], six: ['::1'] }
+  const scene = await openScene(t, { resolver: fixedResolver(names) })
+  const both = await openClient(t, scene.port)
+  both.send('0402 0015 00000001 00 626f746800')
+  const first = await both.read(8)
+  assert.match(first, /^005a....7f000001$/)
+  await openPeer(t, Number.parseInt(first.slice(4, 8), 16))
+  assert.match(await both.read(8), /^005a....7f000001$/)
+  const six = await openClient(t, scene.port)
+  six.send('0402 0015 00000001 00 73697800')
+  assert.match(await six.read(8), /^005b/)
+})

@@ -49,6 +49,7 @@ class LinuxRelay implements Relay, Idling, Carrier {
   activeAtMs: number
   #firstFin: 'client' | 'target' | undefined
   #isOver = false
+  #unsentOctets = 0
 
   constructor(ground: RelayGround, options: LinuxRelayOptions) {
     this.ground = ground
@@ -85,6 +86,10 @@ class LinuxRelay implements Relay, Idling, Carrier {
   }
 
   idleAtMs(): number {
+    // A reader that is only slow takes from what waits, while the source is paused and says nothing.
+    const unsentOctets = this.#client.unsentOctets + this.#target.unsentOctets
+    if (unsentOctets !== this.#unsentOctets) this.activeAtMs = this.ground.clock.monotonicMs()
+    this.#unsentOctets = unsentOctets
     const limitMs = this.#firstFin === undefined ? this.#idleMs : this.#halfOpenIdleMs
     return limitMs === 0 ? Infinity : this.activeAtMs + limitMs
   }

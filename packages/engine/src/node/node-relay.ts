@@ -30,6 +30,7 @@ class NodeRelay implements Relay, Idling {
   #end: { readonly cause: CloseCause; readonly by: RelayEnd['by'] } | undefined
   #firstFin: Side | undefined
   #openSides = 2
+  #unsentOctets = 0
 
   constructor(options: RelayOptions, clock: Clock, wheel: IdleWheel) {
     this.#options = options
@@ -56,7 +57,11 @@ class NodeRelay implements Relay, Idling {
   }
 
   idleAtMs(): number {
-    const { idleMs, halfOpenIdleMs } = this.#options
+    const { idleMs, halfOpenIdleMs, client, target } = this.#options
+    // A reader that is only slow takes from what waits, while the source is paused and says nothing.
+    const unsentOctets = client.unsentOctets + target.unsentOctets
+    if (unsentOctets !== this.#unsentOctets) this.onActivity()
+    this.#unsentOctets = unsentOctets
     const limitMs = this.#firstFin === undefined ? idleMs : halfOpenIdleMs
     return limitMs === 0 ? Infinity : this.#activeAtMs + limitMs
   }

@@ -79,7 +79,7 @@ async function outcomeOf(
     return { ...known, target, ruling: granted, status: mappingOf(reached.code).httpStatus, failure: reached }
   }
   const upstream = new ConnectionDuplex(reached.connection, reached.early)
-  if (gone.aborted) upstream.destroy()
+  if (gone.aborted) drop(upstream)
   const exchanged = await exchange(request, response, target, upstream, gone)
   return { ...known, target, upstream, reached, ruling: granted, ...exchanged }
 }
@@ -111,7 +111,7 @@ function exchange(
     })
     gone.addEventListener('abort', () => outgoing.destroy())
     outgoing.on('error', error => {
-      upstream.destroy()
+      drop(upstream)
       if (response.headersSent) response.destroy()
       const cause = failure('general_failure', 'target', `the target does not speak HTTP: ${error.message}`)
       resolve({ status: 502, failure: cause })
@@ -120,13 +120,19 @@ function exchange(
       const status = incoming.statusCode ?? 502
       response.writeHead(status, incoming.statusMessage, responseFields(incoming))
       pipeline(incoming, response, error => {
-        upstream.destroy()
+        drop(upstream)
         if (error != null) response.destroy()
         resolve({ status })
       })
     })
     pipeline(request, outgoing, () => {})
   })
+}
+
+// The stream would wait for a target that reads no more. Nothing that it could still get is of use to anybody.
+function drop({ connection }: ConnectionDuplex): void {
+  if (connection.unsentOctets > 0) connection.reset()
+  else connection.destroy()
 }
 
 function requestFields(request: IncomingMessage, target: AbsoluteTarget): string[] {

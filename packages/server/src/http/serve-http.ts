@@ -36,7 +36,10 @@ class HttpSession {
     this.#server.on('connect', (request: IncomingMessage, _stream, head) => this.#onConnect(request, head))
     this.#server.on('clientError', (error: NodeJS.ErrnoException) => this.#onMalformed(error))
     this.#stream.on('close', () => this.#onClose())
-    this.#waitFor(this.#session.context.limits.handshakeMs)
+    // The limit counts from accept: the first octets must not bring the client the same time once more.
+    const { context, origin } = this.#session
+    const leftMs = origin.acceptedAtMs + context.limits.handshakeMs - context.engine.clock.monotonicMs()
+    this.#waitFor(Math.max(0, leftMs))
     this.#server.emit('connection', this.#stream)
   }
 
@@ -79,7 +82,7 @@ class HttpSession {
   #onClose(): void {
     this.#waiting?.cancel()
     this.#server.close()
-    if (!this.#stream.isReleased) this.#session.closed()
+    if (!this.#stream.isReleased) this.#session.closeSoon()
   }
 }
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, type RequestListener, createServer, request } from 'node:http'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { until } from '../../../engine/test/contract/scene.ts'
+import { steady, until } from '../../../engine/test/contract/scene.ts'
 import { VirtualClock } from '../../../engine/test/virtual-clock.ts'
 import { deadPort, loopbackListener, openClient, openScene, openTarget } from '../scene.ts'
 import { createEngine } from '../engine.ts'
@@ -187,4 +188,43 @@ test('a head that does not come is not waited for, nor is a second request for e
   assert.equal((await slow.readToEnd()).length, 0)
   assert.match((await idle.readToEnd()).toString(), /plain$/)
   assert.equal((await scene.record(one => one.end === 'handshake-timeout')).protocol, 'http')
+})
+
+test('the time for a head counts from accept, not from its first octet', async t => {
+  const clock = new VirtualClock()
+  const scene = await openScene(t, { engine: createEngine(clock) })
+  const client = await openClient(t, scene.port)
+  await until(() => scene.server.sessions().length === 1, 'accepted')
+  await clock.advance(20_000)
+  client.send(Buffer.from('GET http://127.0.0.1/ HTTP/1.1\r\nX: '))
+  await until(() => scene.server.sessions().length === 0, 'handed to the parser')
+  await clock.advance(10_001)
+  assert.equal((await client.readToEnd()).length, 0)
+  assert.equal((await scene.record()).end, 'handshake-timeout')
+})
+
+test('a client that reads no answer and then breaks the rules keeps its place in the limits until it is closed', async t => {
+  const clock = new VirtualClock()
+  const scene = await openScene(t, { engine: createEngine(clock) })
+  let sent = 0
+  const web = await openWeb(t, (_request, response) => {
+    const send = (): void => {
+      sent++
+      if (!response.write(Buffer.alloc(65_536, 'x'))) response.once('drain', send)
+    }
+    send()
+  })
+  const socket = connect({ port: scene.port, host: '127.0.0.1' }).pause()
+  t.after(() => socket.destroy())
+  socket.on('error', () => {})
+  socket.write(`GET http://127.0.0.1:${web}/ HTTP/1.1\r\nHost: x\r\n\r\n`)
+  assert.ok((await steady(() => sent)) > 0, 'nothing goes on: nobody reads')
+  socket.write('no HTTP at all\r\n\r\n')
+  await scene.record(one => one.failure === 'bad_syntax')
+  await scene.record(one => one.command === 'forward')
+  assert.equal(scene.server.sessionCount, 1)
+  await clock.advance(5_001)
+  await until(() => scene.server.sessionCount === 0, 'closed')
+  socket.resume()
+  await new Promise(resolve => socket.once('close', resolve))
 })
