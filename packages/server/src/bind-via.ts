@@ -20,14 +20,14 @@ import { type Refused, allowedTargets } from './target.ts'
 import { type WayOut, viaText } from './way-out.ts'
 
 export function serveBindVia(session: Session, request: HandshakeRequest, way: WayOut): void {
-  const work = new BindViaWork(session, request.destination, way)
+  const work = new BindViaWork(session, request, way)
   session.attach(work)
   void work.run()
 }
 
 class BindViaWork implements Work {
   readonly #session: Session
-  readonly #expected: Destination
+  readonly #request: HandshakeRequest
   readonly #way: WayOut
   #dialing: RouteDialing | undefined
   #listening: RouteConnection['listening']
@@ -35,9 +35,9 @@ class BindViaWork implements Work {
   #relay: Relay | undefined
   #isOver = false
 
-  constructor(session: Session, expected: Destination, way: WayOut) {
+  constructor(session: Session, request: HandshakeRequest, way: WayOut) {
     this.#session = session
-    this.#expected = expected
+    this.#request = request
     this.#way = way
   }
 
@@ -77,17 +77,23 @@ class BindViaWork implements Work {
     this.#listening = dialled.listening
     this.#session.noteVia(viaText(dialled.hops.map(({ proxy }) => proxy)))
     this.#timer = engine.clock.after(limits.bindMs, () => this.#refuse(failure('timed_out', 'target', 'no peer came')))
+    const place = listeningPlace(dialled)
+    if (this.#request.protocol !== 'socks5' && place.address.type !== 'ipv4') {
+      const why = failure('address_type_not_supported', 'client', 'SOCKS4 cannot tell where the proxy listens')
+      return this.#refuse(why)
+    }
     // The first reply.
-    this.#session.grant(listeningPlace(dialled))
+    this.#session.grant(place)
     await this.#waitForPeer()
   }
 
   /** The peer that is expected; an unspecified one is anybody, and must be allowed by the options. */
   async #judge(): Promise<{ readonly to: Destination } | Refused> {
     const { context } = this.#session
+    const { destination } = this.#request
     const facts = this.#session.facts('bind')
-    if (!isUnspecified(plainAddress(this.#expected.address))) {
-      const candidates = await allowedTargets(context, facts, this.#expected, this.#way)
+    if (!isUnspecified(plainAddress(destination.address))) {
+      const candidates = await allowedTargets(context, facts, destination, this.#way)
       if ('failure' in candidates) return candidates
       return candidates[0] ?? { failure: failure('name_not_found', 'target') }
     }
@@ -95,7 +101,7 @@ class BindViaWork implements Work {
       return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
     }
     const ruling = context.gate.ask(facts)
-    return ruling.refusal === undefined ? { to: this.#expected } : { failure: ruling.refusal, ruling }
+    return ruling.refusal === undefined ? { to: destination } : { failure: ruling.refusal, ruling }
   }
 
   async #waitForPeer(): Promise<void> {

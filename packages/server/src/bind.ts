@@ -100,7 +100,7 @@ class BindWork {
   // The replies of SOCKS4 have room for IPv4 only: a listener that cannot be told to the peer is of no use.
   #tellable(peers: Candidates): Candidates {
     if ('failure' in peers || this.#request.protocol === 'socks5') return peers
-    const ipv4 = peers.filter(({ endpoint }) => endpoint.address.type === 'ipv4')
+    const ipv4 = peers.filter(({ to }) => to.address.type === 'ipv4')
     if (ipv4.length > 0) return ipv4
     return { failure: failure('address_type_not_supported', 'client', 'SOCKS4 cannot tell where to reach us by IPv6') }
   }
