@@ -14,12 +14,14 @@ import {
 } from '@socksmith/protocol'
 import type { Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
+import { serveBindVia } from './bind-via.ts'
 import { startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
 import { type Candidates, allowedEndpoints, askedAddress } from './target.ts'
 import type { Carried } from './session-record.ts'
+import { wayOut } from './way-out.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
 const BIND_BACKLOG = 8
@@ -27,6 +29,8 @@ const BIND_BACKLOG = 8
 const STRANGERS_MAX = 100
 
 export function serveBind(session: Session, request: HandshakeRequest): void {
+  const way = wayOut(session.context, request.destination)
+  if (way !== undefined) return serveBindVia(session, request, way)
   const work = new BindWork(session, request)
   session.attach(work)
   void work.run()
@@ -66,8 +70,8 @@ class BindWork {
     const peers = await this.#expectedPeers()
     if (this.#isOver) return
     if ('failure' in peers) return session.refuse(peers.failure, peers.ruling)
-    this.#peers = peers.map(peer => peer.endpoint.address)
-    const listener = await this.#listen(peers[0]?.endpoint)
+    this.#peers = peers.map(peer => peer.to.address)
+    const listener = await this.#listen(peers[0]?.to)
     if ('code' in listener) return session.refuse(listener)
     if (this.#isOver) return void listener.close()
     this.#listener = listener
@@ -96,7 +100,7 @@ class BindWork {
   // The replies of SOCKS4 have room for IPv4 only: a listener that cannot be told to the peer is of no use.
   #tellable(peers: Candidates): Candidates {
     if ('failure' in peers || this.#request.protocol === 'socks5') return peers
-    const ipv4 = peers.filter(({ endpoint }) => endpoint.address.type === 'ipv4')
+    const ipv4 = peers.filter(({ to }) => to.address.type === 'ipv4')
     if (ipv4.length > 0) return ipv4
     return { failure: failure('address_type_not_supported', 'client', 'SOCKS4 cannot tell where to reach us by IPv6') }
   }

@@ -1,11 +1,12 @@
 /** CONNECT (RFC 1928 section 6, SOCKS4 section CONNECT, HTTP CONNECT): resolve, decide, dial, reply, relay. */
-import type { Connection, Dialing, Relay } from '@socksmith/engine'
-import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, NO_OCTETS, sameAddress } from '@socksmith/protocol'
-import { dialTarget } from './dial.ts'
+import type { Connection, Relay } from '@socksmith/engine'
+import { type Destination, NO_OCTETS, sameAddress } from '@socksmith/protocol'
+import { type Reached, type TargetDialing, dialTarget } from './dial.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
 import type { Granted } from './session-rules.ts'
-import { type Candidate, allowedEndpoints } from './target.ts'
+import { type Candidate, allowedTargets } from './target.ts'
+import { wayOut } from './way-out.ts'
 
 export function serveConnect(session: Session, destination: Destination): void {
   const work = new ConnectWork(session)
@@ -15,7 +16,7 @@ export function serveConnect(session: Session, destination: Destination): void {
 
 class ConnectWork {
   readonly #session: Session
-  #dialing: Dialing | undefined
+  #dialing: TargetDialing | undefined
   #relay: Relay | undefined
   #isAbandoned = false
   #askedUnder = 0
@@ -40,41 +41,42 @@ class ConnectWork {
   async run(destination: Destination): Promise<void> {
     const { context } = this.#session
     this.#askedUnder = context.gate.generation
-    const judged = allowedEndpoints(context, this.#session.facts('connect'), destination)
+    const way = wayOut(context, destination)
+    const judged = allowedTargets(context, this.#session.facts('connect'), destination, way)
     // To wait for what is there already would cost every tunnel to an address a turn.
     const candidates = judged instanceof Promise ? await judged : judged
     if (this.#isAbandoned) return
     if ('failure' in candidates) return this.#session.refuse(candidates.failure, candidates.ruling)
     this.#dialing = dialTarget(
       context,
-      candidates.map(one => one.endpoint),
+      candidates.map(one => one.to),
+      way,
     )
-    const target: Connection | Failure = await this.#dialing.result
+    const reached = await this.#dialing.result
     this.#dialing = undefined
-    if ('code' in target) {
-      if (!this.#isAbandoned) this.#session.refuse(target, candidates[0])
-    } else if (this.#isAbandoned) target.destroy()
-    else this.#join(target, candidates)
+    if ('code' in reached) {
+      if (!this.#isAbandoned) this.#session.refuse(reached, candidates[0])
+    } else if (this.#isAbandoned) reached.connection.destroy()
+    else this.#join(reached, candidates)
   }
 
-  #join(target: Connection, candidates: readonly Candidate[]): void {
+  #join({ connection, early, target, bound, via }: Reached, candidates: readonly Candidate<Destination>[]): void {
     const session = this.#session
-    const { remote } = target
-    const dialled = remote.kind === 'ip' ? remote.endpoint : NO_ENDPOINT
-    const candidate = candidates.find(one => sameAddress(one.endpoint.address, dialled.address)) ?? candidates[0]
+    const candidate = candidates.find(one => isSame(one.to, target)) ?? candidates[0]
     const granted = candidate && this.#stillGranted(candidate)
     if (granted?.refusal !== undefined) {
-      target.destroy()
+      connection.destroy()
       return session.refuse(granted.refusal, granted)
     }
-    session.noteDialled(dialled, granted)
+    session.noteDialled(target, granted)
+    session.noteVia(via)
     // BND.ADDR is the address by which the target sees us.
-    session.grant(endpointOf(target))
-    this.#relay = startRelay(session, target)
+    session.grant(bound)
+    this.#relay = startRelay(session, connection, early)
   }
 
   /** The rules may have changed while the target was being reached. */
-  #stillGranted(candidate: Candidate): Granted {
+  #stillGranted(candidate: Candidate<Destination>): Granted {
     const { gate, engine } = this.#session.context
     if (gate.generation === this.#askedUnder) return candidate
     const facts = { ...candidate.facts, nowMs: engine.clock.wallMs() }
@@ -82,20 +84,21 @@ class ConnectWork {
   }
 }
 
-/** Joins the client's stream with another; the octets behind the handshake go first. */
-export function startRelay(session: Session, target: Connection): Relay {
+/** Joins the client's stream with another; the octets behind the handshakes go first. */
+export function startRelay(session: Session, target: Connection, early: Uint8Array = NO_OCTETS): Relay {
   const { engine, limits } = session.context
   return engine.relay({
     client: session.connection,
     target,
     toTarget: session.takeRemainder(),
-    toClient: NO_OCTETS,
+    toClient: early,
     idleMs: limits.idleMs,
     halfOpenIdleMs: limits.halfOpenIdleMs,
     onEnd: end => session.finish(end),
   })
 }
 
-function endpointOf(connection: Connection): Endpoint {
-  return connection.local.kind === 'ip' ? connection.local.endpoint : NO_ENDPOINT
+function isSame(one: Destination, other: Destination): boolean {
+  if (one === other) return true
+  return one.address.type !== 'domain' && other.address.type !== 'domain' && sameAddress(one.address, other.address)
 }

@@ -62,6 +62,12 @@ export class Gate {
     return decision.verdict === 'deny' ? { decision, refusal: refusalOf(decision) } : { decision }
   }
 
+  /** Whether what was decided about a name without its address holds for every address. */
+  isCertain({ client }: Facts, decision: Decision | undefined): boolean {
+    if (decision?.verdict !== 'allow') return false
+    return decision.rule?.redirect !== undefined || !this.#decider.closesInside(client)
+  }
+
   /** Why nobody may reach this endpoint, whatever the rules say. */
   refusalOf(target: Endpoint): Failure | undefined {
     const address = unmapped(target.address)

@@ -1,4 +1,5 @@
 /** What a server is told by whoever embeds it, and the defaults with their reasons. Knows no file and no flag. */
+import type { Route } from '@socksmith/client/route'
 import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
 import type { Decider, Network } from '@socksmith/policy'
@@ -153,6 +154,11 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Where connections, dials and associations are counted, when the limits hold for several servers together. */
   readonly tally?: Tally
+  /**
+   * How targets are reached. Default: directly. A name goes to the last proxy as it is, where that one resolves names and no
+   * rule has to see the address.
+   */
+  readonly route?: Route
   /** The address to leave by, for each family. Default: the kernel's choice. */
   readonly outgoing?: { readonly ipv4?: Ipv4Address; readonly ipv6?: Ipv6Address }
   /** Called once for each session when it is over. Must not throw. */

@@ -35,6 +35,8 @@ export interface SessionRecord {
   readonly target?: Destination
   /** The address that was dialled, or the peer that connected to a BIND. */
   readonly dialled?: Endpoint
+  /** The proxies that it went by, in order, parted by ` > `; without user names and passwords. */
+  readonly via?: string
   /** Octets from the client to the target, and back. For UDP: payload octets. */
   readonly clientToTarget: number
   readonly targetToClient: number
@@ -67,6 +69,7 @@ export type LiveSession = Pick<
   | 'command'
   | 'target'
   | 'dialled'
+  | 'via'
   | 'clientToTarget'
   | 'targetToClient'
 >

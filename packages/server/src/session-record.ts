@@ -2,7 +2,7 @@
 import type { AuthenticationMethod } from '@socksmith/policy'
 import type { RelayEnd } from '@socksmith/engine'
 import {
-  type Endpoint,
+  type Destination,
   type Failure,
   type HandshakeRequest,
   type ServerHandshake,
@@ -26,7 +26,9 @@ export interface SessionFacts {
   readonly user: string | undefined
   readonly method: AuthenticationMethod | undefined
   readonly ruling: Ruling | undefined
-  readonly dialled: Endpoint | undefined
+  /** What was reached; a name only where a proxy resolves it. */
+  readonly dialled: Destination | undefined
+  readonly via: string | undefined
   readonly carried: Carried | undefined
 }
 
@@ -47,7 +49,7 @@ export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failu
 }
 
 /** What can be told of a session before its end. */
-export function liveSession({ base, handshake, request, user, dialled, carried }: SessionFacts): LiveSession {
+export function liveSession({ base, handshake, request, user, dialled, via, carried }: SessionFacts): LiveSession {
   const protocol = request?.protocol ?? handshake.protocol
   return {
     ...base,
@@ -57,7 +59,19 @@ export function liveSession({ base, handshake, request, user, dialled, carried }
     ...(protocol !== undefined && { protocol }),
     ...(request !== undefined && { target: request.destination }),
     ...(isServed(request) && { command: request.command }),
-    ...(dialled !== undefined && { dialled }),
+    ...wayOfRecord(dialled, via),
+  }
+}
+
+/** What a record says of the address that was reached, and by which way. */
+export function wayOfRecord(
+  dialled: Destination | undefined,
+  via: string | undefined,
+): Pick<SessionRecord, 'dialled' | 'via'> {
+  const { address, port = 0 } = dialled ?? {}
+  return {
+    ...(address !== undefined && address.type !== 'domain' && { dialled: { address, port } }),
+    ...(via !== undefined && { via }),
   }
 }
 

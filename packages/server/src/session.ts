@@ -6,7 +6,6 @@ import type { CloseCause, Connection, ConnectionReader, Place, RelayEnd, Timer }
 import {
   type Claim,
   type Destination,
-  type Endpoint,
   type Failure,
   type HandshakeRequest,
   ServerHandshake,
@@ -61,7 +60,8 @@ export class Session implements ConnectionReader {
   #deadline: Timer | undefined
   #work: Work | undefined
   #request: HandshakeRequest | undefined
-  #dialled: Endpoint | undefined
+  #dialled: Destination | undefined
+  #via: string | undefined
   #successor: Session | undefined
   readonly #user: string | undefined
   readonly #rules: SessionRules
@@ -159,9 +159,14 @@ export class Session implements ConnectionReader {
     return this.#rules.facts(command, { protocol, user })
   }
 
-  /** Notes the address that was dialled, or the peer of a BIND, and what allowed it. */
-  noteDialled(endpoint: Endpoint, granted: Granted | undefined): void {
-    this.#dialled = endpoint
+  /** Notes the proxies on the way. */
+  noteVia(via: string | undefined): void {
+    this.#via = via
+  }
+
+  /** Notes what was dialled, or the peer of a BIND, and what allowed it. */
+  noteDialled(target: Destination, granted: Granted | undefined): void {
+    this.#dialled = target
     if (granted !== undefined) this.noteGranted(granted)
   }
 
@@ -361,6 +366,7 @@ export class Session implements ConnectionReader {
       method: this.#request === undefined ? undefined : this.methodOf(this.user),
       ruling: this.#rules.ruling,
       dialled: this.#dialled,
+      via: this.#via,
       carried,
     }
   }

@@ -16,10 +16,11 @@ import {
 import type { ServerContext } from './context.ts'
 import type { Ruling } from './decide.ts'
 import type { Granted } from './session-rules.ts'
+import type { WayOut } from './way-out.ts'
 
-/** An endpoint that may be used, with the question that was answered by it. */
-export interface Candidate extends Granted {
-  readonly endpoint: Endpoint
+/** A destination that may be used, with the question that was answered by it. */
+export interface Candidate<D extends Destination = Endpoint> extends Granted {
+  readonly to: D
 }
 
 /** A refusal with the ruling that made it; other failures have none. */
@@ -28,8 +29,32 @@ export interface Refused {
   readonly ruling?: Ruling
 }
 
-/** The endpoints that may be used, at least one; or why there is none. */
-export type Candidates = readonly Candidate[] | Refused
+/** What may be used, at least one; or why there is nothing. */
+export type Candidates<D extends Destination = Endpoint> = readonly Candidate<D>[] | Refused
+
+/**
+ * As {@link allowedEndpoints}, but a name stays one where the way's last proxy resolves it and the rules are certain about
+ * it already. Where they have to see the address it is resolved here, and that address is asked for.
+ */
+export function allowedTargets(
+  context: ServerContext,
+  asking: Facts,
+  destination: Destination,
+  way: WayOut | undefined,
+): Candidates<Destination> | Promise<Candidates<Destination>> {
+  const address = askedAddress(destination.address)
+  if (way?.resolve !== 'there' || address?.type !== 'domain') return allowedEndpoints(context, asking, destination)
+  const facts: Facts = { ...asking, host: address.name, port: destination.port }
+  const ruling = context.gate.ask(facts)
+  const { refusal, decision } = ruling
+  if (refusal !== undefined) return { failure: refusal, ruling }
+  if (!context.gate.isCertain(facts, decision)) return allowedEndpoints(context, asking, destination)
+  const redirect = redirectOf(decision)
+  const to = redirect === undefined ? address : redirect.address
+  const port = redirect?.port ?? destination.port
+  const closed = to.type === 'domain' ? undefined : context.gate.refusalOf({ address: to, port })
+  return closed === undefined ? [{ to: { address: to, port }, facts, decision }] : { failure: closed }
+}
 
 /** What may be used for `destination` by whom `asking` describes; at once where nothing has to be resolved. */
 export function allowedEndpoints(
@@ -64,7 +89,7 @@ function judged(
   for (const address of addresses) {
     const question = { ...facts, address }
     const { refusal, decision } = context.gate.ask(question)
-    if (refusal === undefined) candidates.push({ endpoint: { address, port }, facts: question, decision })
+    if (refusal === undefined) candidates.push({ to: { address, port }, facts: question, decision })
     else refused = { refusal, decision }
   }
   const [first] = candidates
@@ -100,9 +125,9 @@ async function redirected(
   const candidates: Candidate[] = []
   let refusal: Failure | undefined
   for (const one of resolution) {
-    const endpoint = { address: one, port }
-    const closed = context.gate.refusalOf(endpoint)
-    if (closed === undefined) candidates.push({ endpoint, facts, decision })
+    const to = { address: one, port }
+    const closed = context.gate.refusalOf(to)
+    if (closed === undefined) candidates.push({ to, facts, decision })
     else refusal = closed
   }
   return candidates.length === 0 && refusal !== undefined ? { failure: refusal } : candidates

@@ -10,7 +10,9 @@ import {
   type IpAddress,
   ANY_IPV4,
   ANY_IPV6,
+  NO_ENDPOINT,
   UdpAssociation,
+  encodeSocks5Datagram,
   failure,
   plainAddress,
 } from '@socksmith/protocol'
@@ -20,9 +22,11 @@ import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
-import { allowedEndpoints } from './target.ts'
+import { allowedTargets } from './target.ts'
 import { UdpRules } from './udp-rules.ts'
+import { type UdpVia, type UdpViaOpening, openUdpVia } from './udp-via.ts'
 import { TokenBucket } from './token-bucket.ts'
+import { type WayOut, wayOut } from './way-out.ts'
 
 /** Datagrams of one association that wait for a name to be resolved or a socket to be opened. */
 const WAITING_DATAGRAMS_MAX = 64
@@ -48,6 +52,10 @@ class UdpWork implements Idling {
   /** The last sender that was let through, mostly the next one too. An engine hands out one object for one sender. */
   #knownSender: { readonly from: Endpoint; readonly untilMs: number } | undefined
   #inside: DatagramSocket | undefined
+  /** In place of sockets, where the route leads by other servers. */
+  readonly #way: WayOut | undefined
+  #opening: UdpViaOpening | undefined
+  #via: UdpVia | undefined
   #waiting = 0
   #lastActivityMs: number
   #clientToTarget = 0
@@ -57,6 +65,7 @@ class UdpWork implements Idling {
   constructor(session: Session) {
     this.#session = session
     const { limits, engine, admission, options, gate } = session.context
+    this.#way = wayOut(session.context, NO_ENDPOINT, 'udp')
     this.#isAdmitted = admission.take('udpAssociations')
     this.#rules = new UdpRules(
       gate,
@@ -66,7 +75,8 @@ class UdpWork implements Idling {
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
-      fullCone: options.udp?.fullCone === true,
+      // The server behind lets through who may answer, and names are known to it alone.
+      fullCone: options.udp?.fullCone === true || this.#way !== undefined,
     })
     this.#bucket = new TokenBucket(limits.udpDatagramsPerSecond, engine.clock)
     this.#lastActivityMs = engine.clock.monotonicMs()
@@ -87,6 +97,12 @@ class UdpWork implements Idling {
       return session.refuse(ruling.refusal, ruling)
     }
     session.noteGranted({ ...ruling, facts })
+    const fault = await this.#openVia()
+    if (this.#isOver) return
+    if (fault !== undefined) {
+      this.#close()
+      return session.refuse(fault)
+    }
     const address = connection.local.kind === 'ip' ? connection.local.endpoint.address : HOST_LOOPBACK
     const socket = await openInRange(context.options.udp?.ports, port =>
       context.engine.openDatagrams(
@@ -106,6 +122,21 @@ class UdpWork implements Idling {
     connection.resume()
   }
 
+  /** Asks the servers on the route, if there is one; why it cannot be. */
+  async #openVia(): Promise<Failure | undefined> {
+    if (this.#way === undefined) return undefined
+    this.#opening = openUdpVia(this.#session.context, this.#way, {
+      onDatagram: (octets, from) => this.#fromVia(octets, from),
+      onClose: () => this.#end('target-finished'),
+    })
+    const via = await this.#opening.result
+    if ('code' in via) return via
+    if (this.#isOver) via.close()
+    this.#via = via
+    this.#session.noteVia(via.via)
+    return undefined
+  }
+
   // Section 7: the association ends with its TCP connection; a client that sends FIN has finished with it.
   onClientEnd(): void {
     this.#end('client-finished')
@@ -118,6 +149,7 @@ class UdpWork implements Idling {
   reconsider(): void {
     this.#known = undefined
     this.#knownSender = undefined
+    this.#via?.forgetNames()
     this.#rules.reconsider()
   }
 
@@ -141,6 +173,8 @@ class UdpWork implements Idling {
     this.#association.close()
     this.#session.context.idleWheel.forget(this)
     this.#inside?.close()
+    this.#opening?.cancel()
+    this.#via?.close()
     for (const socket of Object.values(this.#outside)) {
       void socket.then(opened => !('code' in opened) && opened.close())
     }
@@ -200,6 +234,7 @@ class UdpWork implements Idling {
   }
 
   #openOutside(family: 'ipv4' | 'ipv6'): Promise<DatagramSocket | Failure> {
+    if (this.#via !== undefined) return Promise.resolve(this.#via)
     const { context } = this.#session
     const any = family === 'ipv4' ? ANY_IPV4 : ANY_IPV6
     return context.engine.openDatagrams(
@@ -212,28 +247,49 @@ class UdpWork implements Idling {
     if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
     this.#waiting++
     const { context } = this.#session
-    void Promise.resolve(allowedEndpoints(context, this.#session.facts('udp-associate'), destination)).then(
-      candidates => {
-        this.#waiting--
-        if (this.#isOver || 'failure' in candidates) return
-        // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
-        const candidate = candidates.find(one => one.endpoint.address.type === 'ipv4') ?? candidates[0]
-        if (candidate === undefined) return
-        this.#rules.reach(destination, candidate)
-        this.#sendTo(candidate.endpoint, data)
-      },
-    )
+    const facts = this.#session.facts('udp-associate')
+    void Promise.resolve(allowedTargets(context, facts, destination, this.#way)).then(candidates => {
+      this.#waiting--
+      if (this.#isOver || 'failure' in candidates) return
+      // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
+      const candidate = candidates.find(one => one.to.address.type === 'ipv4') ?? candidates[0]
+      if (candidate === undefined) return
+      const { address, port } = candidate.to
+      if (address.type === 'domain') {
+        if (this.#via?.sendToName(data, candidate.to) === true) this.#clientToTarget += data.length
+        return
+      }
+      const to = { address, port }
+      this.#rules.reach(destination, { ...candidate, to })
+      this.#sendTo(to, data)
+    })
   }
 
-  #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {
+  #fromVia(data: Uint8Array, from: Destination): void {
+    const { address, port } = from
+    const isNamed = this.#via?.mayBeNamed(from) === true
+    if (address.type === 'domain') {
+      const to = this.#association.clientEndpoint
+      if (!isNamed || to === undefined) return
+      this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
+      this.#targetToClient += data.length
+      return this.#inside?.send(encodeSocks5Datagram({ frag: 0, destination: from, data }), to)
+    }
+    const isAsked = isNamed || this.#association.hasContacted(address)
+    if (isAsked || this.#session.context.options.udp?.fullCone === true)
+      this.#fromRemote(data, { address, port }, 0, isNamed)
+  }
+
+  #fromRemote(octets: Uint8Array, from: Endpoint, room: number, isNamed = false): void {
     const result = this.#association.fromRemote(octets, from, room)
     if (result.kind === 'drop' || this.#inside === undefined) return
     const nowMs = this.#session.context.engine.clock.monotonicMs()
-    if (!this.#mayAnswer(from, nowMs)) return
+    if (!isNamed && !this.#mayAnswer(from, nowMs)) return
     this.#lastActivityMs = nowMs
     this.#targetToClient += octets.length
     this.#inside.send(result.octets, result.to)
   }
+
   #mayAnswer(from: Endpoint, nowMs: number): boolean {
     const known = this.#knownSender
     if (known !== undefined && known.from === from && nowMs < known.untilMs) return true

@@ -49,7 +49,7 @@ export class UdpRules {
   }
 
   /** Notes that a datagram goes to one of the addresses of a name, which was asked about as such. */
-  reach(destination: Destination, { endpoint, facts }: Candidate): void {
+  reach(destination: Destination, { to: endpoint, facts }: Candidate): void {
     const host = destination.address.type === 'domain' ? destination.address.name : ''
     this.#noteReached(`${keyOf(endpoint)} ${host}`, facts, endpoint)
   }

@@ -20,6 +20,8 @@ if ('reason' in first) {
   await import('./hostile.test.ts')
   await import('./policy.test.ts')
   await import('./policy-udp.test.ts')
+  await import('./route.test.ts')
+  await import('./route-udp-bind.test.ts')
   await import('./server.test.ts')
   await import('./udp-associate.test.ts')
   await import('./http/forward.test.ts')

@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.ts'
 import { toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
 import { openConfiguredPolicy } from '../policy/open-policy.ts'
+import { starredVia } from '../reach/via.ts'
 import { print, say } from '../terminal/say.ts'
 import { readUsersFile } from '../users/users-file.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
@@ -55,7 +56,7 @@ function configText({ config, quickUsers }: EffectiveConfig): string {
   return (
     users.join('') +
     stringify(
-      { ...config, listen: completeListeners(config, hasUsers) },
+      { ...config, listen: completeListeners(config, hasUsers), via: config.via.map(starredVia) },
       { lineWidth: 0, aliasDuplicateObjects: false },
     )
   )

@@ -6,7 +6,7 @@ import { type Wanted, request, wantedOf } from '../fetch/request.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { type Reach, type ReachFlags, alongRoute } from '../reach/along-route.ts'
 import { say } from '../terminal/say.ts'
-import { sizeText } from '../fetch/progress-text.ts'
+import { octetsText } from '../log/record-line.ts'
 import { visible } from '../terminal/visible.ts'
 
 export interface FetchFlags extends ReachFlags {
@@ -41,7 +41,7 @@ export async function fetchUrl(text: string, flags: FetchFlags): Promise<Outcome
     const got = await download(response.body, options)
     bar?.finish()
     if (!got.ok) return got
-    reach.note(`${sizeText(got.value)} in ${(performance.now() - startedMs).toFixed(1)} ms`)
+    reach.note(`${octetsText(got.value)} in ${(performance.now() - startedMs).toFixed(1)} ms`)
     return done(undefined)
   })
 }

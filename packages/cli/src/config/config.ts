@@ -47,6 +47,8 @@ export interface Config {
   readonly bind: { readonly ports?: string | number; readonly 'any-peer': boolean }
   readonly udp: { readonly ports?: string | number; readonly 'full-cone': boolean; readonly reassemble: boolean }
   readonly limits: { readonly [key: string]: string | number }
+  /** Proxies to go out by, each of them as behind `--via`; they may hold passwords. */
+  readonly via: readonly string[]
   readonly outgoing: readonly string[]
   readonly dns: { readonly servers: readonly string[] }
   readonly log: { readonly format: LogFormat; readonly sessions: SessionDetail; readonly file?: string }

@@ -1,4 +1,5 @@
 /** Shows a problem in a configuration file to a person: file, line, column, what was expected, and the lines around it. */
+import { withoutLogins } from '../reach/via.ts'
 import type { Position, Problem } from './problem.ts'
 import type { ConfigSource } from './read-file.ts'
 
@@ -36,9 +37,13 @@ export function sentence(problem: Problem): string {
 function codeFrame(text: string, position: Position): string {
   const lines = text.split(/\r?\n/)
   const width = String(position.line).length
-  const show = (line: number): string =>
-    `  ${String(line).padStart(width)} | ${(lines[line - 1] ?? '').replaceAll('\t', ' ').slice(0, FRAME_COLUMNS_MAX)}`.trimEnd()
+  const show = (line: number): string => `  ${String(line).padStart(width)} | ${shown(lines[line - 1] ?? '')}`.trimEnd()
   const mark = `  ${' '.repeat(width)} | ${' '.repeat(Math.min(position.column, FRAME_COLUMNS_MAX) - 1)}${'^'.repeat(position.length)}`
   const before = position.line > 1 ? [show(position.line - 1)] : []
   return [...before, show(position.line), mark].join('\n')
+}
+
+// The line of a proxy may hold a password, which is nobody's business on a screen.
+function shown(line: string): string {
+  return withoutLogins(line.replaceAll('\t', ' ')).slice(0, FRAME_COLUMNS_MAX)
 }

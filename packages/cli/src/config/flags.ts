@@ -164,6 +164,14 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     description: 'allow a listener beyond loopback without any authentication',
   },
   {
+    name: 'via',
+    path: ['via'],
+    kind: 'whole-list',
+    value: 'URL',
+    group: HOW,
+    description: 'reach targets by this proxy; repeatable, which makes a chain; several parted by commas are a pool',
+  },
+  {
     name: 'outgoing',
     path: ['outgoing'],
     kind: 'list',

@@ -2,6 +2,7 @@
  * What the flags say, as a raw configuration of the same shape as the file's, and the words for a flag that is wrong.
  * Knows no command-line library: it is given the values by flag name.
  */
+import { withoutLogins } from '../reach/via.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { CONFIG_FLAGS, type ConfigFlag } from './flags.ts'
 import { LIMIT_WORDS } from './limits.ts'
@@ -90,5 +91,5 @@ function typedValue(flag: ConfigFlag, path: Path, overrides: Overrides): string 
   for (const key of ofListener ? flag.path.slice(1) : flag.path) value = (value as RawMap | undefined)?.[key]
   if (!Array.isArray(value)) return typeof value === 'string' ? value : undefined
   const index = path.findLast(part => typeof part === 'number')
-  return index === undefined ? value.join(',') : String(value[index])
+  return withoutLogins(index === undefined ? value.join(',') : String(value[index]))
 }

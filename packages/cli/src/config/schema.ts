@@ -5,6 +5,7 @@
 import { DEFAULT_LIMITS, parseNetwork } from '@socksmith/server'
 import { parseIp } from '@socksmith/protocol'
 import { z } from 'zod'
+import { viaFault } from '../reach/via.ts'
 import {
   AUTHENTICATIONS,
   CLIENT_CERTIFICATES,
@@ -71,6 +72,11 @@ const onePerFamily = z
   .refine(list => new Set(list.map(one => parseIp(one)?.type)).size === list.length, {
     error: 'expected at most one IPv4 and one IPv6 address',
   })
+
+function checkVia(text: string, context: z.RefinementCtx<string>): void {
+  const fault = viaFault(text)
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
+}
 
 function limit(word: LimitWord): z.ZodType<string | number> {
   const value = DEFAULT_LIMITS[word.option]
@@ -195,6 +201,12 @@ const schema: z.ZodType<Config> = z.strictObject({
     .strictObject(Object.fromEntries(LIMIT_WORDS.map(word => [word.key, limit(word)])))
     .prefault({})
     .describe('A limit on everything. Durations as 500ms, 30s, 5m, 2h; sizes as 64KiB.'),
+  via: z
+    .array(z.string().superRefine(checkVia))
+    .default([])
+    .describe(
+      'Proxies to reach targets by, as URLs: several are a chain; one text with several URLs, parted by commas, is a pool. Directly when empty.',
+    ),
   outgoing: onePerFamily
     .default([])
     .describe("Addresses to leave by, at most one for each family. The kernel's choice when empty."),

@@ -1,5 +1,5 @@
 /** From the checked configuration to the options of the server package. Refuses what would be dangerous or cannot work. */
-import { EXIT, type Outcome, type Trouble, done } from '../exit.ts'
+import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
 import { type IpAddress, type Ipv4Address, type Ipv6Address, parseIp } from '@socksmith/protocol'
 import {
   type ListenerOptions,
@@ -10,12 +10,14 @@ import {
   parseNetwork,
 } from '@socksmith/server'
 import type { Decider, Facts } from '@socksmith/policy'
+import { routeOfVia } from '../reach/via.ts'
 import { openCertificateFiles } from '../tls/certificate-files.ts'
 import type { Config } from './config.ts'
 import { type CompleteListener, completeListeners, isOpenToAll } from './effective.ts'
 import { LIMIT_WORDS, type LimitKind } from './limits.ts'
-import { parsePlace } from './place-text.ts'
+import { formatPlace, parsePlace } from './place-text.ts'
 import { parseDuration, parsePortRange, parseSize } from './quantities.ts'
+import { ownListener } from './via-loop.ts'
 
 /** What of the server's options comes from the configuration; the rest is made by whoever starts it. */
 export type ConfiguredOptions = Omit<ServerOptions, 'engine' | 'resolver' | 'authenticate' | 'onSession' | 'onEvent'>
@@ -39,6 +41,14 @@ export function toServerOptions(
     if (!options.ok) return options
     listeners.push(options.value)
   }
+  const route = config.via.length === 0 ? undefined : routeOfVia(config.via)
+  const loop =
+    route &&
+    ownListener(
+      route,
+      listeners.map(one => one.place),
+    )
+  if (loop !== undefined) return trouble(EXIT.DATA, `via: ${formatPlace(loop)} is a listener of this server itself`)
   const { access } = config
   return done({
     listeners,
@@ -52,6 +62,7 @@ export function toServerOptions(
     bind: { ...portsOf(config.bind.ports), anyPeer: config.bind['any-peer'] },
     udp: { ...portsOf(config.udp.ports), fullCone: config.udp['full-cone'], reassemble: config.udp.reassemble },
     limits,
+    ...(route && { route }),
     outgoing: byFamily(config.outgoing),
   })
 }

@@ -6,7 +6,8 @@ import { formatPlace } from '../config/place-text.ts'
 
 /** One line without its end. Keys that do not apply are left out. Made by hand, since a busy server makes thousands a second. */
 export function sessionJson(record: SessionRecord): string {
-  const { user, method, userid, protocol, command, target, dialled, reply, rule, reported, failure, detail } = record
+  const { user, method, userid, protocol, command, target, dialled, via, reply, rule, reported, failure, detail } =
+    record
   const listener = formatPlace(record.listener)
   return (
     `{"time":"${new Date(record.startedAtMs + record.durationMs).toISOString()}"` +
@@ -22,6 +23,7 @@ export function sessionJson(record: SessionRecord): string {
     (command === undefined ? '' : `,"command":"${command}"`) +
     (target === undefined ? '' : `,"target":${JSON.stringify(formatDestination(target))}`) +
     (dialled === undefined ? '' : `,"dialled":"${formatDestination(dialled)}"`) +
+    (via === undefined ? '' : `,"via":${JSON.stringify(via)}`) +
     `,"up_octets":${record.clientToTarget}` +
     `,"down_octets":${record.targetToClient}` +
     `,"duration_ms":${Math.round(record.durationMs)}` +

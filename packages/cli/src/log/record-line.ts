@@ -13,6 +13,7 @@ export function sessionLine(record: SessionRecord, paint: Paint): string {
     paint('bold', whoText(record)),
     record.client.kind === 'unix' ? formatPlace(record.listener) : formatPlace(record.client),
     targetText(record),
+    record.via === undefined ? undefined : `via ${visible(record.via)}`,
     record.protocol,
     record.command,
     failed && record.clientToTarget + record.targetToClient === 0

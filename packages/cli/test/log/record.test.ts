@@ -51,6 +51,13 @@ test('a session is one readable line', () => {
   )
 })
 
+test('the proxies on the way are told', () => {
+  const record = { ...RECORD, via: 'socks5h://a:1080 > http://b:3128' }
+  assert.match(sessionLine(record, plain), /\(93\.184\.216\.34\) via socks5h:\/\/a:1080 > http:\/\/b:3128 socks5/)
+  assert.equal((JSON.parse(sessionJson(record)) as { via?: string }).via, record.via)
+  assert.ok(!('via' in (JSON.parse(sessionJson(RECORD)) as object)))
+})
+
 test('a SOCKS4 user id is not taken for a user', () => {
   const { user: _user, ...nobody } = RECORD
   const record = { ...nobody, userid: 'alice' }

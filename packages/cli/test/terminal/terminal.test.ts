@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { visible } from '../../src/terminal/visible.ts'
@@ -50,6 +51,16 @@ test('a password is asked for twice and not shown; Backspace works', { skip }, a
   const screen = await terminal.screen
   assert.match(screen, /alice was added to/)
   assert.doesNotMatch(screen, /geh/)
+})
+
+test('connect on a terminal ends when the target has finished', { skip }, async t => {
+  const server = createServer(socket => socket.end('all that I say')).listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const terminal = onTerminal(t, ['connect', '--via', 'direct', '127.0.0.1', String(port)])
+  assert.equal(await terminal.code, 0)
+  assert.equal(await terminal.screen, 'all that I say')
 })
 
 test('two passwords that differ, and Ctrl-C, change nothing', { skip }, async t => {

@@ -14,8 +14,11 @@ export interface RouteQuestion {
   readonly scheme?: string
 }
 
+/** A route whose rules have been asked. */
+export type AppliedRoute = Exclude<Route, { kind: 'rules' }>
+
 /** The route behind all rules. Blocked where no rule applies. */
-export function appliedRoute(route: Route, question: RouteQuestion): Exclude<Route, { kind: 'rules' }> {
+export function appliedRoute(route: Route, question: RouteQuestion): AppliedRoute {
   let current = route
   while (current.kind === 'rules') {
     const rule = current.rules.find(one => applies(one, question))
@@ -23,6 +26,25 @@ export function appliedRoute(route: Route, question: RouteQuestion): Exclude<Rou
     current = rule.via
   }
   return current
+}
+
+/**
+ * Who turns the name of a target into addresses: this machine, or the last proxy. A pool whose members differ leaves it to
+ * this machine.
+ */
+export function resolvesNames(route: AppliedRoute): 'here' | 'there' {
+  switch (route.kind) {
+    case 'direct':
+      return 'here'
+    case 'block':
+      return 'there'
+    case 'proxy':
+      return route.hop.resolve
+    case 'chain':
+      return resolvesNames(route.links.at(-1) as Member)
+    case 'pool':
+      return route.members.every(member => resolvesNames(member) === 'there') ? 'there' : 'here'
+  }
 }
 
 function applies({ hosts, ports, schemes }: RouteRule, { destination, scheme }: RouteQuestion): boolean {

@@ -16,6 +16,8 @@ import type { PathHandler, UdpPath } from './path.ts'
 export interface OpenPath {
   readonly path: UdpPath
   readonly resolve: 'here' | 'there'
+  /** The servers on the way as URLs without user names and passwords; none on a direct one. */
+  readonly proxies: readonly string[]
 }
 
 /** What a path is opened with; `destination` is what the rules are asked about. */
@@ -46,13 +48,14 @@ async function open(
   if (applied.kind === 'block') return blocked()
   if (applied.kind === 'direct') {
     const path = await associate(engine, [], handler, using, scope)
-    return 'code' in path ? path : { path, resolve: 'here' }
+    return 'code' in path ? path : { path, resolve: 'here', proxies: [] }
   }
   return followRoute(applied, engine.clock, scope, async ({ hops }): Promise<Attempted<OpenPath>> => {
     const startedMs = engine.clock.monotonicMs()
     const path = await associate(engine, hops, handler, using, scope)
     if ('code' in path) return path
     const ms = (engine.clock.monotonicMs() - startedMs) / hops.length
-    return { value: { path, resolve: hops.at(-1)?.resolve ?? 'there' }, hopMs: hops.map(() => ms) }
+    const proxies = hops.map(({ label }) => label)
+    return { value: { path, resolve: hops.at(-1)?.resolve ?? 'there', proxies }, hopMs: hops.map(() => ms) }
   })
 }

@@ -38,6 +38,8 @@ export interface Decider {
    * if (decision.verdict === 'deny') close(refusalOf(decision))
    */
   decide(facts: Facts): Decision
+  /** Whether inside addresses are closed to this client: an allowed name may then still be refused for its address. */
+  closesInside(client: Facts['client']): boolean
 }
 
 /** Compiles a policy that was read by {@link readPolicy}. Ten thousand rules take a fraction of a second. */
@@ -81,6 +83,10 @@ class CompiledPolicy implements Decider {
     if (second === undefined || decision.verdict === 'deny') return decision
     const other = this.#decideAbout(facts, second)
     return other.verdict === 'allow' ? decision : other
+  }
+
+  closesInside(client: Facts['client']): boolean {
+    return !this.#inside.isNear(client)
   }
 
   #decideAbout(facts: Facts, form: IpAddress | undefined): Decision {

@@ -16,19 +16,20 @@ export interface InsideOptions {
 
 export class InsideTable {
   readonly #isClosed: (address: IpAddress) => boolean
-  readonly #isNear: (client: Facts['client']) => boolean
+  /** Whether the inside is open to this client. */
+  readonly isNear: (client: Facts['client']) => boolean
 
   constructor({ from = LOOPBACK, open = [] }: InsideOptions) {
     const isInside = memberOf(INSIDE)
     const isOpen = memberOf(open)
     const isNear = memberOf(from)
     this.#isClosed = address => isInside(address) && !isOpen(address)
-    this.#isNear = client => client === 'unix' || isNear(client)
+    this.isNear = client => client === 'unix' || isNear(client)
   }
 
   /** Whether this form of an address is closed to this client, unless a rule names it. */
   isClosedTo(client: Facts['client'], form: IpAddress): boolean {
-    return this.#isClosed(form) && !this.#isNear(client)
+    return this.#isClosed(form) && !this.isNear(client)
   }
 }
 

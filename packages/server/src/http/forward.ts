@@ -5,13 +5,14 @@
 import { type IncomingMessage, type ServerResponse, request as httpRequest } from 'node:http'
 import { pipeline } from 'node:stream'
 import { ConnectionDuplex } from '@socksmith/engine'
-import { BASIC_CHALLENGE, type Failure, NO_OCTETS, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
-import { dialTarget } from '../dial.ts'
+import { BASIC_CHALLENGE, type Failure, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
+import { type Reached, dialTarget } from '../dial.ts'
 import type { Ruling } from '../decide.ts'
 import type { SessionRecord } from '../record.ts'
-import { ruledBy } from '../session-record.ts'
+import { ruledBy, wayOfRecord } from '../session-record.ts'
 import type { Session } from '../session.ts'
-import { allowedEndpoints } from '../target.ts'
+import { allowedTargets } from '../target.ts'
+import { wayOut } from '../way-out.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
 import { endToEndFields } from './fields.ts'
 
@@ -22,6 +23,7 @@ interface Outcome {
   readonly user?: string
   readonly target?: AbsoluteTarget
   readonly upstream?: ConnectionDuplex
+  readonly reached?: Reached
   readonly ruling?: Ruling | undefined
 }
 
@@ -57,11 +59,9 @@ async function outcomeOf(
     return { ...known, status: 400, failure: cause }
   }
   const { context } = session
-  const candidates = await allowedEndpoints(
-    context,
-    session.facts('forward', user === '' ? undefined : user),
-    target.destination,
-  )
+  const way = wayOut(context, target.destination, 'http')
+  const facts = session.facts('forward', user === '' ? undefined : user)
+  const candidates = await allowedTargets(context, facts, target.destination, way)
   if ('failure' in candidates) {
     const { failure: cause, ruling } = candidates
     return { ...known, target, ruling, status: mappingOf(cause.code).httpStatus, failure: cause }
@@ -70,16 +70,18 @@ async function outcomeOf(
   if (granted !== undefined) session.noteGranted(granted)
   const dialing = dialTarget(
     context,
-    candidates.map(one => one.endpoint),
+    candidates.map(one => one.to),
+    way,
   )
   gone.addEventListener('abort', () => dialing.cancel())
-  const connection = await dialing.result
-  if ('code' in connection) {
-    return { ...known, target, ruling: granted, status: mappingOf(connection.code).httpStatus, failure: connection }
+  const reached = await dialing.result
+  if ('code' in reached) {
+    return { ...known, target, ruling: granted, status: mappingOf(reached.code).httpStatus, failure: reached }
   }
-  const upstream = new ConnectionDuplex(connection, NO_OCTETS)
+  const upstream = new ConnectionDuplex(reached.connection, reached.early)
   if (gone.aborted) drop(upstream)
-  return { ...known, target, upstream, ruling: granted, ...(await exchange(request, response, target, upstream, gone)) }
+  const exchanged = await exchange(request, response, target, upstream, gone)
+  return { ...known, target, upstream, reached, ruling: granted, ...exchanged }
 }
 
 // An empty name stands for "nobody is asked here".
@@ -153,8 +155,7 @@ function answer(response: ServerResponse, status: number, cause: Failure): void 
 
 function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'startedAtMs' | 'durationMs'> {
   const { origin } = session
-  const { upstream, target, failure: cause } = outcome
-  const dialled = upstream?.connection.remote
+  const { upstream, target, reached, failure: cause } = outcome
   return {
     id: origin.id,
     client: origin.client,
@@ -170,7 +171,7 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     ...(outcome.target !== undefined && { method: session.methodOf(outcome.user) }),
     ...ruledBy(outcome.ruling),
     ...(target !== undefined && { target: target.destination }),
-    ...(dialled?.kind === 'ip' && { dialled: dialled.endpoint }),
+    ...wayOfRecord(reached?.target, reached?.via),
     ...(cause !== undefined && { failure: cause.code }),
     ...(cause?.detail !== undefined && { detail: cause.detail }),
   }
