@@ -14,12 +14,15 @@ export interface SessionLine {
   readonly up_octets: number
   readonly down_octets: number
   readonly end: string
+  /** When it ended, as ISO 8601. */
+  readonly time: string
+  readonly duration_ms: number
 }
 
 export interface Proxy extends Serving {
   /** `127.0.0.1:1080`: the first listener. */
   readonly at: string
-  /** Ends the command, which must exit with 0, and gives every session's line. */
+  /** Ends the command, which must exit with 0, and gives every session's line, in the order in which they began. */
   sessions(): Promise<readonly SessionLine[]>
 }
 
@@ -52,7 +55,13 @@ export async function startProxy(t: TestContext, flags: readonly string[] = [], 
       assert.equal(await serving.end(), 0, serving.stderr())
       const lines = serving.stdout().split('\n').slice(0, -1)
       // The log has events of the server too; only a session has an id.
-      return lines.map(line => JSON.parse(line) as SessionLine).filter(line => 'id' in line)
+      const sessions = lines.map(line => JSON.parse(line) as SessionLine).filter(line => 'id' in line)
+      // Each worker writes when its session ends, so that of two programs in a row the first may be written last.
+      return sessions.toSorted((one, other) => began(one) - began(other))
     },
   }
+}
+
+function began(session: SessionLine): number {
+  return Date.parse(session.time) - session.duration_ms
 }
