@@ -233,7 +233,7 @@ interface Live {
 function withoutRules({ access = {} }: ServerOptions): Decider {
   const { insideFrom, insideOpen } = access
   const inside = { ...(insideFrom && { from: insideFrom }), ...(insideOpen && { open: insideOpen }) }
-  return compile({ mode: 'enforce', rules: [], sets: [], cases: [] }, { inside })
+  return compile({ mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }, { inside })
 }
 
 function placeText(place: Place): string {
