@@ -26,6 +26,7 @@ export const SO_REUSEPORT = 15
 export const IPPROTO_TCP = 6
 export const TCP_NODELAY = 1
 export const TCP_KEEPIDLE = 4
+export const TCP_CONGESTION = 13
 export const IPPROTO_UDP = 17
 export const UDP_SEGMENT = 103
 export const IPPROTO_IPV6 = 41

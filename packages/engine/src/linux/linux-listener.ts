@@ -21,6 +21,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from './abi.ts'
+import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
 import { type ListeningSocket, openListeningSocket, placeOfSocket, removeSocketFile } from './listening-socket.ts'
@@ -123,6 +124,8 @@ class LinuxListener implements Listener, Watched {
     const remote = this.#remotePlace()
     if (remote === undefined) calls.close(fd)
     else {
+      // Where it listens on one address the socket has inherited this already.
+      if (this.#localPlace === undefined) withoutPacing(calls, fd, remote)
       const connection = new LinuxConnection(this.#loop, fd, remote, this.#localPlace)
       this.#loop.register(fd, STREAM_EVENTS, connection)
       this.#handler.onConnection(connection)

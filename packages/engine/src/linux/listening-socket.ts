@@ -15,6 +15,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from './abi.ts'
+import { withoutPacing } from './congestion.ts'
 import { setStreamOptions } from './linux-dialer.ts'
 import { familyOf, readEndpoint, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
 import { errnoName, type SystemCalls } from './system-calls.ts'
@@ -84,4 +85,5 @@ function setListenOptions(calls: SystemCalls, fd: number, { place, dualStack, re
   }
   // Whatever is accepted inherits these.
   setStreamOptions(calls, fd)
+  withoutPacing(calls, fd, place)
 }
