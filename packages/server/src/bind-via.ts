@@ -11,12 +11,13 @@ import {
   plainAddress,
   unmapped,
 } from '@socksmith/protocol'
-import { startRelay } from './connect.ts'
+import { renewLimits, startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { failureOfRoute } from './route-failure.ts'
 import type { Session, Work } from './session.ts'
 import type { Carried } from './session-record.ts'
-import { type Refused, allowedTargets } from './target.ts'
+import type { Granted } from './session-rules.ts'
+import { type Candidate, type Refused, allowedTargets } from './target.ts'
 import { type WayOut, viaText } from './way-out.ts'
 
 export function serveBindVia(session: Session, request: HandshakeRequest, way: WayOut): void {
@@ -55,11 +56,17 @@ class BindViaWork implements Work {
     return this.#relay
   }
 
+  reconsider(granted: Granted): void {
+    renewLimits(this.#session, this.#relay, granted)
+  }
+
   async run(): Promise<void> {
     const { context } = this.#session
     const expected = await this.#judge()
     if (this.#isOver) return
     if ('failure' in expected) return this.#session.refuse(expected.failure, expected.ruling)
+    const limited = this.#session.limits.hold(expected)
+    if (limited !== undefined) return this.#session.refuse(limited, expected)
     const { admission, engine, resolver, limits } = context
     if (!admission.take('pendingDials')) {
       return this.#session.refuse(failure('too_busy', 'us', 'too many connection attempts are under way'))
@@ -88,7 +95,7 @@ class BindViaWork implements Work {
   }
 
   /** The peer that is expected; an unspecified one is anybody, and must be allowed by the options. */
-  async #judge(): Promise<{ readonly to: Destination } | Refused> {
+  async #judge(): Promise<Candidate<Destination> | Refused> {
     const { context } = this.#session
     const { destination } = this.#request
     const facts = this.#session.facts('bind')
@@ -101,7 +108,7 @@ class BindViaWork implements Work {
       return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
     }
     const ruling = context.gate.ask(facts)
-    return ruling.refusal === undefined ? { to: destination } : { failure: ruling.refusal, ruling }
+    return ruling.refusal === undefined ? { ...ruling, to: destination, facts } : { failure: ruling.refusal, ruling }
   }
 
   async #waitForPeer(): Promise<void> {
@@ -125,7 +132,13 @@ class BindViaWork implements Work {
       connection.destroy()
       return session.refuse(refusal ?? failure('general_failure', 'target', 'the proxy does not tell who connected'))
     }
-    session.noteDialled(peer, { facts, decision })
+    const granted: Granted = { facts, decision }
+    const limited = session.limits.hold(granted)
+    if (limited !== undefined) {
+      connection.destroy()
+      return session.refuse(limited, granted)
+    }
+    session.noteDialled(peer, granted)
     session.grant(peer)
     this.#relay = startRelay(session, connection, early)
   }

@@ -15,12 +15,13 @@ import {
 import type { Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
 import { serveBindVia } from './bind-via.ts'
-import { startRelay } from './connect.ts'
+import { renewLimits, startRelay } from './connect.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { Session } from './session.ts'
 import { type Candidates, allowedEndpoints, askedAddress } from './target.ts'
 import type { Carried } from './session-record.ts'
+import type { Granted } from './session-rules.ts'
 import { wayOut } from './way-out.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
@@ -44,6 +45,8 @@ class BindWork {
   #timer: Timer | undefined
   #relay: Relay | undefined
   #strangers = 0
+  /** What allowed a BIND that names no peer. */
+  #anyPeer: Granted | undefined
   #isOver = false
 
   constructor(session: Session, request: HandshakeRequest) {
@@ -65,11 +68,18 @@ class BindWork {
     return this.#relay
   }
 
+  reconsider(granted: Granted): void {
+    renewLimits(this.#session, this.#relay, granted)
+  }
+
   async run(): Promise<void> {
     const session = this.#session
     const peers = await this.#expectedPeers()
     if (this.#isOver) return
     if ('failure' in peers) return session.refuse(peers.failure, peers.ruling)
+    const granted = peers[0] ?? this.#anyPeer
+    const limited = granted && session.limits.hold(granted)
+    if (limited !== undefined) return session.refuse(limited, granted)
     this.#peers = peers.map(peer => peer.to.address)
     const listener = await this.#listen(peers[0]?.to)
     if ('code' in listener) return session.refuse(listener)
@@ -94,6 +104,7 @@ class BindWork {
       return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
     }
     const ruling = context.gate.ask(facts)
+    this.#anyPeer = { ...ruling, facts }
     return ruling.refusal === undefined ? [] : { failure: ruling.refusal, ruling }
   }
 
@@ -138,7 +149,13 @@ class BindWork {
     const { refusal, decision } = session.context.gate.ask(facts)
     if (!expected || refusal !== undefined) return this.#onStranger(peer, address)
     this.#stopListening()
-    session.noteDialled(endpoint, { facts, decision })
+    const granted: Granted = { facts, decision }
+    const limited = session.limits.hold(granted)
+    if (limited !== undefined) {
+      peer.destroy()
+      return session.refuse(limited, granted)
+    }
+    session.noteDialled(endpoint, granted)
     session.grant(endpoint)
     this.#relay = startRelay(session, peer)
   }

@@ -3,6 +3,7 @@ import type { Engine, IdleWheel, Resolver } from '@socksmith/engine'
 import type { IpAddress } from '@socksmith/protocol'
 import type { Admission } from './admission.ts'
 import type { Gate } from './decide.ts'
+import type { Counting } from './limit/counting.ts'
 import type { Limits, ServerOptions } from './options.ts'
 
 export interface ServerContext {
@@ -13,6 +14,7 @@ export interface ServerContext {
   readonly gate: Gate
   readonly admission: Admission
   readonly idleWheel: IdleWheel
+  readonly counting: Counting
 }
 
 /** The address to leave by towards `destination`, when one is set. */

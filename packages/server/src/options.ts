@@ -4,6 +4,7 @@ import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
 import type { Decider, Network } from '@socksmith/policy'
 import type { ServerEvent } from './event.ts'
+import type { Ledger } from './limit/ledger.ts'
 import type { SessionRecord } from './record.ts'
 import type { Tally } from './tally.ts'
 
@@ -154,6 +155,8 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Where connections, dials and associations are counted, when the limits hold for several servers together. */
   readonly tally?: Tally
+  /** Where what is limited is counted, when the limits hold for several servers together. */
+  readonly ledger?: Ledger
   /**
    * How targets are reached. Default: directly. A name goes to the last proxy as it is, where that one resolves names and no
    * rule has to see the address.

@@ -6,6 +6,7 @@ import { Admission } from './admission.ts'
 import type { ServerContext } from './context.ts'
 import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
+import { Counting } from './limit/counting.ts'
 import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
@@ -65,6 +66,7 @@ class SocksServer implements Server {
     const limits = withinDescriptors({ ...DEFAULT_LIMITS, ...options.limits }, engine.descriptorsMax)
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
+    const idleWheel = new IdleWheel(engine.clock)
     this.#context = {
       options,
       limits,
@@ -72,7 +74,8 @@ class SocksServer implements Server {
       resolver,
       gate: new Gate(options.policy ?? withoutRules(options), () => this.#places, createLocalAddresses(engine.clock)),
       admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
-      idleWheel: new IdleWheel(engine.clock),
+      idleWheel,
+      counting: new Counting(engine.clock, idleWheel, limits.connections, options.ledger),
     }
   }
 
@@ -233,7 +236,7 @@ interface Live {
 function withoutRules({ access = {} }: ServerOptions): Decider {
   const { insideFrom, insideOpen } = access
   const inside = { ...(insideFrom && { from: insideFrom }), ...(insideOpen && { open: insideOpen }) }
-  return compile({ mode: 'enforce', rules: [], sets: [], cases: [] }, { inside })
+  return compile({ mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }, { inside })
 }
 
 function placeText(place: Place): string {

@@ -20,6 +20,7 @@ import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
+import { SessionLimits } from './limit/session-limits.ts'
 import type { ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
@@ -34,8 +35,8 @@ export interface Work {
   abandon(): void
   /** Octets carried so far; absent before there is something that carries. */
   readonly carried?: Carried | undefined
-  /** The rules have changed, and still allow this request: ask again about its parts. */
-  reconsider?(): void
+  /** The rules have changed, and still allow this request: ask again about its parts, and keep to the new limits. */
+  reconsider?(granted: Granted): void
 }
 
 export interface SessionOrigin {
@@ -65,6 +66,7 @@ export class Session implements ConnectionReader {
   #successor: Session | undefined
   readonly #user: string | undefined
   readonly #rules: SessionRules
+  readonly limits: SessionLimits
   #hasClientEnded = false
   #isRecorded = false
   #isClosed = false
@@ -76,6 +78,7 @@ export class Session implements ConnectionReader {
     this.#onClosed = onClosed
     this.#user = connection.certificateName
     this.#rules = new SessionRules(context.gate, context.engine.clock, origin, this.#user)
+    this.limits = new SessionLimits(context.gate, context.counting, end => this.stop(end))
     this.#options = handshakeOptions(
       origin.listener,
       context.options,
@@ -179,7 +182,8 @@ export class Session implements ConnectionReader {
   isForbidden(): boolean {
     if (this.#successor !== undefined) return this.#successor.isForbidden()
     if (this.#rules.isForbidden()) return true
-    this.#work?.reconsider?.()
+    const { granted } = this.#rules
+    if (granted !== undefined) this.#work?.reconsider?.(granted)
     return false
   }
 
@@ -261,7 +265,7 @@ export class Session implements ConnectionReader {
   }
 
   /** Ends the session now: the server stops, or the session is no longer allowed. */
-  stop(end: 'stopped' | 'revoked' = 'stopped'): void {
+  stop(end: 'stopped' | 'revoked' | 'quota' | 'session-length' = 'stopped'): void {
     if (this.#successor !== undefined) return this.#successor.stop(end)
     // First, so that the end of the work is not taken for the reason.
     this.#record(end, undefined, this.#work?.carried)
@@ -352,6 +356,7 @@ export class Session implements ConnectionReader {
     if (this.#isRecorded) return
     this.#isRecorded = true
     this.context.options.onSession?.(sessionRecord(this.#facts(carried), end, cause))
+    this.limits.release()
   }
 
   #facts(carried: Carried | undefined): SessionFacts {
@@ -365,6 +370,7 @@ export class Session implements ConnectionReader {
       user: this.user,
       method: this.#request === undefined ? undefined : this.methodOf(this.user),
       ruling: this.#rules.ruling,
+      limit: this.limits.limit,
       dialled: this.#dialled,
       via: this.#via,
       carried,

@@ -17,11 +17,14 @@ import {
   plainAddress,
 } from '@socksmith/protocol'
 import { advertised } from './advertise.ts'
+import type { Share } from './limit/lease.ts'
+import { UdpLimits } from './limit/udp-limits.ts'
 import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
+import type { Granted } from './session-rules.ts'
 import { allowedTargets } from './target.ts'
 import { UdpRules } from './udp-rules.ts'
 import { type UdpVia, type UdpViaOpening, openUdpVia } from './udp-via.ts'
@@ -46,11 +49,12 @@ class UdpWork implements Idling {
   readonly #bucket: TokenBucket
   #isAdmitted: boolean
   readonly #rules: UdpRules
+  readonly #limits: UdpLimits
   readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
   readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
   #known: KnownDestination | undefined
   /** The last sender that was let through, mostly the next one too. An engine hands out one object for one sender. */
-  #knownSender: { readonly from: Endpoint; readonly untilMs: number } | undefined
+  #knownSender: KnownSender | undefined
   #inside: DatagramSocket | undefined
   /** In place of sockets, where the route leads by other servers. */
   readonly #way: WayOut | undefined
@@ -71,7 +75,9 @@ class UdpWork implements Idling {
       gate,
       () => session.facts('udp-associate'),
       () => engine.clock.monotonicMs(),
+      (granted, endpoint) => this.#admit(granted, endpoint),
     )
+    this.#limits = new UdpLimits(session.limits)
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
@@ -96,7 +102,13 @@ class UdpWork implements Idling {
       this.#close()
       return session.refuse(ruling.refusal, ruling)
     }
-    session.noteGranted({ ...ruling, facts })
+    const granted = { ...ruling, facts }
+    const limited = session.limits.hold(granted)
+    if (limited !== undefined) {
+      this.#close()
+      return session.refuse(limited, granted)
+    }
+    session.noteGranted(granted)
     const fault = await this.#openVia()
     if (this.#isOver) return
     if (fault !== undefined) {
@@ -150,11 +162,12 @@ class UdpWork implements Idling {
     this.#known = undefined
     this.#knownSender = undefined
     this.#via?.forgetNames()
+    this.#limits.forget()
     this.#rules.reconsider()
   }
 
   idleAtMs(): number {
-    const { udpIdleMs } = this.#session.context.limits
+    const udpIdleMs = this.#session.limits.idleMs(this.#session.context.limits.udpIdleMs)
     return udpIdleMs === 0 ? Infinity : this.#lastActivityMs + udpIdleMs
   }
 
@@ -191,7 +204,7 @@ class UdpWork implements Idling {
     const known = this.#known
     // Mostly the destination of the datagram before: judged, contacted, and its socket is open.
     if (known !== undefined && result.destination === known.destination && nowMs < known.untilMs) {
-      return this.#sendNow(known.socket, known.endpoint, result.data)
+      return this.#sendNow(known.socket, known.endpoint, result.data, known.share)
     }
     const address = plainAddress(result.destination.address)
     if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
@@ -199,7 +212,8 @@ class UdpWork implements Idling {
     if (this.#rules.refusalOf(endpoint) !== undefined) return
     const socket = this.#sendTo(endpoint, result.data)
     const { freshUntilMs: untilMs } = this.#rules
-    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, untilMs }
+    const share = this.#limits.shareOf(endpoint)
+    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, share, untilMs }
   }
 
   /** Sends, now or when there is a socket; answers the socket that has sent. */
@@ -211,12 +225,13 @@ class UdpWork implements Idling {
     }
     const family = endpoint.address.type
     const open = this.#opened[family]
-    if (open !== undefined) this.#sendNow(open, endpoint, data)
+    if (open !== undefined) this.#sendNow(open, endpoint, data, this.#limits.shareOf(endpoint))
     else this.#sendWhenOpen(family, endpoint, new Uint8Array(data))
     return open
   }
 
-  #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array): void {
+  #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array, share: Share | undefined): void {
+    if (share?.up.takeDatagram(data.length) === false) return
     this.#clientToTarget += data.length
     socket.send(data, endpoint)
   }
@@ -229,7 +244,7 @@ class UdpWork implements Idling {
       this.#waiting--
       if ('code' in socket || this.#isOver) return
       this.#opened[family] = socket
-      this.#sendNow(socket, endpoint, data)
+      this.#sendNow(socket, endpoint, data, this.#limits.shareOf(endpoint))
     })
   }
 
@@ -255,7 +270,9 @@ class UdpWork implements Idling {
       const candidate = candidates.find(one => one.to.address.type === 'ipv4') ?? candidates[0]
       if (candidate === undefined) return
       const { address, port } = candidate.to
+      if (this.#admit(candidate, candidate.to) !== undefined) return
       if (address.type === 'domain') {
+        if (this.#limits.shareOf(candidate.to)?.up.takeDatagram(data.length) === false) return
         if (this.#via?.sendToName(data, candidate.to) === true) this.#clientToTarget += data.length
         return
       }
@@ -271,6 +288,7 @@ class UdpWork implements Idling {
     if (address.type === 'domain') {
       const to = this.#association.clientEndpoint
       if (!isNamed || to === undefined) return
+      if (this.#limits.shareOf(from)?.down.takeDatagram(data.length) === false) return
       this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
       this.#targetToClient += data.length
       return this.#inside?.send(encodeSocks5Datagram({ frag: 0, destination: from, data }), to)
@@ -285,6 +303,8 @@ class UdpWork implements Idling {
     if (result.kind === 'drop' || this.#inside === undefined) return
     const nowMs = this.#session.context.engine.clock.monotonicMs()
     if (!isNamed && !this.#mayAnswer(from, nowMs)) return
+    const share = isNamed ? this.#limits.shareOf(from) : this.#knownSender?.share
+    if (share?.down.takeDatagram(octets.length) === false) return
     this.#lastActivityMs = nowMs
     this.#targetToClient += octets.length
     this.#inside.send(result.octets, result.to)
@@ -296,8 +316,17 @@ class UdpWork implements Idling {
     const isForeign = !this.#association.hasContacted(from.address)
     if (!this.#rules.mayAnswer(from, isForeign)) return false
     // Who was written to may answer until the rules change.
-    this.#knownSender = { from, untilMs: isForeign ? this.#rules.freshUntilMs : Infinity }
+    const untilMs = isForeign ? this.#rules.freshUntilMs : Infinity
+    this.#knownSender = { from, untilMs, share: this.#limits.shareOf(from) }
     return true
+  }
+
+  /** What the rules have allowed, under its limits. */
+  #admit(granted: Granted, destination: Destination): Failure | undefined {
+    const refused = this.#limits.admit(granted, destination)
+    // Its limits may let it be idle for a shorter time.
+    if (refused === undefined && this.#inside !== undefined) this.#session.context.idleWheel.watch(this)
+    return refused
   }
 }
 
@@ -306,6 +335,13 @@ interface KnownDestination {
   readonly destination: Destination
   readonly endpoint: Endpoint
   readonly socket: DatagramSocket
+  readonly share: Share | undefined
   /** When the rules are to be asked again. */
+  readonly untilMs: number
+}
+
+interface KnownSender {
+  readonly from: Endpoint
+  readonly share: Share | undefined
   readonly untilMs: number
 }

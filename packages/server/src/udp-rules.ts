@@ -5,6 +5,7 @@
 import type { Facts } from '@socksmith/policy'
 import { type Destination, type Endpoint, type Failure, latin1Text, unmapped } from '@socksmith/protocol'
 import type { Gate } from './decide.ts'
+import type { Granted } from './session-rules.ts'
 import type { Candidate } from './target.ts'
 
 /** Verdicts kept for one association: as many as it may have remotes, and some refused ones. */
@@ -16,6 +17,7 @@ export class UdpRules {
   readonly #gate: Gate
   readonly #facts: () => Facts
   readonly #monotonicMs: () => number
+  readonly #admit: (granted: Granted, endpoint: Endpoint) => Failure | undefined
   readonly #verdicts = new Map<string, Failure | undefined>()
   /** What was written to, by address, port and name, to be asked about again. */
   readonly #reached = new Map<string, { readonly facts: Facts; readonly endpoint: Endpoint }>()
@@ -23,9 +25,15 @@ export class UdpRules {
   readonly #closed = new Set<string>()
   #askedAtMs: number
 
-  /** `facts` are those of the association, at the time of asking. */
-  constructor(gate: Gate, facts: () => Facts, monotonicMs: () => number) {
+  /** `facts` are those of the association, at the time of asking. What the rules allow is asked of `admit` too. */
+  constructor(
+    gate: Gate,
+    facts: () => Facts,
+    monotonicMs: () => number,
+    admit: (granted: Granted, endpoint: Endpoint) => Failure | undefined,
+  ) {
     this.#gate = gate
+    this.#admit = admit
     this.#facts = facts
     this.#monotonicMs = monotonicMs
     this.#askedAtMs = monotonicMs()
@@ -37,7 +45,7 @@ export class UdpRules {
     const known = this.#known(key)
     if (known !== undefined) return known.verdict
     const facts = { ...this.#facts(), host: null, ...endpoint }
-    const verdict = this.#gate.ask(facts).refusal
+    const verdict = this.#judge(facts, endpoint)
     this.#keep(key, verdict)
     if (verdict === undefined) this.#noteReached(key, facts, endpoint)
     return verdict
@@ -60,7 +68,7 @@ export class UdpRules {
     const key = `from ${keyOf(from)}`
     const known = this.#known(key)
     if (known !== undefined) return known.verdict === undefined
-    const verdict = this.#gate.ask({ ...this.#facts(), command: 'udp-sender', host: null, ...from }).refusal
+    const verdict = this.#judge({ ...this.#facts(), command: 'udp-sender', host: null, ...from }, from)
     this.#keep(key, verdict)
     return verdict === undefined
   }
@@ -78,6 +86,11 @@ export class UdpRules {
       }
     }
     for (const key of open) this.#closed.delete(key)
+  }
+
+  #judge(facts: Facts, endpoint: Endpoint): Failure | undefined {
+    const ruling = this.#gate.ask(facts)
+    return ruling.refusal ?? this.#admit({ ...ruling, facts }, endpoint)
   }
 
   #isClosed(from: Endpoint): boolean {

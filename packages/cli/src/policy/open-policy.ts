@@ -30,7 +30,7 @@ type Surroundings = Pick<OpenPolicy, 'options' | 'geo'>
 
 const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [] }
 
-const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], cases: [] }
+const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }
 
 /** The policy in a file: one of its own, or a server's configuration that has or names one. */
 export async function openPolicyFile(path: string): Promise<Outcome<OpenPolicy>> {
@@ -60,8 +60,8 @@ export async function openConfiguredPolicy(
   const source = await readConfigFile(file)
   if (!source.ok) return source
   const inline = typeof config.policy !== 'string'
-  // Ways out and limits cannot be configured yet: a rule that names one is a mistake, and must not go direct in silence.
-  return policyIn(source.value, inline ? ['policy'] : [], surroundings, { listeners, routes: [], limits: [] })
+  // Ways out cannot be configured yet: a rule that names one is a mistake, and must not go direct in silence.
+  return policyIn(source.value, inline ? ['policy'] : [], surroundings, { listeners, routes: [] })
 }
 
 /** A text that changes when the file does. */
@@ -78,7 +78,7 @@ function policyIn(
   source: ConfigSource,
   base: Path,
   surroundings: Surroundings,
-  names: Pick<PolicySource, 'routes' | 'limits' | 'listeners'>,
+  names: Pick<PolicySource, 'routes' | 'listeners'>,
 ): Outcome<OpenPolicy> {
   const folder = dirname(source.path)
   const setMarks = new Map<string, string>()

@@ -1,12 +1,23 @@
 /** Explanations and findings as a person reads them on a terminal. */
 import { type Address, formatAddress, formatDestination } from '@socksmith/protocol'
-import type { Asked, CaseRequest, Decision, Explanation, Facts, Reported, Rule, Step } from '@socksmith/policy'
+import {
+  type Asked,
+  type CaseRequest,
+  type Decision,
+  type Explanation,
+  type Facts,
+  type Limit,
+  type Reported,
+  type Rule,
+  type Step,
+  limitConditionText,
+} from '@socksmith/policy'
 import type { Paint } from '../terminal/colour.ts'
 import { visible } from '../terminal/visible.ts'
 
 /** Every moment at which the rules were asked, rule by rule, and what it comes to. */
 export function explanationText(explanation: Explanation, request: CaseRequest, paint: Paint): string {
-  const { verdict, decisive, asked } = explanation
+  const { verdict, decisive, asked, limits } = explanation
   const colour = verdict === 'allow' ? 'green' : verdict === 'deny' ? 'red' : 'yellow'
   const word = verdict === 'open' ? 'it depends' : verdict === 'allow' ? 'allowed' : 'denied'
   return [
@@ -17,7 +28,7 @@ export function explanationText(explanation: Explanation, request: CaseRequest, 
       ...one.steps.map(step => stepText(step, paint)),
       endText(one),
     ]),
-    ...outcomeLines(decisive.decision),
+    ...outcomeLines(decisive.decision, limits),
   ].join('\n')
 }
 
@@ -66,7 +77,7 @@ function endText({ decision, steps }: Asked): string {
   return `      end of the rules: ${decision.verdict}`
 }
 
-function outcomeLines(decision: Decision): readonly string[] {
+function outcomeLines(decision: Decision, limits: readonly Limit[]): readonly string[] {
   if (decision.verdict === 'open') return []
   const { rule, reported } = decision
   const lines = reported.map(
@@ -84,11 +95,17 @@ function outcomeLines(decision: Decision): readonly string[] {
   return [
     ...lines,
     `  via: ${allow?.via ?? 'direct'}`,
-    `  limits: ${allow === undefined || allow.limits.length === 0 ? 'none by rule' : allow.limits.join(', ')}`,
+    ...(limits.length === 0 ? ['  limits: none'] : limits.map(limit => `  limit ${limitText(limit)}`)),
     ...(redirect === undefined ? [] : [`  redirected to ${redirectText(redirect)}`]),
     ...(allow?.log === undefined ? [] : [`  log: ${allow.log}`]),
     ...noteLines(allow),
   ]
+}
+
+/** `guest (policy.yaml:7): 10Mbit/s down; per user`, and what it applies to by itself. */
+function limitText({ name, place, text, of }: Limit): string {
+  const applies = of === undefined ? '' : ` (of ${visible(limitConditionText(of))})`
+  return `${visible(name)} (${place.file}:${place.line}): ${visible(text)}${applies}`
 }
 
 function noteLines(rule: Rule | undefined): readonly string[] {
