@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { PIECE_OCTETS_MAX, firstWrong } from '../simulation/world/pattern.ts'
 import { type ProxyPorts, dial, openTunnel } from './client.ts'
-import { SOURCE_KEY } from './target-process.ts'
+import { SOURCE_KEY } from './target-words.ts'
 
 /** `streams` reads from the source; `trickle` sends one octet of a handshake at a time, or none at all. */
 export type ToCrowd =

@@ -23,7 +23,7 @@ import {
   restOf,
   take,
 } from './client.ts'
-import type { TargetPorts } from './target-process.ts'
+import type { TargetPorts } from './target-words.ts'
 
 /** Lanes of short exchanges, one after the other in each. */
 const LANES = 16
@@ -35,7 +35,9 @@ const EXCHANGE_OCTETS_MAX = 400_000
 const DATAGRAM_OCTETS_MAX = 1_400
 /** A datagram may be lost, for the kernel's buffers are full at times; it is asked for again after this. */
 const DATAGRAM_MS = 500
-const DATAGRAM_TRIES = 20
+const DATAGRAM_TRIES = 60
+/** A question for a name is a datagram too. */
+const NAME_TRIES = 4
 /** Longer than any exchange takes on a machine that is busy with ten other things. */
 const EXCHANGE_MS_MAX = 60_000
 
@@ -74,6 +76,7 @@ export class Honest {
   octets = 0
   wrongOctets = 0
   forgiven = 0
+  namesAskedAgain = 0
   /** Milliseconds in which no exchange at all came to its end. */
   longestGapMs = 0
   readonly failures: string[] = []
@@ -146,21 +149,31 @@ export class Honest {
   }
 
   #isForgiven(kind: string, error: unknown, since: number): boolean {
-    const isNamed = kind === 'socks4a' || kind === 'socks5-name' || kind === 'http' || kind === 'http-login'
     return this.#windows.some(({ harm, to }) => {
       if (to < since) return false
-      if (harm === 'names') return isNamed && error instanceof Refused
+      if (harm === 'names') return isNamed(kind) && error instanceof Refused
       return error instanceof Lost || (harm === 'newcomers' && error instanceof Refused)
     })
   }
 
   async #echo(way: Way): Promise<void> {
-    // Each name is new: what was answered once would come from the cache.
-    const target = { port: this.#to.targets.echo, name: `n${++this.#names}.good.test` }
     const startedAt = performance.now()
-    const socket = await openTunnel(this.#to.ports, way, target, { login: this.#to.login })
+    const socket = await this.#open(way)
     this.#openMs.push(performance.now() - startedAt)
     await this.#thereAndBack(socket, this.#random.size(EXCHANGE_OCTETS_MAX), this.#random.between(0, 9_999))
+  }
+
+  async #open(way: Way): Promise<Socket> {
+    for (let tries = 1; ; tries++) {
+      // Each name is new: what was answered once would come from the cache.
+      const target = { port: this.#to.targets.echo, name: `n${++this.#names}.good.test` }
+      try {
+        return await openTunnel(this.#to.ports, way, target, { login: this.#to.login })
+      } catch (error) {
+        if (!isNamed(way) || !(error instanceof Refused) || tries === NAME_TRIES) throw error
+        this.namesAskedAgain++
+      }
+    }
   }
 
   /** Sends so many octets and FIN; they must come back, and FIN behind them. */
@@ -280,4 +293,9 @@ export class Honest {
     }
     throw new Lost('the datagram never came back')
   }
+}
+
+/** Its name is for the server to resolve. */
+function isNamed(kind: string): boolean {
+  return kind === 'socks4a' || kind === 'socks5-name' || kind === 'http' || kind === 'http-login'
 }

@@ -1,7 +1,7 @@
 /** A `socksmith serve` of the soak, seen from outside and by its probe: what it holds, and what it said. Knows no fault. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ProxyPorts } from './client.ts'
 import type { ThreadLook, ToProbe } from './probe.ts'
@@ -16,6 +16,7 @@ const SAID_CHARACTERS_MAX = 200_000
 
 /** What the process held at one moment. */
 export interface Held {
+  /** Without pipes: the Linux engine keeps up to 64 in each thread, for the next that has much to carry. */
   readonly descriptors: number
   readonly pssOctets: number
   /** Of all threads, after garbage was collected. */
@@ -96,6 +97,17 @@ export class Served {
     return readdirSync(`/proc/${this.pid}/fd`).length
   }
 
+  /** How many descriptors there are of each kind: `socket:`, `pipe:` and so on. */
+  get descriptorKinds(): ReadonlyMap<string, number> {
+    const folder = `/proc/${this.pid}/fd`
+    const kinds = new Map<string, number>()
+    for (const fd of readdirSync(folder)) {
+      const kind = readlinkSync(`${folder}/${fd}`).replace(/\[?\d+\]?$/, '')
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    }
+    return kinds
+  }
+
   get pssOctets(): number {
     return 1_024 * Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${this.pid}/smaps_rollup`, 'utf8'))?.[1])
   }
@@ -120,7 +132,7 @@ export class Served {
     const looks = mine()
     this.#looks.splice(0)
     return {
-      descriptors: this.descriptors,
+      descriptors: this.descriptors - (this.descriptorKinds.get('pipe:') ?? 0),
       pssOctets: this.pssOctets,
       heapOctets: looks.reduce((sum, { heapOctets }) => sum + heapOctets, 0),
       delayP99Ms: Math.max(0, ...looks.map(look => look.delayP99Ms)),

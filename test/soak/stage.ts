@@ -51,6 +51,12 @@ export interface Fault {
   run(stage: Stage): Promise<void>
 }
 
+/**
+ * How late anything may be that has a limit. Generous, for a soak runs on machines that do much else: it finds what stands
+ * still, and benchmarks find what is slow. The figures tell the rest.
+ */
+export const LATE_MS_MAX = 20_000
+
 /** The amount for the size of this run. */
 export function amount({ size }: Stage, short: number, long: number, full: number): number {
   return { short, long, full }[size]

@@ -5,27 +5,9 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
+import { type FromTargets, type NameService, SOURCE_KEY, type ToTargets } from './target-words.ts'
 import { PIECE_OCTETS_MAX, patternOctets } from '../simulation/world/pattern.ts'
 
-/** `good`: 127.0.0.1 for names below good.test; `slow`: the same after a while; `lying`: nonsense first, then the truth. */
-export type NameService = 'good' | 'slow' | 'lying' | 'failing' | 'gone'
-
-/** What each port does: `echo` sends back; `source` and `held` send the pattern without end; `deaf` never reads; `reset` resets. */
-export interface TargetPorts {
-  readonly echo: number
-  readonly source: number
-  readonly held: number
-  readonly deaf: number
-  readonly reset: number
-  readonly datagrams: number
-  readonly names: number
-}
-
-export type ToTargets = { readonly names: NameService } | 'sent'
-export type FromTargets = { readonly ports: TargetPorts } | { readonly sent: number }
-
-/** The pattern that `source` sends. */
-export const SOURCE_KEY = 1
 /** How late a slow answer comes, in milliseconds. */
 const SLOW_MS = 1_500
 
@@ -113,7 +95,10 @@ const tell = (message: FromTargets): void => void process.send?.(message)
 
 process.on('message', (message: ToTargets) => {
   if (message === 'sent') tell({ sent })
-  else names = message.names
+  else {
+    names = message.names
+    tell({ names })
+  }
 })
 process.on('disconnect', () => process.exit())
 

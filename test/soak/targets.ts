@@ -1,7 +1,7 @@
 /** The process of the targets, from the outside. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { FromTargets, NameService, TargetPorts, ToTargets } from './target-process.ts'
+import type { FromTargets, NameService, TargetPorts, ToTargets } from './target-words.ts'
 
 const PROGRAM = new URL('target-process.ts', import.meta.url)
 
@@ -20,15 +20,19 @@ export class Targets {
     return new Targets(child, told.ports)
   }
 
-  answerNames(names: NameService): void {
+  /** From when it resolves on, names are answered so. */
+  async answerNames(names: NameService): Promise<void> {
+    const isSo = this.#told(told => 'names' in told && told.names === names)
     this.#tell({ names })
+    await isSo
   }
 
   /** Octets that `held` could hand to the kernel so far. */
   async sent(): Promise<number> {
-    const told = once(this.child, 'message') as Promise<[{ readonly sent: number }]>
+    const told = this.#told(one => 'sent' in one)
     this.#tell('sent')
-    return (await told)[0].sent
+    const answer = await told
+    return 'sent' in answer ? answer.sent : Number.NaN
   }
 
   async kill(): Promise<void> {
@@ -36,6 +40,17 @@ export class Targets {
     const gone = once(this.child, 'exit')
     this.child.kill('SIGKILL')
     await gone
+  }
+
+  #told(fits: (told: FromTargets) => boolean): Promise<FromTargets> {
+    return new Promise(resolve => {
+      const onMessage = (message: unknown): void => {
+        if (!fits(message as FromTargets)) return
+        this.child.off('message', onMessage)
+        resolve(message as FromTargets)
+      }
+      this.child.on('message', onMessage)
+    })
   }
 
   #tell(message: ToTargets): void {

@@ -1,12 +1,10 @@
 /** Too many, too slow, or speaking nonsense: what comes before a request. */
 import { dial, closed, openTunnel, restOf } from '../client.ts'
 import { Crowd } from '../crowd.ts'
-import { type Fault, amount, times } from '../stage.ts'
+import { LATE_MS_MAX, type Fault, amount, times } from '../stage.ts'
 
 /** The server's limit for a handshake in the soak, in milliseconds; see its configuration. */
-export const HANDSHAKE_MS = 5_000
-/** By how much it may come late: the wheel's tick, and a machine with much to do. */
-const LATE_MS_MAX = 3_000
+export const HANDSHAKE_MS = 10_000
 
 export const churn: Fault = {
   rows: ['R-02'],

@@ -3,7 +3,7 @@ import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'n
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Refused, openTunnel } from '../client.ts'
-import { type Fault, type Stage, amount, notices, times, until, wait } from '../stage.ts'
+import { LATE_MS_MAX, type Fault, type Stage, amount, notices, times, until, wait } from '../stage.ts'
 
 /** Where no target of the soak is, and no fault dials. */
 const NOBODYS_PORT = 9
@@ -58,8 +58,6 @@ export const reloads: Fault = {
   },
 }
 
-const RECOVERY_MS_MAX = 5_000
-
 export const killedWorker: Fault = {
   rows: ['R-19'],
   name: 'a worker thread dies',
@@ -71,13 +69,13 @@ export const killedWorker: Fault = {
     const tunnels = await times(20, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.echo }))
     await honest.expecting(['newcomers', 'tunnels'], async () => {
       served.killWorker()
-      const toldMs = await until(() => notices(stage, 'worker-died') > before, RECOVERY_MS_MAX)
+      const toldMs = await until(() => notices(stage, 'worker-died') > before, LATE_MS_MAX)
       const backMs = await until(async () => {
         const replies = await times(20, 20, () => replyTo(stage, targets.ports.echo))
         return replies.every(one => one === 0)
-      }, RECOVERY_MS_MAX)
+      }, LATE_MS_MAX)
       criteria.note('R-19', 'time until twenty clients in a row are served again', toldMs + backMs, {
-        atMost: RECOVERY_MS_MAX,
+        atMost: LATE_MS_MAX,
         unit: 'ms',
       })
     })
@@ -118,11 +116,11 @@ export const usersFile: Fault = {
       if (await logIn('wrong')) letIn++
     }
     renameSync(good, files.users)
-    const backMs = await until(() => logIn(login.password), RECOVERY_MS_MAX)
+    const backMs = await until(() => logIn(login.password), LATE_MS_MAX)
     criteria.note('R-20', 'right logins refused while the file is broken or gone', shutOut, { atMost: 0 })
     criteria.note('R-20', 'wrong logins let in', letIn, { atMost: 0 })
     criteria.note('R-20', 'time until a login is right when it is back', backMs, {
-      atMost: RECOVERY_MS_MAX,
+      atMost: LATE_MS_MAX,
       unit: 'ms',
     })
   },

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { openTunnel, closed } from '../client.ts'
 import { PIECE_OCTETS_MAX, firstWrong } from '../../simulation/world/pattern.ts'
-import { SOURCE_KEY } from '../target-process.ts'
+import { SOURCE_KEY } from '../target-words.ts'
 import { type Fault, amount, times, wait } from '../stage.ts'
 
 /** What one stalled tunnel may cost the server, buffers of both its sockets not counted. */
