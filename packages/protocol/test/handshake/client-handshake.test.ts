@@ -67,6 +67,12 @@ suite('what cannot be written is an error of ours before anything is sent, and n
     assert.deepEqual(faultOf({ ...socks4, destination }), ['name_has_nul us'])
   })
 
+  test('a name that would end the line of an HTTP request and begin a field of its own', () => {
+    for (const name of ['a\r\nX: y', 'a b', 'a\n', 'a\tb', 'a\0', 'a\x1fb', 'a\x7f'])
+      assert.deepEqual(faultOf({ ...http, destination: named(name, 443) }), ['name_bad_char us'], name)
+    assert.match(faultOf({ ...http, destination: named('a!b~', 443) })[0] ?? '', /^434f4e4e454354/u)
+  })
+
   test('no method to offer', () => {
     assert.deepEqual(faultOf({ ...socks5, methods: [] }), ['empty_method_list us'])
     assert.deepEqual(faultOf(socks5), ['050100'])

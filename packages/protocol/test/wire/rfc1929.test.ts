@@ -1,0 +1,52 @@
+/** Names and passwords of every length and octet, and the strict reading. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decodeUserPasswordReply, decodeUserPasswordRequest, encodeUserPasswordRequest } from '@socksmith/protocol'
+import { userPasswordClient } from '../../src/method/user-password.ts'
+import { latin1Octets } from '../../src/text.ts'
+import { octetsOf } from '../vectors.ts'
+
+test('a NUL, a long and an empty field are kept as they are', () => {
+  for (const [username, password] of [
+    ['bob\0', 'secret'],
+    ['bob', 'secret\0'],
+    ['', ''],
+    ['a'.repeat(255), 'b'.repeat(255)],
+  ] as const) {
+    const request = { username: latin1Octets(username), password: latin1Octets(password) }
+    const decoded = decodeUserPasswordRequest(encodeUserPasswordRequest(request))
+    assert.ok(decoded.kind === 'whole')
+    assert.deepEqual(decoded.value, request)
+    assert.equal(decoded.consumed, 3 + username.length + password.length)
+  }
+})
+
+test('an empty field is malformed only where that is wanted, whichever it is', () => {
+  const codeOf = (hex: string, strict: boolean): string => {
+    const decoded = decodeUserPasswordRequest(octetsOf(hex), { strict })
+    return decoded.kind === 'malformed' ? decoded.failure.code : decoded.kind
+  }
+  for (const hex of ['01000161', '01016100', '010000']) {
+    assert.equal(codeOf(hex, true), 'bad_length', hex)
+    assert.equal(codeOf(hex, false), 'whole', hex)
+  }
+  assert.equal(codeOf('0101610161', true), 'whole')
+})
+
+test('a reply of another version counts by its status, unless that is not wanted', () => {
+  const kindOf = (hex: string, strict: boolean): string => decodeUserPasswordReply(octetsOf(hex), { strict }).kind
+  assert.deepEqual([kindOf('0500', false), kindOf('0500', true), kindOf('0100', true)], ['whole', 'malformed', 'whole'])
+  assert.deepEqual([kindOf('', false), kindOf('01', false), kindOf('', true)], ['need-more', 'need-more', 'need-more'])
+  const read = (hex: string): string =>
+    userPasswordClient({ username: latin1Octets('a'), password: latin1Octets('b') })
+      .begin()
+      .read(octetsOf(hex)).kind
+  assert.deepEqual(['0100', '0500', '0101', '01ff', '01', ''].map(read), [
+    'done',
+    'done',
+    'failed',
+    'failed',
+    'need-more',
+    'need-more',
+  ])
+})
