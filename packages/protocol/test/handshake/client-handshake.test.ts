@@ -45,13 +45,24 @@ function methodOf(exchange: Partial<Exchange>): Method {
   return { number: 0x80, begin: () => ({ read: () => ({ kind: 'need-more' }), ...exchange }) }
 }
 
-suite('what cannot be written is an error of ours before anything is sent, and no name is resolved instead', () => {
-  const faultOf = (options: ClientHandshakeOptions): readonly string[] => {
-    const [client, events] = started(options)
-    if (client.phase === 'failed') assert.deepEqual([client.failedIn, client.deadlineWanted], ['idle', false])
-    return told(events)
-  }
+const faultOf = (options: ClientHandshakeOptions): readonly string[] => {
+  const [client, events] = started(options)
+  if (client.phase === 'failed') assert.deepEqual([client.failedIn, client.deadlineWanted], ['idle', false])
+  return told(events)
+}
 
+const written = (host: string): string | undefined =>
+  told(started({ ...socks5, destination: named(host, 443) }, '0500')[1])[0]
+
+const boundOf = (events: Events): unknown => events.map(event => ('bound' in event ? event.bound : event.kind))
+
+const offer = (method: Method): ClientHandshakeOptions => ({ ...socks5, methods: [noneMethod, method] })
+
+const flip = (octets: Uint8Array): Uint8Array => octets.map(octet => octet ^ 0x55)
+
+const flipped = (hex: string): string => toHex(flip(octetsOf(hex)))
+
+suite('what cannot be written is an error of ours before anything is sent, and no name is resolved instead', () => {
   test('names of no octets and of more than the length octet can say, in every protocol', () => {
     for (const options of [socks5, socks4, http] as readonly ClientHandshakeOptions[]) {
       const withName = (name: string): ClientHandshakeOptions => ({ ...options, destination: named(name, 443) })
@@ -98,8 +109,6 @@ suite('what is written', () => {
   })
 
   test('a literal in a name is sent as the address that it is', () => {
-    const written = (host: string): string | undefined =>
-      told(started({ ...socks5, destination: named(host, 443) }, '0500')[1])[0]
     assert.equal(written('1.2.3.4'), '050100010102030401bb')
     assert.equal(written('::1'), '050100040000000000000000000000000000000101bb')
     assert.equal(written('1.2.3'), '0501000305312e322e3301bb')
@@ -160,8 +169,6 @@ suite('proxies that break the rules', () => {
 })
 
 suite('what the reply tells', () => {
-  const boundOf = (events: Events): unknown => events.map(event => ('bound' in event ? event.bound : event.kind))
-
   test('BND, or nothing where the protocol has none', () => {
     assert.deepEqual(boundOf(started(socks5, '0500', GRANTED)[1]), [ip('192.0.2.10', 40_000)])
     assert.deepEqual(boundOf(started(socks4, '005a9c40c000020a')[1]), [ip('192.0.2.10', 40_000)])
@@ -224,7 +231,6 @@ suite('the end of the stream', () => {
 })
 
 suite('methods', () => {
-  const offer = (method: Method): ClientHandshakeOptions => ({ ...socks5, methods: [noneMethod, method] })
   const text = latin1Octets('otp 5')
 
   test('the one that the proxy chose is begun', () => {
@@ -271,8 +277,6 @@ suite('methods', () => {
 })
 
 suite('protection', () => {
-  const flip = (octets: Uint8Array): Uint8Array => octets.map(octet => octet ^ 0x55)
-  const flipped = (hex: string): string => toHex(flip(octetsOf(hex)))
   const protection: Protection = {
     protect: flip,
     unprotect: octets => (octets.includes(0xee) ? failure('unwrap_failed', 'server') : flip(octets)),

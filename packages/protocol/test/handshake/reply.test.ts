@@ -12,9 +12,10 @@ function requestOf(protocol: HandshakeRequest['protocol'], command: HandshakeReq
   return { protocol, command, destination: named('example.com', 443) }
 }
 
+const codes = (protocol: HandshakeRequest['protocol']): readonly number[] =>
+  (['not_allowed', 'connection_refused', 'timed_out'] as const).map(cause => failureReply(protocol, cause).code)
+
 test('a refusal by the rules, a dead target and a silent one differ in each language that can say it', () => {
-  const codes = (protocol: HandshakeRequest['protocol']): readonly number[] =>
-    (['not_allowed', 'connection_refused', 'timed_out'] as const).map(cause => failureReply(protocol, cause).code)
   assert.deepEqual(codes('socks5'), [2, 5, 6])
   assert.deepEqual(codes('http'), [403, 502, 504])
   assert.deepEqual(codes('socks4'), [91, 91, 91])

@@ -52,13 +52,14 @@ test('a question that is not one ordinary name is refused', () => {
   assert.equal(codeOf(octetsOf('1234010000010000000000000000010001')), 'empty_name')
 })
 
+const labelOf = (length: number): string => 'a'.repeat(length)
+
 test('names of labels that are empty or too long are not asked for', () => {
-  const label = (length: number): string => 'a'.repeat(length)
-  for (const name of ['a..b', '.a', `${label(64)}.b`, `a.${label(64)}`]) {
+  for (const name of ['a..b', '.a', `${labelOf(64)}.b`, `a.${labelOf(64)}`]) {
     assert.throws(() => encodeDnsQuery(1, { name, type: DNS_TYPE.a }), RangeError, name)
   }
-  const query = queryOf(encodeDnsQuery(1, { name: `${label(63)}.b`, type: DNS_TYPE.a }))
-  assert.equal(query.question.name, `${label(63)}.b`)
+  const query = queryOf(encodeDnsQuery(1, { name: `${labelOf(63)}.b`, type: DNS_TYPE.a }))
+  assert.equal(query.question.name, `${labelOf(63)}.b`)
 })
 
 test('a class other than IN, and a label of more than 63 octets, are refused', () => {

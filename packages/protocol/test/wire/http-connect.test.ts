@@ -27,10 +27,11 @@ function requestOf(head: string): string {
   return decoded.kind === 'malformed' ? decoded.failure.code : decoded.kind
 }
 
+const lineOf = (text: string): string => requestOf(`${text}\r\n\r\n`)
+
 test('a request line is this one and nothing around it', () => {
-  const line = (text: string): string => requestOf(`${text}\r\n\r\n`)
-  assert.equal(line('CONNECT a.b:443 HTTP/1.1'), 'a.b:443')
-  assert.equal(line('CONNECT a.b:443 HTTP/1.0'), 'a.b:443')
+  assert.equal(lineOf('CONNECT a.b:443 HTTP/1.1'), 'a.b:443')
+  assert.equal(lineOf('CONNECT a.b:443 HTTP/1.0'), 'a.b:443')
   for (const wrong of [
     'CONNECT a.b:443 HTTP/1.2',
     'CONNECT a.b:443 HTTP/1.1 ',
@@ -39,16 +40,17 @@ test('a request line is this one and nothing around it', () => {
     'CONNECT a.b:443',
     'CONNECT a.b:443 CONNECT a.b:443 HTTP/1.1',
   ])
-    assert.equal(line(wrong), 'bad_syntax', wrong)
+    assert.equal(lineOf(wrong), 'bad_syntax', wrong)
 })
 
+const targetOf = (text: string): string => requestOf(`CONNECT ${text} HTTP/1.1\r\n\r\n`)
+
 test('a target is a host and a port from 1 to 65535, and nothing else', () => {
-  const target = (text: string): string => requestOf(`CONNECT ${text} HTTP/1.1\r\n\r\n`)
-  for (const right of ['a.b:1', 'a.b:65535', '1.2.3.4:80', '[::1]:80']) assert.equal(target(right), right)
+  for (const right of ['a.b:1', 'a.b:65535', '1.2.3.4:80', '[::1]:80']) assert.equal(targetOf(right), right)
   for (const wrong of ['a.b', 'a.b:', 'a.b:0', 'a.b:65536', 'a.b:99999', 'a.b:100000', ':80', '::1:80', '[a.b]:80'])
-    assert.equal(target(wrong), 'bad_target', wrong)
+    assert.equal(targetOf(wrong), 'bad_target', wrong)
   for (const wrong of ['[::1]:80x', 'x[::1]:80', 'a.b:80/', 'u@a.b:80x', 'http://a.b:80', 'a[b:80'])
-    assert.equal(target(wrong), 'bad_target', wrong)
+    assert.equal(targetOf(wrong), 'bad_target', wrong)
 })
 
 test('a line that ends without CR LF is refused, wherever it stands', () => {
@@ -61,12 +63,13 @@ test('a line that ends without CR LF is refused, wherever it stands', () => {
   assert.equal(requestOf('CONNECT a.b:443 HTTP/1.1\r\nHost: a\r\n'), 'need-more')
 })
 
+const fieldOf = (text: string): string => requestOf(`CONNECT a.b:443 HTTP/1.1\r\n${text}\r\n\r\n`)
+
 test('fields hold no control, no second line, and no name with blanks', () => {
-  const field = (text: string): string => requestOf(`CONNECT a.b:443 HTTP/1.1\r\n${text}\r\n\r\n`)
   for (const right of ['Host: a', 'Host:a', 'X-1:', 'A:\t b \t', 'A: \u00e9'])
-    assert.equal(field(right), 'a.b:443', right)
+    assert.equal(fieldOf(right), 'a.b:443', right)
   for (const wrong of ['Host', ': a', 'Ho st: a', ' Host: a', 'Host : a', 'A: \0', 'A: b\rc', 'A: \x7f', '(x): a'])
-    assert.equal(field(wrong), 'bad_syntax', wrong)
+    assert.equal(fieldOf(wrong), 'bad_syntax', wrong)
   const decoded = decodeHttpConnectRequest(latin1Octets('CONNECT a.b:1 HTTP/1.1\r\nHoSt: \t Example \t\r\n\r\nrest'))
   assert.ok(decoded.kind === 'whole')
   assert.deepEqual(decoded.value.headers, [['host', 'Example']])
@@ -85,18 +88,17 @@ test('a head has so many fields and so many octets, and not one more', () => {
   assert.equal(requestOf(`${start}A: ${'x'.repeat(HTTP_HEAD_OCTETS_MAX - start.length - 3)}`), 'header_too_large')
 })
 
+const answerTo = (line: string): string => {
+  const decoded = decodeHttpConnectResponse(latin1Octets(`${line}\r\n\r\n`))
+  return decoded.kind === 'malformed' ? `${decoded.failure.code} ${decoded.failure.status ?? ''}`.trim() : decoded.kind
+}
+
 test('only 2xx opens a tunnel', () => {
-  const answer = (line: string): string => {
-    const decoded = decodeHttpConnectResponse(latin1Octets(`${line}\r\n\r\n`))
-    return decoded.kind === 'malformed'
-      ? `${decoded.failure.code} ${decoded.failure.status ?? ''}`.trim()
-      : decoded.kind
-  }
   for (const line of ['HTTP/1.1 200 OK', 'HTTP/1.0 200', 'HTTP/1.1 299 \u00e9', 'HTTP/1.1 200 '])
-    assert.equal(answer(line), 'whole', line)
-  assert.equal(answer('HTTP/1.1 199 x'), 'http_status 199')
-  assert.equal(answer('HTTP/1.1 300 x'), 'http_status 300')
-  assert.equal(answer('HTTP/1.1 407 x'), 'http_status 407')
+    assert.equal(answerTo(line), 'whole', line)
+  assert.equal(answerTo('HTTP/1.1 199 x'), 'http_status 199')
+  assert.equal(answerTo('HTTP/1.1 300 x'), 'http_status 300')
+  assert.equal(answerTo('HTTP/1.1 407 x'), 'http_status 407')
   for (const line of [
     'HTTP/1.1 2000',
     'HTTP/1.1 20',
@@ -105,21 +107,22 @@ test('only 2xx opens a tunnel', () => {
     'HTTP/1.1 200 \x01',
     'HTTP/1.2 200',
   ])
-    assert.equal(answer(line), 'bad_syntax', line)
+    assert.equal(answerTo(line), 'bad_syntax', line)
 })
 
+const credentialsOf = (value: string): string | undefined => {
+  const found = basicCredentials([
+    ['host', 'a'],
+    ['proxy-authorization', value],
+  ])
+  return found && `${latin1Text(found.username)} ${latin1Text(found.password)}`
+}
+
 test('credentials are those of the first field, in Basic, in valid base64, with a colon', () => {
-  const of = (value: string): string | undefined => {
-    const found = basicCredentials([
-      ['host', 'a'],
-      ['proxy-authorization', value],
-    ])
-    return found && `${latin1Text(found.username)} ${latin1Text(found.password)}`
-  }
-  assert.equal(of('Basic Ym9iOnNlY3JldA=='), 'bob secret')
-  assert.equal(of('basic   Ym9iOnNlY3JldA'), 'bob secret')
-  assert.equal(of('Basic Ym9iOg=='), 'bob ')
-  assert.equal(of('Basic Ym9iOmE6Yg=='), 'bob a:b')
+  assert.equal(credentialsOf('Basic Ym9iOnNlY3JldA=='), 'bob secret')
+  assert.equal(credentialsOf('basic   Ym9iOnNlY3JldA'), 'bob secret')
+  assert.equal(credentialsOf('Basic Ym9iOg=='), 'bob ')
+  assert.equal(credentialsOf('Basic Ym9iOmE6Yg=='), 'bob a:b')
   const wrong = [
     'Bearer Ym9iOg==',
     'xBasic Ym9iOg==',
@@ -130,7 +133,7 @@ test('credentials are those of the first field, in Basic, in valid base64, with 
     'Basic =Ym9iOg',
     '',
   ]
-  for (const value of wrong) assert.equal(of(value), undefined, value)
+  for (const value of wrong) assert.equal(credentialsOf(value), undefined, value)
   assert.equal(basicCredentials([]), undefined)
   assert.equal(basicCredentials([['authorization', 'Basic Ym9iOg==']]), undefined)
 })

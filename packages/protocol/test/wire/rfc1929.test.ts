@@ -21,27 +21,36 @@ test('a NUL, a long and an empty field are kept as they are', () => {
   }
 })
 
+const requestIn = (hex: string, strict: boolean): string => {
+  const decoded = decodeUserPasswordRequest(octetsOf(hex), { strict })
+  return decoded.kind === 'malformed' ? decoded.failure.code : decoded.kind
+}
+
 test('an empty field is malformed only where that is wanted, whichever it is', () => {
-  const codeOf = (hex: string, strict: boolean): string => {
-    const decoded = decodeUserPasswordRequest(octetsOf(hex), { strict })
-    return decoded.kind === 'malformed' ? decoded.failure.code : decoded.kind
-  }
   for (const hex of ['01000161', '01016100', '010000']) {
-    assert.equal(codeOf(hex, true), 'bad_length', hex)
-    assert.equal(codeOf(hex, false), 'whole', hex)
+    assert.equal(requestIn(hex, true), 'bad_length', hex)
+    assert.equal(requestIn(hex, false), 'whole', hex)
   }
-  assert.equal(codeOf('0101610161', true), 'whole')
+  assert.equal(requestIn('0101610161', true), 'whole')
 })
 
+const replyIn = (hex: string, strict: boolean): string => decodeUserPasswordReply(octetsOf(hex), { strict }).kind
+
+const readByClient = (hex: string): string =>
+  userPasswordClient({ username: latin1Octets('a'), password: latin1Octets('b') })
+    .begin()
+    .read(octetsOf(hex)).kind
+
 test('a reply of another version counts by its status, unless that is not wanted', () => {
-  const kindOf = (hex: string, strict: boolean): string => decodeUserPasswordReply(octetsOf(hex), { strict }).kind
-  assert.deepEqual([kindOf('0500', false), kindOf('0500', true), kindOf('0100', true)], ['whole', 'malformed', 'whole'])
-  assert.deepEqual([kindOf('', false), kindOf('01', false), kindOf('', true)], ['need-more', 'need-more', 'need-more'])
-  const read = (hex: string): string =>
-    userPasswordClient({ username: latin1Octets('a'), password: latin1Octets('b') })
-      .begin()
-      .read(octetsOf(hex)).kind
-  assert.deepEqual(['0100', '0500', '0101', '01ff', '01', ''].map(read), [
+  assert.deepEqual(
+    [replyIn('0500', false), replyIn('0500', true), replyIn('0100', true)],
+    ['whole', 'malformed', 'whole'],
+  )
+  assert.deepEqual(
+    [replyIn('', false), replyIn('01', false), replyIn('', true)],
+    ['need-more', 'need-more', 'need-more'],
+  )
+  assert.deepEqual(['0100', '0500', '0101', '01ff', '01', ''].map(readByClient), [
     'done',
     'done',
     'failed',
