@@ -63,7 +63,7 @@ export async function passThrough(
     const spot: Spot = { hop: index, proxy }
     const next = hops[index + 1]
     const last = next === undefined
-    const goal = next === undefined ? asking : await goalFor(next, spot, options, scope)
+    const goal = next === undefined ? asking : await goalFor(next, asking, spot, options, scope)
     if ('code' in goal) {
       carrier?.destroy()
       return goal
@@ -155,7 +155,7 @@ async function handshakeOptions(
   scope: Scope,
 ): Promise<ClientHandshakeOptions | RouteFailure> {
   const { proxy } = spot
-  const credentials = await credentialsOf(proxy, scope)
+  const credentials = await credentialsOf(proxy, asking.traits ?? {}, scope)
   if (credentials !== undefined && 'code' in credentials) return credentials
   const told = credentials?.reveal()
   const { command, destination } = asking
@@ -187,13 +187,14 @@ function goalOf({ place }: ProxyHop): Asking {
 /** As {@link goalOf}, in a form that the proxy before it can take. */
 async function goalFor(
   next: ProxyHop,
+  { traits }: Asking,
   spot: Spot,
   options: ReachOptions,
   scope: Scope,
 ): Promise<Asking | RouteFailure> {
   const { command, destination } = goalOf(next)
   const targets = await targetsFor(destination, command, spot, options, scope)
-  return 'code' in targets ? targets : { command, destination: targets[0] }
+  return 'code' in targets ? targets : { command, destination: targets[0], ...(traits && { traits }) }
 }
 
 /** What cannot be asked of these proxies at all: known before anything is opened. */

@@ -17,6 +17,7 @@ import { type Scope, type Step, uncancellable } from '../dial/scope.ts'
 import { hostNameOf } from '../route/hop.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
 import { DuplexConnection } from './duplex-connection.ts'
+import type { Traits } from '../route/route.ts'
 import { isKnownHostKey } from './known-hosts.ts'
 
 /** Logs in over `connection` and opens a channel (RFC 4254 section 7.2) to the destination. */
@@ -28,7 +29,7 @@ export async function openSshChannel(
   scope: Scope,
 ): Promise<Granted | RouteFailure> {
   scope.enter('greeting', spot)
-  const config = await configOf(spot, scope)
+  const config = await configOf(spot, asking.traits ?? {}, scope)
   const ssh2 = 'code' in config ? config : await scope.during(uncancellable(loadSsh2()))
   if ('code' in config || 'code' in ssh2) {
     connection.destroy()
@@ -129,9 +130,9 @@ class SshSession implements Step<Granted | Failure> {
   }
 }
 
-async function configOf(spot: Spot, scope: Scope): Promise<ConnectConfig | RouteFailure> {
+async function configOf(spot: Spot, traits: Traits, scope: Scope): Promise<ConnectConfig | RouteFailure> {
   const { proxy } = spot
-  const credentials = await credentialsOf(proxy, scope)
+  const credentials = await credentialsOf(proxy, traits, scope)
   if (credentials !== undefined && 'code' in credentials) return credentials
   const [username, password] = ['username', 'password'].map(name => {
     const octets = credentials?.reveal()[name as 'username' | 'password']

@@ -59,6 +59,7 @@ function policyOf(map: RawMap, notes: Notes, files: Set<string>): Policy {
     rules,
     cases: listOf(map, 'cases', notes).flatMap(({ value, path }) => readCase(value, path, notes) ?? []),
     sets: [...sets.summary(), ...groups.summary()],
+    ...(notes.source.defaultWay !== undefined && { defaultWay: notes.source.defaultWay }),
   }
 }
 

@@ -17,6 +17,8 @@ export interface PolicySource {
   /** Names that are defined elsewhere; absent: not known, so any name is taken. */
   readonly routes?: readonly string[]
   readonly limits?: readonly string[]
+  /** What people call the way of rules that name none. Default: `direct`. */
+  readonly defaultWay?: string
   readonly listeners?: readonly string[]
 }
 
