@@ -238,11 +238,7 @@ export interface Engine {
   readonly socketOptions: ReadonlySet<keyof SocketOptions>
   listen(options: ListenOptions, handler: ListenHandler): Promise<Listener | Failure>
   dial(to: Place, options: DialOptions): Dialing
-  openDatagrams(
-    local: Endpoint,
-    handler: DatagramHandler,
-    options?: SocketOptions,
-  ): Promise<DatagramSocket | Failure>
+  openDatagrams(local: Endpoint, handler: DatagramHandler, options?: SocketOptions): Promise<DatagramSocket | Failure>
   /** The local address by which the kernel would reach `destination`: the interface that faces it. */
   facing(destination: IpAddress): Promise<IpAddress | Failure>
   /**

@@ -64,7 +64,9 @@ class BindJudging implements Work {
     }
     const work = new BindWork(session, request, way)
     session.attach(work)
-    await work.run(candidates.flatMap(({ to: { address, port } }) => (address.type === 'domain' ? [] : { address, port })))
+    await work.run(
+      candidates.flatMap(({ to: { address, port } }) => (address.type === 'domain' ? [] : { address, port })),
+    )
   }
 
   // An unspecified DST.ADDR means any peer; the handshake let it through only if the option allows that.

@@ -36,11 +36,7 @@ export interface TargetDialing {
 /** Addresses of one name that a route is asked for, one after the other: each may cost a whole handshake. */
 const ADDRESSES_TRIED_MAX = 4
 
-export function dialTarget(
-  context: ServerContext,
-  destinations: readonly Destination[],
-  way: WayOut,
-): TargetDialing {
+export function dialTarget(context: ServerContext, destinations: readonly Destination[], way: WayOut): TargetDialing {
   const { admission } = context
   if (!admission.take('pendingDials')) {
     const refused = failure('too_busy', 'us', 'too many connection attempts are under way')

@@ -62,7 +62,9 @@ export function leavingBy(engine: Engine, leaving: Leaving): Engine {
 
 /** The first address of an interface; any address of this host when it has none of the family. */
 function addressOf(name: string, family: IpAddress['type']): IpAddress {
-  const addresses = (networkInterfaces()[name] ?? []).flatMap(({ address }) => parseIp(address.split('%')[0] ?? '') ?? [])
+  const addresses = (networkInterfaces()[name] ?? []).flatMap(
+    ({ address }) => parseIp(address.split('%')[0] ?? '') ?? [],
+  )
   return addresses.find(({ type }) => type === family) ?? (family === 'ipv4' ? ANY_IPV4 : ANY_IPV6)
 }
 

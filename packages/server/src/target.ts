@@ -104,7 +104,13 @@ function judged(
   const redirect = redirectOf(first.decision)
   if (redirect !== undefined) return redirected(context, first.facts, first.decision, redirect, way)
   if (candidates.length === 1) return { candidates, way }
-  return { candidates: inOrder(candidates.filter(one => redirectOf(one.decision) === undefined), way), way }
+  return {
+    candidates: inOrder(
+      candidates.filter(one => redirectOf(one.decision) === undefined),
+      way,
+    ),
+    way,
+  }
 }
 
 // The family that the way prefers first; the resolver's order otherwise.

@@ -142,8 +142,7 @@ export class WayChooser {
         ...(sources?.hasPrefix === true && { freeBind: true }),
       },
       ...(sources && {
-        sourceFor: ({ type }) =>
-          sources.pick(type, traits) ?? (isBuiltIn(name) ? undefined : noSource(name, type)),
+        sourceFor: ({ type }) => sources.pick(type, traits) ?? (isBuiltIn(name) ? undefined : noSource(name, type)),
       }),
       refusalOf,
     }
@@ -182,7 +181,11 @@ export function leavesName({ resolve, knows }: WayOut, name: string): boolean {
 export function familyFault({ name, family, lacks }: WayOut, { type }: IpAddress): Failure | undefined {
   if (lacks.includes(type)) return noSource(name, type)
   if (family === undefined || !family.endsWith('-only') || family.startsWith(type)) return undefined
-  return failure('network_unreachable', 'policy', `the way ${name} leads by ${family.startsWith('ipv4') ? 'IPv4' : 'IPv6'} only`)
+  return failure(
+    'network_unreachable',
+    'policy',
+    `the way ${name} leads by ${family.startsWith('ipv4') ? 'IPv4' : 'IPv6'} only`,
+  )
 }
 
 /** The family to try first; `undefined` leaves it to whoever tries. */
@@ -196,7 +199,11 @@ function whoResolves(route: AppliedRoute, resolver: Way['resolver']): 'here' | '
   return resolver === undefined ? resolvesNames(route) : 'here'
 }
 
-function knownWays({ route, outgoing = {}, ways = new Map() }: Pick<ServerOptions, 'route' | 'outgoing' | 'ways'>): Map<string, Known> {
+function knownWays({
+  route,
+  outgoing = {},
+  ways = new Map(),
+}: Pick<ServerOptions, 'route' | 'outgoing' | 'ways'>): Map<string, Known> {
   const from = Object.values(outgoing).map(address => ({ address, bits: address.octets.length * 8 }))
   const straight: Way = from.length > 0 ? { source: { from } } : {}
   const all = [

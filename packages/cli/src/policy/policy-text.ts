@@ -1,11 +1,23 @@
 /** Explanations and findings as a person reads them on a terminal. */
 import { type Address, formatAddress, formatDestination } from '@socksmith/protocol'
-import type { Asked, CaseRequest, Decision, Explanation, Facts, Reported, Rule, Step } from '@socksmith/policy'
+import {
+  type Asked,
+  type CaseRequest,
+  type Decision,
+  type Explanation,
+  type Facts,
+  type Policy,
+  type Reported,
+  type Rule,
+  type Step,
+  routeOf,
+  wayText,
+} from '@socksmith/policy'
 import type { Paint } from '../terminal/colour.ts'
 import { visible } from '../terminal/visible.ts'
 
-/** Every moment at which the rules were asked, rule by rule, and what it comes to. */
-export function explanationText(explanation: Explanation, request: CaseRequest, paint: Paint): string {
+/** Every moment at which the rules were asked, rule by rule, and what it comes to. `way`: what is said of the way out. */
+export function explanationText(explanation: Explanation, request: CaseRequest, way: string, paint: Paint): string {
   const { verdict, decisive, asked } = explanation
   const colour = verdict === 'allow' ? 'green' : verdict === 'deny' ? 'red' : 'yellow'
   const word = verdict === 'open' ? 'it depends' : verdict === 'allow' ? 'allowed' : 'denied'
@@ -17,7 +29,7 @@ export function explanationText(explanation: Explanation, request: CaseRequest, 
       ...one.steps.map(step => stepText(step, paint)),
       endText(one),
     ]),
-    ...outcomeLines(decisive.decision),
+    ...outcomeLines(decisive.decision, way),
   ].join('\n')
 }
 
@@ -66,7 +78,7 @@ function endText({ decision, steps }: Asked): string {
   return `      end of the rules: ${decision.verdict}`
 }
 
-function outcomeLines(decision: Decision): readonly string[] {
+function outcomeLines(decision: Decision, way: string): readonly string[] {
   if (decision.verdict === 'open') return []
   const { rule, reported } = decision
   const lines = reported.map(
@@ -83,7 +95,7 @@ function outcomeLines(decision: Decision): readonly string[] {
   const { redirect } = allow ?? {}
   return [
     ...lines,
-    `  via: ${allow?.via ?? 'direct'}`,
+    `  via: ${way}`,
     `  limits: ${allow === undefined || allow.limits.length === 0 ? 'none by rule' : allow.limits.join(', ')}`,
     ...(redirect === undefined ? [] : [`  redirected to ${redirectText(redirect)}`]),
     ...(allow?.log === undefined ? [] : [`  log: ${allow.log}`]),
@@ -119,8 +131,8 @@ export function factsText(
   return `${user ?? 'nobody'} (${method ?? 'any method'}) from ${from}${where}, ${protocol ?? ''} ${command ?? ''} ${target} port ${port}${when}`
 }
 
-/** What a record or a JSON answer says of a decision. */
-export function decisionJson(decision: Decision): object {
+/** What a record or a JSON answer says of a decision by this policy. */
+export function decisionJson(decision: Decision, policy: Pick<Policy, 'defaultWay'>): object {
   if (decision.verdict === 'open') return { verdict: 'open' }
   const { verdict, cause, rule, reported } = decision
   const allow = verdict === 'allow' ? decision.rule : undefined
@@ -130,7 +142,7 @@ export function decisionJson(decision: Decision): object {
     rule: rule && ruleJson(rule),
     ...(verdict === 'allow'
       ? {
-          via: allow?.via ?? 'direct',
+          via: wayText(routeOf(decision), policy),
           limits: allow?.limits ?? [],
           redirect: allow?.redirect && redirectText(allow.redirect),
         }
