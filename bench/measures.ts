@@ -50,7 +50,7 @@ export const RATES: readonly RateMeasure[] = [
 /** Numbers of the long run; a short one takes fewer tunnels. */
 export const HOLDS: readonly HoldMeasure[] = [
   { kind: 'hold', key: 'idle', mode: 'idle', tunnels: 4_000, busy: 0, isOurs: false },
-  { kind: 'hold', key: 'stall', mode: 'stall', tunnels: 64, busy: 0, isOurs: false },
+  { kind: 'hold', key: 'stall', mode: 'stall', tunnels: 256, busy: 0, isOurs: false },
   { kind: 'hold', key: 'crowd', mode: 'idle', tunnels: 9_000, busy: 500, isOurs: true },
 ]
 

@@ -147,6 +147,31 @@ export interface RelayEnd {
   readonly targetToClient: number
 }
 
+/**
+ * A bound on what one direction of a relay carries. Whoever asks either takes before he reads (`take`), or reads and tells
+ * what it was (`spend`); when there is none left he stops reading until he is called back.
+ */
+export interface Meter {
+  /** Octets that may be carried now, at most `wanted`; after 0, `onReady` is called back once there are some. */
+  take(wanted: number): number
+  /** Gives back what was taken and not carried. */
+  giveBack(octets: number): void
+  /** Tells what was carried without asking. False: nothing more, until `onReady` is called back. */
+  spend(octets: number): boolean
+  /** Who is to be called back. */
+  onReady: (() => void) | undefined
+  /** Somebody was told to stop, and has not been called back yet. */
+  readonly isWaiting: boolean
+  /** Nothing follows. */
+  close(): void
+}
+
+/** Up is from the client. A direction without a meter has no bound, and costs nothing. */
+export interface RelayMeters {
+  readonly up?: Meter
+  readonly down?: Meter
+}
+
 export interface RelayOptions {
   readonly client: Connection
   readonly target: Connection
@@ -158,6 +183,8 @@ export interface RelayOptions {
   readonly idleMs: number
   /** Milliseconds without an octet, once one direction has ended; 0 is never. */
   readonly halfOpenIdleMs: number
+  /** What may be carried. The relay closes them when it ends. */
+  readonly meters?: RelayMeters
   readonly onEnd: (end: RelayEnd) => void
 }
 
@@ -171,6 +198,8 @@ export const RELAY_BUFFER_OCTETS_MAX: number = 256 * 1024
 export interface Relay {
   readonly clientToTarget: number
   readonly targetToClient: number
+  /** From now on these bound what is carried, in place of those before. */
+  useMeters(meters: RelayMeters): void
   /** Ends both connections now. */
   close(): void
 }

@@ -1,7 +1,9 @@
 /** Asks the rules about one request the way a server does, step by step, and keeps why. Knows no terminal. */
 import { type IpAddress, plainAddress } from '@socksmith/protocol'
 import type { CompileOptions } from './compile/compile.ts'
+import { LimitTable } from './compile/limit-table.ts'
 import type { Facts } from './facts.ts'
+import type { Limit } from './limit.ts'
 import type { CaseRequest, Policy } from './policy.ts'
 import { type Walk, walk } from './walk.ts'
 
@@ -19,6 +21,8 @@ export interface Explanation {
   readonly decisive: Asked
   /** Everything that was asked, in order. */
   readonly asked: readonly Asked[]
+  /** The limits on what is allowed, as far as they are known. */
+  readonly limits: readonly Limit[]
 }
 
 /**
@@ -40,16 +44,20 @@ export function explain(
     country === undefined && asn === undefined ? undefined : { ...(country && { country }), ...(asn && { asn }) }
   const asking = given === undefined ? options : { ...options, geo: () => given }
   const facts = factsOf(request, nowMs)
+  const limitsOn = ({ decision, address }: Asked): readonly Limit[] =>
+    decision.verdict === 'allow'
+      ? new LimitTable(policy, asking.geo ?? (() => ({}))).of({ ...facts, address }, decision)
+      : []
   const first: Asked = { ...walk(policy, facts, asking), moment: momentOf(facts), ...addressOf(facts) }
   const isFinal = first.moment !== 'name' || first.decision.verdict === 'deny' || request.resolves.length === 0
-  if (isFinal) return { verdict: first.decision.verdict, decisive: first, asked: [first] }
+  if (isFinal) return { verdict: first.decision.verdict, decisive: first, asked: [first], limits: limitsOn(first) }
   const rest = request.resolves.map((address): Asked => ({
     ...walk(policy, { ...facts, address }, asking),
     moment: 'address',
     address,
   }))
   const decisive = rest.find(one => one.decision.verdict === 'allow') ?? rest.at(-1) ?? first
-  return { verdict: decisive.decision.verdict, decisive, asked: [first, ...rest] }
+  return { verdict: decisive.decision.verdict, decisive, asked: [first, ...rest], limits: limitsOn(decisive) }
 }
 
 /** The facts of a request, before its name is resolved. */

@@ -9,9 +9,16 @@ import { type Place } from './walk.ts'
 
 /**
  * `never-matches`: no request can. `shadowed`: earlier rules take all it could match, and say the same. `contradicted`:
- * they say the opposite. `empty-set`, `unused-set`. `name-only-deny`: a client that resolves the name itself passes it.
+ * they say the opposite. `empty-set`, `unused-set`, `unused-limit`. `name-only-deny`: a client that resolves the name itself passes it.
  */
-export type FindingKind = 'never-matches' | 'shadowed' | 'contradicted' | 'empty-set' | 'unused-set' | 'name-only-deny'
+export type FindingKind =
+  | 'never-matches'
+  | 'shadowed'
+  | 'contradicted'
+  | 'empty-set'
+  | 'unused-set'
+  | 'unused-limit'
+  | 'name-only-deny'
 
 export interface Finding {
   readonly kind: FindingKind
@@ -27,7 +34,12 @@ const POINTS_MAX = 4_000
 
 /** Everything found, in the order of the file. */
 export function lint(policy: Policy, nowMs: number, options: CompileOptions = {}): readonly Finding[] {
-  const findings = [...setFindings(policy), ...deadRules(policy, nowMs, options), ...passedBy(policy)]
+  const findings = [
+    ...setFindings(policy),
+    ...limitFindings(policy),
+    ...deadRules(policy, nowMs, options),
+    ...passedBy(policy),
+  ]
   return findings.sort((a, b) => a.place.line - b.place.line)
 }
 
@@ -36,6 +48,15 @@ function setFindings(policy: Policy): readonly Finding[] {
     const empty: Finding = { kind: 'empty-set', level: 'problem', place, message: `the ${kind} ${name} is empty` }
     const unused: Finding = { kind: 'unused-set', level: 'hint', place, message: `no rule uses the ${kind} ${name}` }
     return [...(size === 0 ? [empty] : []), ...(isUsed ? [] : [unused])]
+  })
+}
+
+function limitFindings({ limits, rules }: Policy): readonly Finding[] {
+  const named = new Set(rules.flatMap(rule => (rule.verdict === 'allow' ? rule.limits : [])))
+  return limits.flatMap(({ name, of, place }): readonly Finding[] => {
+    if (of !== undefined || named.has(name)) return []
+    const message = `no rule names the limit ${name}, and it does not say what it applies to (of)`
+    return [{ kind: 'unused-limit', level: 'problem', place, message }]
   })
 }
 

@@ -2,6 +2,7 @@
 import type { Destination, IpAddress, RequestFailureCode } from '@socksmith/protocol'
 import type { AuthenticationMethod, Command, Facts, Protocol } from './facts.ts'
 import type { HostPattern } from './host-pattern.ts'
+import type { Limit } from './limit.ts'
 import type { Network } from './network.ts'
 import type { SourcePlace } from './problem.ts'
 import type { Schedule } from './schedule.ts'
@@ -12,6 +13,7 @@ export interface Policy {
   readonly rules: readonly Rule[]
   /** Every set and group, with how many entries it has and whether a rule uses it. */
   readonly sets: readonly NamedSet[]
+  readonly limits: readonly Limit[]
   readonly cases: readonly Case[]
   /** What people call {@link DEFAULT_WAY}. Default: `direct`. */
   readonly defaultWay?: string

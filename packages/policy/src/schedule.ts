@@ -15,8 +15,8 @@ export interface Schedule {
   readonly text: string
 }
 
-const DAY_NAMES = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
-const DAY_MS = 86_400_000
+export const DAY_NAMES: readonly string[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+export const DAY_MS = 86_400_000
 const DAY_MINUTES = 1_440
 
 /** The schedule that the text writes; `undefined` when it is none. `zone` is for a text without one. */
@@ -69,7 +69,8 @@ function isDay({ days, weekdays }: Schedule, day: number): boolean {
 /** Formatters are costly to make; there are as many as zones in the rules. */
 const FORMATTERS = new Map<string, Intl.DateTimeFormat>()
 
-function wallClock(zone: string, nowMs: number): { day: number; minute: number } {
+/** What the zone's clock shows: whole days since 1970, and minutes since midnight. */
+export function wallClock(zone: string, nowMs: number): { day: number; minute: number } {
   let format = FORMATTERS.get(zone)
   if (format === undefined) {
     const fields = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' } as const

@@ -106,7 +106,7 @@ export class RandomPolicies {
 
   policy(rulesMax: number): Policy {
     const rules = Array.from({ length: this.#below(rulesMax + 1) }, (_, index) => this.#rule(index + 1))
-    return { mode: this.#chance() < 0.1 ? 'report' : 'enforce', rules, sets: [], cases: [] }
+    return { mode: this.#chance() < 0.1 ? 'report' : 'enforce', rules, sets: [], limits: [], cases: [] }
   }
 
   /** A question; half of them leave some facts open, unless all are asked for. */

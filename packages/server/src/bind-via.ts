@@ -11,10 +11,11 @@ import {
   plainAddress,
   unmapped,
 } from '@socksmith/protocol'
-import { startRelay } from './connect.ts'
+import { renewLimits, startRelay } from './connect.ts'
 import { failureOfRoute } from './route-failure.ts'
 import type { Session, Work } from './session.ts'
 import type { Carried } from './session-record.ts'
+import type { Granted } from './session-rules.ts'
 import { type WayOut, viaOf } from './way-out.ts'
 
 /** Waits for `peer`, whom the rules allow; an unspecified one is anybody. */
@@ -57,6 +58,10 @@ class BindViaWork implements Work {
 
   get carried(): Carried | undefined {
     return this.#relay
+  }
+
+  reconsider(granted: Granted): void {
+    renewLimits(this.#session, this.#relay, granted)
   }
 
   async run(expected: Destination): Promise<void> {
@@ -114,7 +119,13 @@ class BindViaWork implements Work {
       connection.destroy()
       return session.refuse(refusal ?? failure('general_failure', 'target', 'the proxy does not tell who connected'))
     }
-    session.noteDialled(peer, { facts, decision })
+    const granted: Granted = { facts, decision }
+    const limited = session.limits.hold(granted)
+    if (limited !== undefined) {
+      connection.destroy()
+      return session.refuse(limited, granted)
+    }
+    session.noteDialled(peer, granted)
     session.grant(peer)
     this.#relay = startRelay(session, connection, early)
   }

@@ -16,11 +16,12 @@ import {
 import type { Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
 import { serveBindVia } from './bind-via.ts'
-import { startRelay } from './connect.ts'
+import { renewLimits, startRelay } from './connect.ts'
 import { openInRange } from './port-range.ts'
 import type { Session, Work } from './session.ts'
-import { type Judged, allowedTargets, askedAddress } from './target.ts'
+import { type Allowed, type Refused, allowedTargets, askedAddress } from './target.ts'
 import type { Carried } from './session-record.ts'
+import type { Granted } from './session-rules.ts'
 import { type WayOut, viaOf } from './way-out.ts'
 
 /** One peer is expected; a few strangers may queue in front of it. */
@@ -58,7 +59,9 @@ class BindJudging implements Work {
     const expected = await this.#expected()
     if (this.#isOver) return
     if ('failure' in expected) return session.refuse(expected.failure, expected.ruling)
-    const { candidates, way } = expected
+    const { candidates, way, granted } = expected
+    const limited = granted && session.limits.hold(granted)
+    if (limited !== undefined) return session.refuse(limited, granted)
     if (way.route !== undefined) {
       return serveBindVia(session, request, { ...way, route: way.route }, candidates[0]?.to ?? request.destination)
     }
@@ -70,13 +73,14 @@ class BindJudging implements Work {
   }
 
   // An unspecified DST.ADDR means any peer; the handshake let it through only if the option allows that.
-  async #expected(): Promise<Judged<Destination>> {
+  async #expected(): Promise<(Allowed<Destination> & { readonly granted: Granted | undefined }) | Refused> {
     const { context } = this.#session
     const { destination } = this.#request
     const facts = this.#session.facts('bind')
     const going = this.#session.going({ destination })
     if (!isUnspecified(plainAddress(destination.address))) {
-      return await allowedTargets(context, facts, destination, going)
+      const allowed = await allowedTargets(context, facts, destination, going)
+      return 'failure' in allowed ? allowed : { ...allowed, granted: allowed.candidates[0] }
     }
     if (context.options.bind?.anyPeer !== true) {
       return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
@@ -84,7 +88,7 @@ class BindJudging implements Work {
     const ruling = context.gate.ask(facts)
     if (ruling.refusal !== undefined) return { failure: ruling.refusal, ruling }
     const way = going.by(ruling.decision)
-    return 'code' in way ? { failure: way, ruling } : { candidates: [], way }
+    return 'code' in way ? { failure: way, ruling } : { candidates: [], way, granted: { ...ruling, facts } }
   }
 }
 
@@ -117,6 +121,10 @@ class BindWork implements Work {
 
   get carried(): Carried | undefined {
     return this.#relay
+  }
+
+  reconsider(granted: Granted): void {
+    renewLimits(this.#session, this.#relay, granted)
   }
 
   /** Waits for one of these peers; for anybody, when there is none. */
@@ -178,7 +186,13 @@ class BindWork implements Work {
     const { refusal, decision } = session.context.gate.ask(facts)
     if (!expected || refusal !== undefined) return this.#onStranger(peer, address)
     this.#stopListening()
-    session.noteDialled(endpoint, { facts, decision })
+    const granted: Granted = { facts, decision }
+    const limited = session.limits.hold(granted)
+    if (limited !== undefined) {
+      peer.destroy()
+      return session.refuse(limited, granted)
+    }
+    session.noteDialled(endpoint, granted)
     session.grant(endpoint)
     this.#relay = startRelay(session, peer)
   }

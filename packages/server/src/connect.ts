@@ -37,6 +37,10 @@ class ConnectWork {
     return this.#relay
   }
 
+  reconsider(granted: Granted): void {
+    renewLimits(this.#session, this.#relay, granted)
+  }
+
   async run(destination: Destination): Promise<void> {
     const { context } = this.#session
     this.#askedUnder = context.gate.generation
@@ -47,6 +51,9 @@ class ConnectWork {
     if (this.#isAbandoned) return
     if ('failure' in allowed) return this.#session.refuse(allowed.failure, allowed.ruling)
     const { candidates, way } = allowed
+    const [first] = candidates
+    const limited = first && this.#session.limits.hold(first)
+    if (limited !== undefined) return this.#session.refuse(limited, first)
     this.#dialing = dialTarget(
       context,
       candidates.map(one => one.to),
@@ -68,6 +75,12 @@ class ConnectWork {
       connection.destroy()
       return session.refuse(granted.refusal, granted)
     }
+    // Another address may be another rule's.
+    const limited = granted && session.limits.hold(granted)
+    if (limited !== undefined) {
+      connection.destroy()
+      return session.refuse(limited, granted)
+    }
     session.noteDialled(target, granted)
     session.noteVia(via)
     // BND.ADDR is the address by which the target sees us.
@@ -87,15 +100,25 @@ class ConnectWork {
 /** Joins the client's stream with another; the octets behind the handshakes go first. */
 export function startRelay(session: Session, target: Connection, early: Uint8Array = NO_OCTETS): Relay {
   const { engine, limits } = session.context
+  const { meters } = session.limits
   return engine.relay({
     client: session.connection,
     target,
     toTarget: session.takeRemainder(),
     toClient: early,
-    idleMs: limits.idleMs,
-    halfOpenIdleMs: limits.halfOpenIdleMs,
+    idleMs: session.limits.idleMs(limits.idleMs),
+    halfOpenIdleMs: session.limits.idleMs(limits.halfOpenIdleMs),
+    ...((meters.up ?? meters.down) !== undefined && { meters }),
     onEnd: end => session.finish(end),
   })
+}
+
+/** The limits of a relay that runs already are others now. */
+export function renewLimits(session: Session, relay: Relay | undefined, granted: Granted): void {
+  const before = session.limits.meters
+  session.limits.renew(granted)
+  const { meters } = session.limits
+  if (meters.up !== before.up || meters.down !== before.down) relay?.useMeters(meters)
 }
 
 function isSame(one: Destination, other: Destination): boolean {

@@ -2,6 +2,7 @@
 import type { Engine, IdleWheel, Resolver } from '@socksmith/engine'
 import type { Admission } from './admission.ts'
 import type { Gate } from './decide.ts'
+import type { Counting } from './limit/counting.ts'
 import type { Limits, ServerOptions } from './options.ts'
 import type { WayChooser } from './way-out.ts'
 
@@ -14,4 +15,5 @@ export interface ServerContext {
   readonly ways: WayChooser
   readonly admission: Admission
   readonly idleWheel: IdleWheel
+  readonly counting: Counting
 }

@@ -4,7 +4,16 @@
  * address that is then used. Does not wait, resolve or dial.
  */
 import { type Place } from '@socksmith/engine'
-import { type Decider, type Decision, type Facts, LOOPBACK, type Rule, containsAny, refusalOf } from '@socksmith/policy'
+import {
+  type Decider,
+  type Decision,
+  type Facts,
+  LOOPBACK,
+  type Limit,
+  type Rule,
+  containsAny,
+  refusalOf,
+} from '@socksmith/policy'
 import { type Endpoint, type Failure, failure, isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
 import { type LocalAddresses } from './local-addresses.ts'
 
@@ -55,6 +64,11 @@ export class Gate {
     return this.#decider.hasRules
   }
 
+  /** The limits on what was decided. */
+  limitsOn({ facts, decision }: Ruling & { readonly facts: Facts }): readonly Limit[] {
+    return this.#decider.hasLimits ? this.#decider.limitsOn(facts, decision) : NO_LIMITS
+  }
+
   /** From now on these users are allowed nothing, whatever the rules say. */
   keepOut(isGone: (user: string) => boolean): void {
     this.#isGone = isGone
@@ -95,6 +109,7 @@ export class Gate {
   }
 }
 
+const NO_LIMITS: readonly Limit[] = []
 const USER_GONE = failure('not_allowed', 'policy', 'the user is no more')
 
 /** The rule behind a ruling, for records. */

@@ -1,6 +1,8 @@
 /** The door of the package. */
 export type { ServerEvent } from './event.ts'
 export { LOOPBACK, type Network, contains, containsAny, formatNetwork, isInside, parseNetwork } from '@socksmith/policy'
+export { Ledger, forgetLedgerThread, openSharedLedger } from './limit/ledger.ts'
+export { type LedgerMemory, accountsFor, createLedgerMemory } from './limit/ledger-memory.ts'
 export * from './options.ts'
 export type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 export { BACKLOG, type Server, createServer } from './server.ts'

@@ -4,6 +4,7 @@ import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
 import type { Decider, Network } from '@socksmith/policy'
 import type { ServerEvent } from './event.ts'
+import type { Ledger } from './limit/ledger.ts'
 import type { SessionRecord } from './record.ts'
 import type { Tally } from './tally.ts'
 import type { Ways } from './way.ts'
@@ -157,6 +158,8 @@ export interface ServerOptions {
   readonly tally?: Tally
   /** Further ways out, by the names that rules use; `default` and `direct` may be told more here too. */
   readonly ways?: Ways
+  /** Where what is limited is counted, when the limits hold for several servers together. */
+  readonly ledger?: Ledger
   /**
    * How targets are reached where no rule names a way. Default: directly. A name goes to the last proxy as it is, where that one resolves names and no
    * rule has to see the address.

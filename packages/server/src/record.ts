@@ -13,6 +13,10 @@ export type SessionEnd =
   | 'stopped'
   /** The rules changed, or the user is no more. */
   | 'revoked'
+  /** The octets of a limit are used up. */
+  | 'quota'
+  /** As long as a limit lets a session last. */
+  | 'session-length'
   | 'refused'
   | 'failed'
   | 'handshake-timeout'
@@ -51,6 +55,8 @@ export interface SessionRecord {
   readonly rule?: Rule
   /** What was decided otherwise but not enforced. */
   readonly reported?: readonly Reported[]
+  /** The limit that refused or ended it. */
+  readonly limit?: string
   /** What went wrong, for `refused` and `failed`. */
   readonly failure?: FailureCode
   readonly detail?: string

@@ -6,6 +6,7 @@ import { Admission } from './admission.ts'
 import type { ServerContext } from './context.ts'
 import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
+import { Counting } from './limit/counting.ts'
 import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
 import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
@@ -74,6 +75,7 @@ class SocksServer implements Server {
       decision => ways.refusalOf(decision),
     )
     const ways = new WayChooser(options, { engine, resolver, refusalOf: place => gate.loopAt(place) })
+    const idleWheel = new IdleWheel(engine.clock)
     this.#context = {
       options,
       limits,
@@ -82,7 +84,8 @@ class SocksServer implements Server {
       gate,
       ways,
       admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
-      idleWheel: new IdleWheel(engine.clock),
+      idleWheel,
+      counting: new Counting(engine.clock, idleWheel, limits.connections, options.ledger),
     }
   }
 
@@ -244,7 +247,7 @@ interface Live {
 function withoutRules({ access = {} }: ServerOptions): Decider {
   const { insideFrom, insideOpen } = access
   const inside = { ...(insideFrom && { from: insideFrom }), ...(insideOpen && { open: insideOpen }) }
-  return compile({ mode: 'enforce', rules: [], sets: [], cases: [] }, { inside })
+  return compile({ mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }, { inside })
 }
 
 function placeText(place: Place): string {

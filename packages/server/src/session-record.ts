@@ -26,6 +26,8 @@ export interface SessionFacts {
   readonly user: string | undefined
   readonly method: AuthenticationMethod | undefined
   readonly ruling: Ruling | undefined
+  /** The limit that refused or ended it. */
+  readonly limit: string | undefined
   /** What was reached; a name only where a proxy resolves it. */
   readonly dialled: Destination | undefined
   readonly via: string | undefined
@@ -33,7 +35,7 @@ export interface SessionFacts {
 }
 
 export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failure | undefined): SessionRecord {
-  const { handshake, request, listenerName, method, ruling } = facts
+  const { handshake, request, listenerName, method, ruling, limit } = facts
   const userid = useridText(request)
   return {
     ...liveSession(facts),
@@ -41,6 +43,7 @@ export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failu
     ...(listenerName !== undefined && { listenerName }),
     ...(method !== undefined && { method }),
     ...ruledBy(ruling),
+    ...(limit !== undefined && { limit }),
     ...(userid !== undefined && { userid }),
     ...(handshake.reply !== undefined && { reply: handshake.reply }),
     ...(cause !== undefined && { failure: cause.code }),

@@ -41,6 +41,11 @@ export class SessionRules {
     return this.#ruling
   }
 
+  /** What was granted last. */
+  get granted(): Granted | undefined {
+    return this.#granted
+  }
+
   /** For whom what was granted last was granted. */
   get user(): string | undefined {
     return this.#granted?.facts.user ?? undefined
@@ -98,8 +103,11 @@ export class SessionRules {
 
   /** Whether the rules of now forbid what was granted, or such a client as this. */
   isForbidden(): boolean {
-    const facts = this.#granted?.facts ?? this.#arrival()
-    return this.#gate.ask({ ...facts, nowMs: this.#clock.wallMs() }).refusal !== undefined
+    const facts = { ...(this.#granted?.facts ?? this.#arrival()), nowMs: this.#clock.wallMs() }
+    const ruling = this.#gate.ask(facts)
+    if (ruling.refusal !== undefined) return true
+    if (this.#granted !== undefined) this.#granted = { ...ruling, facts }
+    return false
   }
 
   #arrival(): Facts {

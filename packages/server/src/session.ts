@@ -22,6 +22,7 @@ import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
+import { SessionLimits } from './limit/session-limits.ts'
 import type { ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
@@ -37,8 +38,8 @@ export interface Work {
   abandon(): void
   /** Octets carried so far; absent before there is something that carries. */
   readonly carried?: Carried | undefined
-  /** The rules have changed, and still allow this request: ask again about its parts. */
-  reconsider?(): void
+  /** The rules have changed, and still allow this request: ask again about its parts, and keep to the new limits. */
+  reconsider?(granted: Granted): void
 }
 
 export interface SessionOrigin {
@@ -68,6 +69,7 @@ export class Session implements ConnectionReader {
   #successor: Session | undefined
   readonly #user: string | undefined
   readonly #rules: SessionRules
+  readonly limits: SessionLimits
   #hasClientEnded = false
   #isRecorded = false
   #isClosed = false
@@ -79,6 +81,7 @@ export class Session implements ConnectionReader {
     this.#onClosed = onClosed
     this.#user = connection.certificateName
     this.#rules = new SessionRules(context.gate, context.engine.clock, origin, this.#user)
+    this.limits = new SessionLimits(context.gate, context.counting, end => this.stop(end))
     this.#options = handshakeOptions(
       origin.listener,
       context.options,
@@ -195,7 +198,8 @@ export class Session implements ConnectionReader {
   isForbidden(): boolean {
     if (this.#successor !== undefined) return this.#successor.isForbidden()
     if (this.#rules.isForbidden()) return true
-    this.#work?.reconsider?.()
+    const { granted } = this.#rules
+    if (granted !== undefined) this.#work?.reconsider?.(granted)
     return false
   }
 
@@ -277,7 +281,7 @@ export class Session implements ConnectionReader {
   }
 
   /** Ends the session now: the server stops, or the session is no longer allowed. */
-  stop(end: 'stopped' | 'revoked' = 'stopped'): void {
+  stop(end: 'stopped' | 'revoked' | 'quota' | 'session-length' = 'stopped'): void {
     if (this.#successor !== undefined) return this.#successor.stop(end)
     // First, so that the end of the work is not taken for the reason.
     this.#record(end, undefined, this.#work?.carried)
@@ -368,6 +372,7 @@ export class Session implements ConnectionReader {
     if (this.#isRecorded) return
     this.#isRecorded = true
     this.context.options.onSession?.(sessionRecord(this.#facts(carried), end, cause))
+    this.limits.release()
   }
 
   #facts(carried: Carried | undefined): SessionFacts {
@@ -381,6 +386,7 @@ export class Session implements ConnectionReader {
       user: this.user,
       method: this.#request === undefined ? undefined : this.methodOf(this.user),
       ruling: this.#rules.ruling,
+      limit: this.limits.limit,
       dialled: this.#dialled,
       via: this.#via,
       carried,

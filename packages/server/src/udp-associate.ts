@@ -15,10 +15,13 @@ import {
   plainAddress,
 } from '@socksmith/protocol'
 import { advertised } from './advertise.ts'
+import type { Share } from './limit/lease.ts'
+import { UdpLimits } from './limit/udp-limits.ts'
 import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
+import type { Granted } from './session-rules.ts'
 import { allowedTargets } from './target.ts'
 import { UdpRules } from './udp-rules.ts'
 import { UdpOutside } from './udp-outside.ts'
@@ -44,12 +47,13 @@ class UdpWork implements Idling {
   readonly #bucket: TokenBucket
   #isAdmitted: boolean
   readonly #rules: UdpRules
+  readonly #limits: UdpLimits
   /** By the names of the ways. */
   readonly #outsides = new Map<string, UdpOutside>()
   readonly #going: Going
   #known: KnownDestination | undefined
   /** The last sender that was let through, mostly the next one too. An engine hands out one object for one sender. */
-  #knownSender: { readonly from: Endpoint; readonly untilMs: number } | undefined
+  #knownSender: KnownSender | undefined
   #inside: DatagramSocket | undefined
   #waiting = 0
   #lastActivityMs: number
@@ -66,7 +70,9 @@ class UdpWork implements Idling {
       gate,
       () => session.facts('udp-associate'),
       () => engine.clock.monotonicMs(),
+      (granted, endpoint) => this.#admit(granted, endpoint),
     )
+    this.#limits = new UdpLimits(session.limits)
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
@@ -91,7 +97,13 @@ class UdpWork implements Idling {
       this.#close()
       return session.refuse(ruling.refusal, ruling)
     }
-    session.noteGranted({ ...ruling, facts })
+    const granted = { ...ruling, facts }
+    const limited = session.limits.hold(granted)
+    if (limited !== undefined) {
+      this.#close()
+      return session.refuse(limited, granted)
+    }
+    session.noteGranted(granted)
     const fault = await this.#openWay(ruling.decision)
     if (this.#isOver) return
     if (fault !== undefined) {
@@ -164,11 +176,12 @@ class UdpWork implements Idling {
     this.#known = undefined
     this.#knownSender = undefined
     for (const { via } of this.#outsides.values()) via?.forgetNames()
+    this.#limits.forget()
     this.#rules.reconsider()
   }
 
   idleAtMs(): number {
-    const { udpIdleMs } = this.#session.context.limits
+    const udpIdleMs = this.#session.limits.idleMs(this.#session.context.limits.udpIdleMs)
     return udpIdleMs === 0 ? Infinity : this.#lastActivityMs + udpIdleMs
   }
 
@@ -201,7 +214,7 @@ class UdpWork implements Idling {
     const known = this.#known
     // Mostly the destination of the datagram before: judged, contacted, and its socket is open.
     if (known !== undefined && result.destination === known.destination && nowMs < known.untilMs) {
-      return this.#sendNow(known.socket, known.endpoint, result.data)
+      return this.#sendNow(known.socket, known.endpoint, result.data, known.share)
     }
     const address = plainAddress(result.destination.address)
     if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
@@ -211,7 +224,8 @@ class UdpWork implements Idling {
     if ('code' in way || familyFault(way, address) !== undefined) return
     const socket = this.#sendTo(endpoint, way, result.data)
     const { freshUntilMs: untilMs } = this.#rules
-    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, untilMs }
+    const share = this.#limits.shareOf(endpoint)
+    if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, share, untilMs }
   }
 
   /** Sends, now or when there is a socket; answers the socket that has sent. */
@@ -224,12 +238,13 @@ class UdpWork implements Idling {
     const family = endpoint.address.type
     const outside = this.#outsideBy(way)
     const open = outside.open(family)
-    if (open !== undefined) this.#sendNow(open, endpoint, data)
+    if (open !== undefined) this.#sendNow(open, endpoint, data, this.#limits.shareOf(endpoint))
     else this.#sendWhenOpen(outside, endpoint, new Uint8Array(data))
     return open
   }
 
-  #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array): void {
+  #sendNow(socket: DatagramSocket, endpoint: Endpoint, data: Uint8Array, share: Share | undefined): void {
+    if (share?.up.takeDatagram(data.length) === false) return
     this.#clientToTarget += data.length
     socket.send(data, endpoint)
   }
@@ -241,7 +256,7 @@ class UdpWork implements Idling {
       this.#waiting--
       if ('code' in socket || this.#isOver) return
       this.#session.noteVia(outside.text)
-      this.#sendNow(socket, endpoint, data)
+      this.#sendNow(socket, endpoint, data, this.#limits.shareOf(endpoint))
     })
   }
 
@@ -259,6 +274,7 @@ class UdpWork implements Idling {
       const candidate = candidates.find(one => one.to.address.type === family) ?? candidates[0]
       if (candidate === undefined) return
       const { address, port } = candidate.to
+      if (this.#admit(candidate, candidate.to) !== undefined) return
       if (address.type === 'domain') return this.#leaveName(way, candidate.to, data)
       const to = { address, port }
       this.#rules.reach(destination, { ...candidate, to })
@@ -275,6 +291,7 @@ class UdpWork implements Idling {
       this.#waiting--
       if ('code' in via || this.#isOver) return
       this.#session.noteVia(outside.text)
+      if (this.#limits.shareOf(to)?.up.takeDatagram(data.length) === false) return
       if (via.sendToName(data, to)) this.#clientToTarget += data.length
     })
   }
@@ -285,6 +302,7 @@ class UdpWork implements Idling {
     if (address.type === 'domain') {
       const to = this.#association.clientEndpoint
       if (!isNamed || to === undefined) return
+      if (this.#limits.shareOf(from)?.down.takeDatagram(data.length) === false) return
       this.#lastActivityMs = this.#session.context.engine.clock.monotonicMs()
       this.#targetToClient += data.length
       return this.#inside?.send(encodeSocks5Datagram({ frag: 0, destination: from, data }), to)
@@ -294,7 +312,8 @@ class UdpWork implements Idling {
 
   #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {
     // Section 7: the relay MUST drop datagrams from a source it does not expect.
-    if (this.#isFullCone || this.#association.hasContacted(from.address)) this.#answer(octets, from, room, false)
+    const isKnown = this.#knownSender?.from === from || this.#association.hasContacted(from.address)
+    if (isKnown || this.#isFullCone) this.#answer(octets, from, room, false)
   }
 
   get #isFullCone(): boolean {
@@ -306,6 +325,8 @@ class UdpWork implements Idling {
     if (result.kind === 'drop' || this.#inside === undefined) return
     const nowMs = this.#session.context.engine.clock.monotonicMs()
     if (!isNamed && !this.#mayAnswer(from, nowMs)) return
+    const share = isNamed ? this.#limits.shareOf(from) : this.#knownSender?.share
+    if (share?.down.takeDatagram(octets.length) === false) return
     this.#lastActivityMs = nowMs
     this.#targetToClient += octets.length
     this.#inside.send(result.octets, result.to)
@@ -317,8 +338,17 @@ class UdpWork implements Idling {
     const isForeign = !this.#association.hasContacted(from.address)
     if (!this.#rules.mayAnswer(from, isForeign)) return false
     // Who was written to may answer until the rules change.
-    this.#knownSender = { from, untilMs: isForeign ? this.#rules.freshUntilMs : Infinity }
+    const untilMs = isForeign ? this.#rules.freshUntilMs : Infinity
+    this.#knownSender = { from, untilMs, share: this.#limits.shareOf(from) }
     return true
+  }
+
+  /** What the rules have allowed, under its limits. */
+  #admit(granted: Granted, destination: Destination): Failure | undefined {
+    const refused = this.#limits.admit(granted, destination)
+    // Its limits may let it be idle for a shorter time.
+    if (refused === undefined && this.#inside !== undefined) this.#session.context.idleWheel.watch(this)
+    return refused
   }
 }
 
@@ -327,6 +357,13 @@ interface KnownDestination {
   readonly destination: Destination
   readonly endpoint: Endpoint
   readonly socket: DatagramSocket
+  readonly share: Share | undefined
   /** When the rules are to be asked again. */
+  readonly untilMs: number
+}
+
+interface KnownSender {
+  readonly from: Endpoint
+  readonly share: Share | undefined
   readonly untilMs: number
 }

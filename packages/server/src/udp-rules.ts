@@ -3,8 +3,9 @@
  * when the rules change. Knows no socket.
  */
 import type { Facts } from '@socksmith/policy'
-import { type Destination, type Endpoint, latin1Text, unmapped } from '@socksmith/protocol'
+import { type Destination, type Endpoint, type Failure, latin1Text, unmapped } from '@socksmith/protocol'
 import type { Gate, Ruling } from './decide.ts'
+import type { Granted } from './session-rules.ts'
 import type { Candidate } from './target.ts'
 
 /** Verdicts kept for one association: as many as it may have remotes, and some refused ones. */
@@ -16,6 +17,7 @@ export class UdpRules {
   readonly #gate: Gate
   readonly #facts: () => Facts
   readonly #monotonicMs: () => number
+  readonly #admit: (granted: Granted, endpoint: Endpoint) => Failure | undefined
   readonly #verdicts = new Map<string, Ruling>()
   /** What was written to, by address, port and name, to be asked about again. */
   readonly #reached = new Map<string, { readonly facts: Facts; readonly endpoint: Endpoint }>()
@@ -23,9 +25,15 @@ export class UdpRules {
   readonly #closed = new Set<string>()
   #askedAtMs: number
 
-  /** `facts` are those of the association, at the time of asking. */
-  constructor(gate: Gate, facts: () => Facts, monotonicMs: () => number) {
+  /** `facts` are those of the association, at the time of asking. What the rules allow is asked of `admit` too. */
+  constructor(
+    gate: Gate,
+    facts: () => Facts,
+    monotonicMs: () => number,
+    admit: (granted: Granted, endpoint: Endpoint) => Failure | undefined,
+  ) {
     this.#gate = gate
+    this.#admit = admit
     this.#facts = facts
     this.#monotonicMs = monotonicMs
     this.#askedAtMs = monotonicMs()
@@ -37,7 +45,7 @@ export class UdpRules {
     const known = this.#known(key)
     if (known !== undefined) return known
     const facts = { ...this.#facts(), host: null, ...endpoint }
-    const ruling = this.#gate.ask(facts)
+    const ruling = this.#ask(facts, endpoint)
     this.#keep(key, ruling)
     if (ruling.refusal === undefined) this.#noteReached(key, facts, endpoint)
     return ruling
@@ -60,7 +68,7 @@ export class UdpRules {
     const key = `from ${keyOf(from)}`
     const known = this.#known(key)
     if (known !== undefined) return known.refusal === undefined
-    const ruling = this.#gate.ask({ ...this.#facts(), command: 'udp-sender', host: null, ...from })
+    const ruling = this.#ask({ ...this.#facts(), command: 'udp-sender', host: null, ...from }, from)
     this.#keep(key, ruling)
     return ruling.refusal === undefined
   }
@@ -78,6 +86,13 @@ export class UdpRules {
       }
     }
     for (const key of open) this.#closed.delete(key)
+  }
+
+  #ask(facts: Facts, endpoint: Endpoint): Ruling {
+    const ruling = this.#gate.ask(facts)
+    if (ruling.refusal !== undefined) return ruling
+    const refusal = this.#admit({ ...ruling, facts }, endpoint)
+    return refusal === undefined ? ruling : { ...ruling, refusal }
   }
 
   #isClosed(from: Endpoint): boolean {

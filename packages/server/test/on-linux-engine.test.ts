@@ -18,6 +18,7 @@ if ('reason' in first) {
   await import('./bind.test.ts')
   await import('./connect.test.ts')
   await import('./hostile.test.ts')
+  await import('./limits.test.ts')
   await import('./policy.test.ts')
   await import('./policy-udp.test.ts')
   await import('./route.test.ts')

@@ -222,11 +222,16 @@ function problemText({ path, message, suggestion }: Problem): string {
   return `${flag}: ${message}${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`
 }
 
-function explanationJson({ verdict, decisive, asked }: Explanation, request: CaseRequest, policy: Policy): object {
+function explanationJson(
+  { verdict, decisive, asked, limits }: Explanation,
+  request: CaseRequest,
+  policy: Policy,
+): object {
   return {
     verdict,
     request: requestText(request),
     decision: decisionJson(decisive.decision, policy),
+    limits: limits.map(({ name, text, place }) => ({ name, text, file: place.file, line: place.line })),
     asked: asked.map(({ moment, address, decision, steps }) => ({
       moment,
       address: address && formatAddress(address),

@@ -1,10 +1,7 @@
 /** Durations, sizes and port ranges as people write them. Strict: a number without its unit is not taken. */
+import { DURATION_MS_MAX, DURATION_UNITS, SIZE_UNITS, formatQuantity, parseQuantity } from '@socksmith/policy'
 import type { PortRange } from '@socksmith/server'
 
-const DURATION_UNITS: { readonly [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const SIZE_UNITS: { readonly [unit: string]: number } = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 }
-// Far beyond any use, and small enough to stay exact in sums.
-const DURATION_MS_MAX = 366 * 86_400_000
 const SIZE_OCTETS_MAX = 1_099_511_627_776
 
 export const DURATION_EXPECTED = 'expected a duration such as 500ms, 30s, 5m or 2h'
@@ -21,21 +18,6 @@ export function parseSize(text: string | number): number | undefined {
   return parseQuantity(text, SIZE_UNITS, SIZE_OCTETS_MAX)
 }
 
-function parseQuantity(
-  text: string | number,
-  units: { readonly [unit: string]: number },
-  most: number,
-): number | undefined {
-  const match = /^([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)$/.exec(String(text))
-  if (match === null) return undefined
-  const [, count = '', unit = ''] = match
-  if (unit === '') return Number(count) === 0 ? 0 : undefined
-  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
-  if (factor === undefined) return undefined
-  const value = Number(count) * factor
-  return Number.isInteger(value) && value <= most ? value : undefined
-}
-
 /** The shortest exact text of a duration: 90_000 is `90s`, 120_000 is `2m`. */
 export function formatDuration(ms: number): string {
   return formatQuantity(ms, DURATION_UNITS)
@@ -44,12 +26,6 @@ export function formatDuration(ms: number): string {
 /** The shortest exact text of a size: 65_536 is `64KiB`. */
 export function formatSize(octets: number): string {
   return formatQuantity(octets, SIZE_UNITS)
-}
-
-function formatQuantity(value: number, units: { readonly [unit: string]: number }): string {
-  if (value === 0) return '0'
-  const fitting = Object.entries(units).findLast(([, factor]) => value % factor === 0)
-  return fitting === undefined ? String(value) : `${value / fitting[1]}${fitting[0]}`
 }
 
 /** `40000-40100`, or one port; otherwise `undefined`. Port 0 is not a port here. */

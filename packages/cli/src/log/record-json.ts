@@ -6,8 +6,8 @@ import { formatPlace } from '../config/place-text.ts'
 
 /** One line without its end. Keys that do not apply are left out. Made by hand, since a busy server makes thousands a second. */
 export function sessionJson(record: SessionRecord): string {
-  const { user, method, userid, protocol, command, target, dialled, via, reply, rule, reported, failure, detail } =
-    record
+  const { user, method, userid, protocol, command, target, dialled, via, reply, rule, reported } = record
+  const { limit, failure, detail } = record
   const listener = formatPlace(record.listener)
   return (
     `{"time":"${new Date(record.startedAtMs + record.durationMs).toISOString()}"` +
@@ -31,6 +31,7 @@ export function sessionJson(record: SessionRecord): string {
     `,"end":"${record.end}"` +
     (rule === undefined ? '' : ruleJson(rule)) +
     (reported === undefined ? '' : `,"reported":${JSON.stringify(reported.map(reportedText))}`) +
+    (limit === undefined ? '' : `,"limit":"${limit}"`) +
     (failure === undefined ? '' : `,"failure":"${failure}"`) +
     (detail === undefined ? '' : `,"detail":${JSON.stringify(detail)}`) +
     '}'

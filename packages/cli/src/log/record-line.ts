@@ -20,7 +20,7 @@ export function sessionLine(record: SessionRecord, paint: Paint): string {
       ? undefined
       : `${octetsText(record.clientToTarget)} up ${octetsText(record.targetToClient)} down`,
     durationText(record.durationMs),
-    paint(failed ? 'red' : 'green', failed ? failureText(record.end, record.failure, record.detail) : record.end),
+    paint(failed ? 'red' : 'green', failed ? failureText(record.end, record.failure, record.detail) : endText(record)),
   ]
   return parts.filter(part => part !== undefined).join(' ')
 }
@@ -37,6 +37,10 @@ function targetText({ target, dialled }: SessionRecord): string | undefined {
   const host = formatAddress(dialled.address)
   if (dialled.port !== target.port) return `→ ${named} (${formatDestination(dialled)})`
   return host === formatAddress(target.address) ? `→ ${named}` : `→ ${named} (${host})`
+}
+
+function endText({ end, limit }: SessionRecord): string {
+  return limit === undefined ? end : `${end} (limit ${limit})`
 }
 
 function failureText(end: string, failure: FailureCode | undefined, detail: string | undefined): string {

@@ -43,7 +43,7 @@ type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual'>
 
 const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [], ways: {} }
 
-const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], cases: [] }
+const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }
 
 /** The policy in a file: one of its own, or a server's configuration that has or names one. */
 export async function openPolicyFile(path: string): Promise<Outcome<OpenPolicy>> {
@@ -80,8 +80,7 @@ export async function openConfiguredPolicy(
   if (!source.ok) return source
   const inline = typeof config.policy !== 'string'
   const names = { listeners, routes: Object.keys(ways), ...(via.length > 0 && { defaultWay: DEFAULT_WAY }) }
-  // Limits cannot be configured yet: a rule that names one is a mistake, and must not pass in silence.
-  return policyIn(source.value, inline ? ['policy'] : [], surroundings, { ...names, limits: [] })
+  return policyIn(source.value, inline ? ['policy'] : [], surroundings, names)
 }
 
 /** A text that changes when the file does. */
@@ -98,7 +97,7 @@ function policyIn(
   source: ConfigSource,
   base: Path,
   surroundings: Surroundings,
-  names: Pick<PolicySource, 'routes' | 'limits' | 'listeners' | 'defaultWay'>,
+  names: Pick<PolicySource, 'routes' | 'listeners' | 'defaultWay'>,
 ): Outcome<OpenPolicy> {
   const folder = dirname(source.path)
   const setMarks = new Map<string, string>()

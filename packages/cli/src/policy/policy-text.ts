@@ -6,10 +6,12 @@ import {
   type Decision,
   type Explanation,
   type Facts,
+  type Limit,
   type Policy,
   type Reported,
   type Rule,
   type Step,
+  limitConditionText,
   routeOf,
   wayText,
 } from '@socksmith/policy'
@@ -18,7 +20,7 @@ import { visible } from '../terminal/visible.ts'
 
 /** Every moment at which the rules were asked, rule by rule, and what it comes to. `way`: what is said of the way out. */
 export function explanationText(explanation: Explanation, request: CaseRequest, way: string, paint: Paint): string {
-  const { verdict, decisive, asked } = explanation
+  const { verdict, decisive, asked, limits } = explanation
   const colour = verdict === 'allow' ? 'green' : verdict === 'deny' ? 'red' : 'yellow'
   const word = verdict === 'open' ? 'it depends' : verdict === 'allow' ? 'allowed' : 'denied'
   return [
@@ -29,7 +31,7 @@ export function explanationText(explanation: Explanation, request: CaseRequest, 
       ...one.steps.map(step => stepText(step, paint)),
       endText(one),
     ]),
-    ...outcomeLines(decisive.decision, way),
+    ...outcomeLines(decisive.decision, way, limits),
   ].join('\n')
 }
 
@@ -78,7 +80,7 @@ function endText({ decision, steps }: Asked): string {
   return `      end of the rules: ${decision.verdict}`
 }
 
-function outcomeLines(decision: Decision, way: string): readonly string[] {
+function outcomeLines(decision: Decision, way: string, limits: readonly Limit[]): readonly string[] {
   if (decision.verdict === 'open') return []
   const { rule, reported } = decision
   const lines = reported.map(
@@ -96,11 +98,17 @@ function outcomeLines(decision: Decision, way: string): readonly string[] {
   return [
     ...lines,
     `  via: ${way}`,
-    `  limits: ${allow === undefined || allow.limits.length === 0 ? 'none by rule' : allow.limits.join(', ')}`,
+    ...(limits.length === 0 ? ['  limits: none'] : limits.map(limit => `  limit ${limitText(limit)}`)),
     ...(redirect === undefined ? [] : [`  redirected to ${redirectText(redirect)}`]),
     ...(allow?.log === undefined ? [] : [`  log: ${allow.log}`]),
     ...noteLines(allow),
   ]
+}
+
+/** `guest (policy.yaml:7): 10Mbit/s down; per user`, and what it applies to by itself. */
+function limitText({ name, place, text, of }: Limit): string {
+  const applies = of === undefined ? '' : ` (of ${visible(limitConditionText(of))})`
+  return `${visible(name)} (${place.file}:${place.line}): ${visible(text)}${applies}`
 }
 
 function noteLines(rule: Rule | undefined): readonly string[] {

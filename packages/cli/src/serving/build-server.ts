@@ -10,7 +10,14 @@ import {
   systemClock,
   systemLookup,
 } from '@socksmith/engine'
-import { type ListenerOptions, type Server, type ServerOptions, type Tally, createServer } from '@socksmith/server'
+import {
+  type Ledger,
+  type ListenerOptions,
+  type Server,
+  type ServerOptions,
+  type Tally,
+  createServer,
+} from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
@@ -32,6 +39,8 @@ export interface ServerParts {
   readonly threads: number
   /** Where counts are shared with the servers of other threads. */
   readonly tally?: Tally
+  /** Where what is limited is counted, for the servers of all threads. */
+  readonly ledger?: Ledger
   /** Descriptors that listen already, in the order of the listeners. */
   readonly descriptors?: readonly number[]
   /** Called when no listener accepts any more. */
@@ -45,7 +54,7 @@ export interface BuiltServer {
 }
 
 export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltServer> {
-  const { log, engine, tally, threads, inForce, hasUsers } = parts
+  const { log, engine, tally, ledger, threads, inForce, hasUsers } = parts
   const policy = deciderOf(inForce.policy)
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
@@ -61,6 +70,7 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
     authenticate: createAuthenticator({ users: () => users, threads }),
     policy,
     ...(tally && { tally }),
+    ...(ledger && { ledger }),
     onSession: record => log.session(record),
     onEvent(event) {
       if (event.kind === 'deaf') parts.onDeaf?.()

@@ -1,6 +1,6 @@
 /** What the main thread and a worker tell each other. Plain data only: it crosses between threads. */
 import type { DescriptorLedger } from '@socksmith/engine'
-import type { LiveSession, SharedCounts } from '@socksmith/server'
+import type { LedgerMemory, LiveSession, SharedCounts } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import type { LineStyle } from '../log/session-log.ts'
 import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
@@ -17,6 +17,7 @@ export interface WorkerTask {
   readonly inForce: InForce
   readonly hasUsers: boolean
   readonly counts: SharedCounts
+  readonly accounts: LedgerMemory
   readonly ledger: DescriptorLedger
   /** The sockets that listen, in the order of the configured listeners. */
   readonly descriptors: readonly number[]

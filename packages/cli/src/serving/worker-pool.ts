@@ -16,11 +16,15 @@ import {
 import type { Failure } from '@socksmith/protocol'
 import {
   BACKLOG,
+  type LedgerMemory,
   type ListenerOptions,
   type LiveSession,
   type SharedCounts,
   type Tally,
+  accountsFor,
+  createLedgerMemory,
   createSharedCounts,
+  forgetLedgerThread,
   forgetThread,
   openSharedTally,
 } from '@socksmith/server'
@@ -81,6 +85,7 @@ export class WorkerPool implements RunningServer {
   readonly #sockets: SharedListener[]
   readonly #options: WorkerPoolOptions
   readonly #counts: SharedCounts
+  readonly #accounts: LedgerMemory
   readonly #ledger: DescriptorLedger = createDescriptorLedger()
   readonly #tally: Tally
   readonly #slots: WorkerSlot[]
@@ -96,6 +101,7 @@ export class WorkerPool implements RunningServer {
     this.#inForce = options.inForce
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
     this.#tally = openSharedTally(this.#counts, 0)
+    this.#accounts = createLedgerMemory(options.workers + 1, accountsFor(options.connectionsMax))
     this.#slots = Array.from({ length: options.workers }, (_, index) => new WorkerSlot(index + 1))
     process.on('exit', this.#onProcessExit)
   }
@@ -170,6 +176,7 @@ export class WorkerPool implements RunningServer {
       inForce: this.#inForce,
       hasUsers,
       counts: this.#counts,
+      accounts: this.#accounts,
       ledger: this.#ledger,
       descriptors: this.#sockets.map(socket => socket.descriptors[slot.thread - 1] as number),
       style: log.style,
@@ -199,6 +206,7 @@ export class WorkerPool implements RunningServer {
     const wasStopped = slot.onExit()
     const before = this.sessionCount
     forgetThread(this.#counts, slot.thread)
+    forgetLedgerThread(this.#accounts, slot.thread)
     const lost = before - this.sessionCount
     reclaimDescriptors(this.#ledger, slot.thread)
     if (this.#isStopping || wasStopped) return

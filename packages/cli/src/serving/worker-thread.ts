@@ -1,7 +1,7 @@
 /** A worker: the whole server on the Linux engine, in a thread of its own. The main thread holds the log and the sockets. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { createLinuxEngine, recordDescriptors, silenceEngines } from '@socksmith/engine'
-import { openSharedTally } from '@socksmith/server'
+import { openSharedLedger, openSharedTally } from '@socksmith/server'
 import { EXIT, type Outcome, trouble } from '../exit.ts'
 import { type SessionLog, lineOf } from '../log/session-log.ts'
 import { type BuiltServer, buildServer } from './build-server.ts'
@@ -69,6 +69,7 @@ async function startServer(
     hasUsers: task.hasUsers,
     threads: task.threads,
     tally: openSharedTally(task.counts, task.thread),
+    ledger: openSharedLedger(task.accounts, task.thread),
     descriptors: task.descriptors,
     onDeaf,
   })

@@ -14,6 +14,9 @@ rules:
   - allow: { user: alice, port: 22 }
     via: tor
     limits: slow
+limits:
+  slow: { per: user, bandwidth: 1Mbit/s }
+  busy: { of: { user: bob }, per: [user, client], sessions: 4 }
 cases:
   - deny: { user: alice, to: 'www.ads.test:443' }
   - allow: { user: bob, to: 'git.example:443', resolves: 93.184.216.34 }
@@ -48,7 +51,10 @@ test('explain says which rule decides, and why no rule before it matched', async
   assert.match(denied.stdout, /3 policy\.yaml:8 .*\n {8}no: not user alice \(user bob\)/)
   const allowed = await folder.run('explain', '--user', 'alice', 'connect', '93.184.216.34:22')
   assert.equal(allowed.code, 0)
-  assert.match(allowed.stdout, /^allowed: rule 3, policy\.yaml:8\n[^]*via: tor\n {2}limits: slow/)
+  assert.match(
+    allowed.stdout,
+    /^allowed: rule 3, policy\.yaml:8\n[^]*via: tor\n {2}limit slow \(policy\.yaml:12\): 1Mbit\/s each way; per user\n/,
+  )
   const blocked = await folder.run('explain', '--user', 'alice', 'CONNECT', 'x.ads.test:443')
   assert.match(blocked.stdout, /reply: host-unreachable/)
 })
@@ -92,7 +98,7 @@ test('test runs the cases, and names the one that fails', async t => {
   assert.equal(bad.code, 1)
   assert.match(
     bad.stdout,
-    /^FAILED policy\.yaml:13 bob .*\n {4}expected rule other, but it is decided by rule 2 \(staff\)/,
+    /^FAILED policy\.yaml:16 bob .*\n {4}expected rule other, but it is decided by rule 2 \(staff\)/,
   )
 })
 

@@ -4,7 +4,7 @@
  */
 import type { IdleWheel, Idling } from '../idle-wheel.ts'
 import { RELAY_BUFFER_OCTETS_MAX } from '../ports.ts'
-import type { CloseCause, Clock, Relay, RelayEnd, RelayOptions } from '../ports.ts'
+import type { CloseCause, Clock, Meter, Relay, RelayEnd, RelayMeters, RelayOptions } from '../ports.ts'
 import { EAGAIN, SHUT_WR, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from './abi.ts'
 import type { EventLoop, Task } from './event-loop.ts'
 import { type Carrier, type LinuxConnection, READ_BUFFER, READ_OCTETS } from './linux-connection.ts'
@@ -61,6 +61,7 @@ class LinuxRelay implements Relay, Idling, Carrier {
     this.activeAtMs = ground.clock.monotonicMs()
     this.#up = new Flow(this, options.client, options.target)
     this.#down = new Flow(this, options.target, options.client)
+    if (options.meters !== undefined) this.useMeters(options.meters)
   }
 
   get clientToTarget(): number {
@@ -81,6 +82,11 @@ class LinuxRelay implements Relay, Idling, Carrier {
     for (const one of [this.#client, this.#target]) if (one.isClosed) this.onGone(one, 'reset')
   }
 
+  useMeters({ up, down }: RelayMeters): void {
+    this.#up.useMeter(up)
+    this.#down.useMeter(down)
+  }
+
   close(): void {
     this.#endBoth('destroyed')
   }
@@ -88,7 +94,8 @@ class LinuxRelay implements Relay, Idling, Carrier {
   idleAtMs(): number {
     // A reader that is only slow takes from what waits, while the source is paused and says nothing.
     const unsentOctets = this.#client.unsentOctets + this.#target.unsentOctets
-    if (unsentOctets !== this.#unsentOctets) this.activeAtMs = this.ground.clock.monotonicMs()
+    const isHeldUp = this.#up.isHeldUp || this.#down.isHeldUp
+    if (unsentOctets !== this.#unsentOctets || isHeldUp) this.activeAtMs = this.ground.clock.monotonicMs()
     this.#unsentOctets = unsentOctets
     const limitMs = this.#firstFin === undefined ? this.#idleMs : this.#halfOpenIdleMs
     return limitMs === 0 ? Infinity : this.activeAtMs + limitMs
@@ -133,7 +140,10 @@ class LinuxRelay implements Relay, Idling, Carrier {
     if (this.#isOver) return
     this.#isOver = true
     this.ground.wheel.forget(this)
-    for (const flow of [this.#up, this.#down]) flow.release()
+    for (const flow of [this.#up, this.#down]) {
+      flow.release()
+      flow.useMeter(undefined)
+    }
     for (const one of [this.#client, this.#target]) {
       if (lossy.includes(one)) one.closeByReset('destroyed')
       else one.close('destroyed')
@@ -155,6 +165,7 @@ class Flow implements Task {
   readonly #to: LinuxConnection
   #pipe: Pipe | undefined
   #bigReads = 0
+  #meter: Meter | undefined
 
   constructor(relay: LinuxRelay, from: LinuxConnection, to: LinuxConnection) {
     this.#relay = relay
@@ -167,9 +178,25 @@ class Flow implements Task {
     return this.inPipe > 0 || this.#to.unsentOctets > 0
   }
 
+  /** It waits for its turn to carry what may be carried. */
+  get isHeldUp(): boolean {
+    return this.#meter?.isWaiting === true
+  }
+
+  /** Bounds what is carried from now on, or bounds it no more. */
+  useMeter(meter: Meter | undefined): void {
+    const before = this.#meter
+    before?.close()
+    this.#meter = meter
+    if (meter !== undefined) meter.onReady = () => this.#relay.ground.loop.soon(this)
+    // Whoever waited for the meter before is not called back any more.
+    if (before !== undefined) this.#relay.ground.loop.soon(this)
+  }
+
   /** Sends what was read before the relay, and goes on with what comes. */
   begin(early: Uint8Array): void {
     this.octets = early.length
+    if (early.length > 0) this.#meter?.spend(early.length)
     this.#to.write(early)
     this.#relay.ground.loop.soon(this)
   }
@@ -223,11 +250,18 @@ class Flow implements Task {
   #copy(): boolean {
     const { calls } = this.#relay.ground.loop
     const from = this.#from
-    const count = calls.recv(from.fd, READ_BUFFER, READ_OCTETS, 0)
-    if (count <= 0) return this.#onNothing(count)
+    const most = this.#meter === undefined ? READ_OCTETS : this.#meter.take(READ_OCTETS)
+    if (most === 0) return false
+    const count = calls.recv(from.fd, READ_BUFFER, most, 0)
+    if (count <= 0) {
+      const goesOn = this.#onNothing(count)
+      this.#meter?.giveBack(most)
+      return goesOn
+    }
+    if (count < most) this.#meter?.giveBack(most - count)
     this.octets += count
     this.#bigReads = count < BULK_READ_OCTETS ? 0 : this.#bigReads + 1
-    if (count < READ_OCTETS && !from.isEndComing) from.isReadable = false
+    if (count < most && !from.isEndComing) from.isReadable = false
     const to = this.#to
     const sent = to.isWritable ? to.send(READ_BUFFER, count) : 0
     if (sent === count) return true
@@ -259,9 +293,13 @@ class Flow implements Task {
   #fill(pipe: Pipe): boolean {
     const { calls } = this.#relay.ground.loop
     const from = this.#from
-    const room = PIPE_FILL_OCTETS_MAX - this.inPipe
-    if (!from.isReadable || from.hasReadEnd || room <= 0) return false
+    const space = PIPE_FILL_OCTETS_MAX - this.inPipe
+    if (!from.isReadable || from.hasReadEnd || space <= 0) return false
+    const room = this.#meter === undefined ? space : this.#meter.take(space)
+    if (room === 0) return false
     const count = calls.splice(from.fd, null, pipe.write, null, room, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+    const errno = count < 0 ? calls.errno() : 0
+    if (count < room) this.#meter?.giveBack(room - Math.max(0, count))
     if (count > 0) {
       this.inPipe += count
       this.octets += count
@@ -272,7 +310,6 @@ class Flow implements Task {
       from.hasReadEnd = true
       return true
     }
-    const errno = calls.errno()
     // EAGAIN of a pipe that holds octets may mean that it has no slot left; of an empty one, that nothing is there to read.
     if (errno !== EAGAIN || this.inPipe === 0) from.onReadError(errno)
     return false

@@ -5,7 +5,17 @@
 import { IdleWheel } from '../idle-wheel.ts'
 import type { Idling } from '../idle-wheel.ts'
 import { RELAY_BUFFER_OCTETS_MAX } from '../ports.ts'
-import type { CloseCause, Clock, Connection, ConnectionReader, Relay, RelayEnd, RelayOptions } from '../ports.ts'
+import type {
+  CloseCause,
+  Clock,
+  Connection,
+  ConnectionReader,
+  Meter,
+  Relay,
+  RelayEnd,
+  RelayMeters,
+  RelayOptions,
+} from '../ports.ts'
 
 /**
  * One direction stops reading when more than this waits to be sent. A quarter of the bound, because as much can come three
@@ -39,6 +49,7 @@ class NodeRelay implements Relay, Idling {
     this.#activeAtMs = clock.monotonicMs()
     this.#up = new Direction(this, 'client', options.client, options.target)
     this.#down = new Direction(this, 'target', options.target, options.client)
+    if (options.meters !== undefined) this.useMeters(options.meters)
     this.#up.start(options.toTarget)
     this.#down.start(options.toClient)
     wheel.watch(this)
@@ -52,6 +63,11 @@ class NodeRelay implements Relay, Idling {
     return this.#down.carriedOctets
   }
 
+  useMeters({ up, down }: RelayMeters): void {
+    this.#up.useMeter(up)
+    this.#down.useMeter(down)
+  }
+
   close(): void {
     this.#endBoth('destroyed')
   }
@@ -60,7 +76,8 @@ class NodeRelay implements Relay, Idling {
     const { idleMs, halfOpenIdleMs, client, target } = this.#options
     // A reader that is only slow takes from what waits, while the source is paused and says nothing.
     const unsentOctets = client.unsentOctets + target.unsentOctets
-    if (unsentOctets !== this.#unsentOctets) this.onActivity()
+    const isHeldUp = this.#up.isHeldUp || this.#down.isHeldUp
+    if (unsentOctets !== this.#unsentOctets || isHeldUp) this.onActivity()
     this.#unsentOctets = unsentOctets
     const limitMs = this.#firstFin === undefined ? idleMs : halfOpenIdleMs
     return limitMs === 0 ? Infinity : this.#activeAtMs + limitMs
@@ -102,6 +119,7 @@ class NodeRelay implements Relay, Idling {
 
   #finish(): void {
     this.#wheel.forget(this)
+    this.useMeters({})
     const { cause, by } = this.#end ?? { cause: 'ended', by: this.#firstFin ?? 'us' }
     this.#options.onEnd({ cause, by, clientToTarget: this.clientToTarget, targetToClient: this.targetToClient })
   }
@@ -114,7 +132,9 @@ class Direction implements ConnectionReader {
   readonly #side: Side
   readonly #from: Connection
   readonly #to: Connection
-  #isWaiting = false
+  /** The other side has not taken what it was given. */
+  #isFull = false
+  #meter: Meter | undefined
 
   constructor(relay: NodeRelay, side: Side, from: Connection, to: Connection) {
     this.#relay = relay
@@ -123,18 +143,35 @@ class Direction implements ConnectionReader {
     this.#to = to
   }
 
+  /** It waits for its turn to carry what may be carried. */
+  get isHeldUp(): boolean {
+    return this.#meter?.isWaiting === true
+  }
+
+  /** Bounds what is carried from now on, or bounds it no more. */
+  useMeter(meter: Meter | undefined): void {
+    const before = this.#meter
+    before?.close()
+    this.#meter = meter
+    if (meter !== undefined) meter.onReady = () => this.#goOn()
+    if (before !== undefined) this.#goOn()
+  }
+
   /** Sends what was read before the relay, and then what comes. */
   start(early: Uint8Array): void {
     this.carriedOctets = early.length
     if (early.length > 0) this.#to.write(early)
     this.#from.read(this)
+    if (early.length > 0) this.#spend(early.length)
     this.#waitWhenFull()
   }
 
   onOctets(octets: Uint8Array): void {
     this.carriedOctets += octets.length
     this.#relay.onActivity()
+    const { length } = octets
     this.#to.write(octets)
+    this.#spend(length)
     this.#waitWhenFull()
   }
 
@@ -148,14 +185,23 @@ class Direction implements ConnectionReader {
   }
 
   #waitWhenFull(): void {
-    if (this.#isWaiting || this.#to.unsentOctets <= PAUSE_ABOVE_OCTETS) return
-    this.#isWaiting = true
+    if (this.#isFull || this.#to.unsentOctets <= PAUSE_ABOVE_OCTETS) return
+    this.#isFull = true
     this.#from.pause()
     this.#to.onceSent(() => {
-      this.#isWaiting = false
+      this.#isFull = false
       this.#relay.onActivity()
-      this.#from.resume()
+      this.#goOn()
     })
+  }
+
+  #spend(octets: number): void {
+    if (this.#meter?.spend(octets) === false) this.#from.pause()
+  }
+
+  /** Reads on, unless there is another reason to wait. */
+  #goOn(): void {
+    if (!this.#isFull && !this.isHeldUp) this.#from.resume()
   }
 }
 

@@ -2,6 +2,7 @@
  * Tunnels that are held: idle ones, idle ones while others work, and ones whose reader has stalled; and the memory that
  * each takes of the proxy. Before anything is compared, as many tunnels are opened and closed until that leaves nothing
  * more behind: what a program keeps for later, and what its collector has not looked at yet, is not what a tunnel takes.
+ * Of stalled tunnels a part is opened first and belongs to what the others are compared with, for the same reason.
  */
 import { setTimeout } from 'node:timers/promises'
 import type { Connection, ConnectionReader } from '@socksmith/engine'
@@ -10,7 +11,7 @@ import type { Percentiles } from './latencies.ts'
 import type { Stage } from './load.ts'
 import { roundTrip } from './load-round-trips.ts'
 import { pssOctets } from './process-tree.ts'
-import { type Route, SILENCE_MS } from './tunnel.ts'
+import { SILENCE_MS } from './tunnel.ts'
 import { openTunnels, resetAll } from './tunnels.ts'
 
 /** `idle`: the tunnels do nothing. `stall`: their source sends without end, and nobody reads. */
@@ -49,11 +50,11 @@ export interface HoldReport {
 export interface HeldMemory {
   /** When nothing had been opened yet. */
   readonly freshOctets: number
-  /** After the rounds of opening and closing. */
+  /** After the rounds of opening and closing; of stalled tunnels with the first part of them. */
   readonly beforeOctets: number
   readonly warmUps: number
   readonly withOctets: number
-  /** What the tunnels took of a program that was warm. */
+  /** What each tunnel, or each of the later ones, took of a program that was warm. */
   readonly octetsPerTunnel: number
   /** The same with everything that the program began to keep on the way. */
   readonly octetsPerTunnelFromFresh: number
@@ -71,6 +72,12 @@ export interface BusyReport {
 /** Descriptors of this process that are no tunnels. */
 const DESCRIPTORS_BESIDE = 100
 
+/**
+ * The part of stalled tunnels that is opened first. Each has carried some megabytes until it stalls, and what a program
+ * with a collector leaves lying of them has an upper bound for the process, which these reach; the others add what is held.
+ */
+const FIRST_PART = 1 / 4
+
 /** Opens `settings.streams` tunnels and holds them. */
 export async function hold(stage: Stage, options: HoldOptions): Promise<HoldReport | Failure> {
   const { mode, pids, lookEveryMs } = options
@@ -84,10 +91,12 @@ export async function hold(stage: Stage, options: HoldOptions): Promise<HoldRepo
   if (before !== undefined && 'code' in before) return before
   const poured = stage.target.pouredOctets()
   options.onStep?.('opening the tunnels')
-  const held = await openHeld(stage, mode === 'idle' ? stage.ways.echo : stage.ways.source, count)
-  if ('code' in held) return held
+  const first = await openHeld(stage, options, mode === 'stall' ? Math.floor(count * FIRST_PART) : 0)
+  if ('code' in first) return first
+  const compared = before && { ...before, ...(await withFirst(first, options)) }
+  const held = await openHeld(stage, options, count - first.count)
   try {
-    if (mode === 'stall') await atRest(() => stage.target.pouredOctets(), lookEveryMs)
+    if ('code' in held) return held
     const pouredAtRest = stage.target.pouredOctets()
     const withOctets = await steadyMemory(pids, lookEveryMs)
     options.onStep?.('holding them')
@@ -98,13 +107,14 @@ export async function hold(stage: Stage, options: HoldOptions): Promise<HoldRepo
     return {
       mode,
       tunnels: count,
-      ...(before === undefined || withOctets === undefined ? {} : memoryOf(before, withOctets, count)),
+      ...(compared === undefined || withOctets === undefined ? {} : memoryOf(compared, withOctets, count, held.count)),
       ...(busy === undefined ? {} : { busy: { ...busy, ...(busyOctets === undefined ? {} : { octets: busyOctets }) } }),
       ...(mode === 'idle' ? { answered: await held.askAll() } : {}),
       ...(mode === 'stall' ? { source: sourceOf(pouredAtRest - poured, stage, pouredAtRest, count) } : {}),
     }
   } finally {
-    held.end()
+    first.end()
+    if (!('code' in held)) held.end()
   }
 }
 
@@ -126,7 +136,7 @@ async function warmUp(stage: Stage, options: HoldOptions): Promise<Before | Fail
   let [last, warmUps] = [fresh, 0]
   for (let growth = Infinity; warmUps < warmUpsMax && growth > WARM; warmUps++) {
     options.onStep?.(`warming up, round ${warmUps + 1}`)
-    const held = await openHeld(stage, stage.ways.echo, stage.settings.streams)
+    const held = await openHeld(stage, { ...options, mode: 'idle' }, stage.settings.streams)
     if ('code' in held) return held
     held.end()
     const now = await steadyMemory(pids, lookEveryMs)
@@ -137,8 +147,14 @@ async function warmUp(stage: Stage, options: HoldOptions): Promise<Before | Fail
   return { freshOctets: fresh, beforeOctets: last, warmUps }
 }
 
-function memoryOf(before: Before, withOctets: number, count: number): { readonly memory: HeldMemory } {
-  const octetsPerTunnel = (withOctets - before.beforeOctets) / count
+/** The memory that the later tunnels are compared with: with the first ones, when there are any. */
+async function withFirst(first: Held, { pids, lookEveryMs }: HoldOptions): Promise<Partial<Before>> {
+  const beforeOctets = first.count === 0 ? undefined : await steadyMemory(pids, lookEveryMs)
+  return beforeOctets === undefined ? {} : { beforeOctets }
+}
+
+function memoryOf(before: Before, withOctets: number, count: number, later: number): { readonly memory: HeldMemory } {
+  const octetsPerTunnel = (withOctets - before.beforeOctets) / later
   const octetsPerTunnelFromFresh = (withOctets - before.freshOctets) / count
   return { memory: { ...before, withOctets, octetsPerTunnel, octetsPerTunnelFromFresh } }
 }
@@ -155,18 +171,23 @@ async function busyBeside(stage: Stage, streams: number): Promise<BusyReport | F
 }
 
 interface Held {
+  readonly count: number
   /** Sends one octet through each and counts those that come back. */
   askAll(): Promise<number>
   end(): void
 }
 
-async function openHeld(stage: Stage, route: Route, count: number): Promise<Held | Failure> {
+/** All of them open; those whose reader has stalled with their sources at rest. */
+async function openHeld(stage: Stage, { mode, lookEveryMs }: HoldOptions, count: number): Promise<Held | Failure> {
   const readers = Array.from({ length: count }, () => new HeldReader())
+  const route = mode === 'idle' ? stage.ways.echo : stage.ways.source
   const tunnels = await openTunnels(stage.engine, route, count, index => readers[index] as HeldReader)
   if ('code' in tunnels) return tunnels
   // A source is heard no more; an echo says nothing before it is asked.
   for (const [index, { connection }] of tunnels.entries()) readers[index]?.hold(connection)
+  if (mode === 'stall' && count > 0) await atRest(() => stage.target.pouredOctets(), lookEveryMs)
   return {
+    count,
     async askAll() {
       const answers = await Promise.all(readers.map(reader => reader.ask()))
       return answers.filter(Boolean).length

@@ -30,7 +30,7 @@ export const MODES: { readonly [M in RateMode]: ModeTerms } = {
 }
 
 /** Tunnels that are held, unless somebody says otherwise. */
-export const HELD_TUNNELS: { readonly [M in HoldMode]: number } = { idle: 4_000, stall: 64 }
+export const HELD_TUNNELS: { readonly [M in HoldMode]: number } = { idle: 4_000, stall: 256 }
 
 /** What a load does unless somebody says otherwise. */
 export const DEFAULT_SETTINGS: Omit<LoadSettings, 'streams'> = {

@@ -62,12 +62,12 @@ function otherText(report: ModeReport): readonly string[] {
   return [`${report.mode}: ${holdText(report)}`]
 }
 
-function holdText({ tunnels, memory, answered, busy, source }: HoldReport): string {
+function holdText({ mode, tunnels, memory, answered, busy, source }: HoldReport): string {
   return [
     `${rounded(tunnels)} tunnels`,
     memory === undefined
       ? 'memory not known (say --pid; it must be a process that you may look into)'
-      : memoryText(memory),
+      : memoryText(memory, mode),
     ...(answered === undefined ? [] : [`${rounded(answered)} of them answered at the end`]),
     ...(busy === undefined ? [] : [`${busy.streams} others meanwhile: ${rounded(busy.tripsPerSecond)} round trips/s`]),
     ...(source === undefined
@@ -79,11 +79,12 @@ function holdText({ tunnels, memory, answered, busy, source }: HoldReport): stri
   ].join(', ')
 }
 
-function memoryText(memory: HeldMemory): string {
+function memoryText(memory: HeldMemory, mode: HoldReport['mode']): string {
   const { octetsPerTunnel, freshOctets, beforeOctets, warmUps, withOctets } = memory
   const mib = (octets: number): string => `${rounded(octets / 2 ** 20)} MiB`
   const rounds = warmUps === 1 ? '1 round' : `${warmUps} rounds`
-  const after = `${mib(beforeOctets)} after ${rounds} of opening and closing`
+  const first = mode === 'stall' ? ' and with the first quarter' : ''
+  const after = `${mib(beforeOctets)} after ${rounds} of opening and closing${first}`
   return `${rounded(octetsPerTunnel)} octets of memory each (${mib(freshOctets)} at first, ${after}, ${mib(withOctets)} with them)`
 }
 

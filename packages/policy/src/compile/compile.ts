@@ -16,7 +16,9 @@ import {
 import type { Facts, Geo } from '../facts.ts'
 import { addressForms } from '../network.ts'
 import type { Policy, Rule } from '../policy.ts'
+import type { Limit } from '../limit.ts'
 import { type InsideOptions, InsideTable } from './inside-table.ts'
+import { LimitTable } from './limit-table.ts'
 import { Search } from './search.ts'
 import { termsOf } from './terms.ts'
 
@@ -40,6 +42,10 @@ export interface Decider {
   decide(facts: Facts): Decision
   /** Whether inside addresses are closed to this client: an allowed name may then still be refused for its address. */
   closesInside(client: Facts['client']): boolean
+  /** Without limits nothing has to be counted. */
+  readonly hasLimits: boolean
+  /** The limits on what was decided: those of its rule, and those that apply by themselves as far as it is known. */
+  limitsOn(facts: Facts, decision: Decision | undefined): readonly Limit[]
 }
 
 /** Compiles a policy that was read by {@link readPolicy}. Ten thousand rules take a fraction of a second. */
@@ -51,6 +57,7 @@ class CompiledPolicy implements Decider {
   readonly #policy: Policy
   readonly #inside: InsideTable
   readonly #search: Search
+  readonly #limits: LimitTable
   /** Of each term. */
   readonly #rules: readonly Rule[]
   readonly #decisions: readonly Decision[]
@@ -59,6 +66,7 @@ class CompiledPolicy implements Decider {
   constructor(policy: Policy, { inside = {}, geo = () => ({}) }: CompileOptions) {
     this.#policy = policy
     this.#inside = new InsideTable(inside)
+    this.#limits = new LimitTable(policy, geo)
     const terms = policy.rules.flatMap(rule => (termsOf(rule.condition) ?? []).map(term => ({ rule, term })))
     this.#rules = terms.map(({ rule }) => rule)
     this.#opensInside = terms.map(({ term }) => term.opensInside)
@@ -87,6 +95,14 @@ class CompiledPolicy implements Decider {
 
   closesInside(client: Facts['client']): boolean {
     return !this.#inside.isNear(client)
+  }
+
+  get hasLimits(): boolean {
+    return !this.#limits.isEmpty
+  }
+
+  limitsOn(facts: Facts, decision: Decision | undefined): readonly Limit[] {
+    return this.#limits.of(facts, decision)
   }
 
   #decideAbout(facts: Facts, form: IpAddress | undefined): Decision {

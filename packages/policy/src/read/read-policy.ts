@@ -1,14 +1,16 @@
 /** From what a YAML or TOML file holds to a policy, or everything that is wrong with it. Never throws, whatever it is given. */
-import type { CaseRequest, Policy } from '../policy.ts'
+import type { Limit } from '../limit.ts'
+import type { CaseRequest, Policy, Rule } from '../policy.ts'
 import type { Path, Problem } from '../problem.ts'
 import { isZone } from '../schedule.ts'
 import { readCase, readRequest } from './case.ts'
 import { createConditionReader } from './condition.ts'
+import { readLimits } from './limit.ts'
 import { MODES, readRule } from './rule.ts'
 import { NamedLists } from './sets.ts'
-import { Notes, type PolicySource, type RawMap } from './source.ts'
+import { Notes, type PolicySource, type RawMap, isMap } from './source.ts'
 
-const KEYS = ['zone', 'sets', 'groups', 'rules', 'cases', 'mode']
+const KEYS = ['zone', 'sets', 'groups', 'limits', 'rules', 'cases', 'mode']
 /** Far beyond what a person reads; each rule costs some kilobytes. */
 const RULES_MAX = 100_000
 
@@ -50,16 +52,32 @@ function policyOf(map: RawMap, notes: Notes, files: Set<string>): Policy {
   const sets = new NamedLists(notes, 'set', map['sets'], files)
   const groups = new NamedLists(notes, 'group', map['groups'], files, sets)
   const conditions = createConditionReader(notes, { sets, groups, zone })
+  const limitNames = isMap(map['limits']) ? Object.keys(map['limits']) : []
   const rules = listOf(map, 'rules', notes).flatMap(
-    ({ value, path }, index) => readRule(value, path, index + 1, notes, conditions) ?? [],
+    ({ value, path }, index) => readRule(value, path, index + 1, notes, { conditions, limits: limitNames }) ?? [],
   )
+  const ruleNames = rules.flatMap(({ name }) => name ?? [])
+  const limits = readLimits(map['limits'], notes, { conditions, rules: ruleNames, zone })
+  checkNamed(rules, limits, notes)
   if (rules.length > RULES_MAX) notes.wrong(['rules'], `expected at most ${RULES_MAX} rules`)
   return {
     mode: 'mode' in map ? (notes.wordAt(map['mode'], ['mode'], MODES) ?? 'enforce') : 'enforce',
     rules,
+    limits,
     cases: listOf(map, 'cases', notes).flatMap(({ value, path }) => readCase(value, path, notes) ?? []),
     sets: [...sets.summary(), ...groups.summary()],
     ...(notes.source.defaultWay !== undefined && { defaultWay: notes.source.defaultWay }),
+  }
+}
+
+/** A limit that says itself what it applies to would apply twice where a rule names it. */
+function checkNamed(rules: readonly Rule[], limits: readonly Limit[], notes: Notes): void {
+  const own = new Set(limits.filter(({ of }) => of !== undefined).map(({ name }) => name))
+  for (const rule of rules) {
+    const name = rule.verdict === 'allow' ? rule.limits.find(one => own.has(one)) : undefined
+    if (name === undefined) continue
+    const path: Path = ['rules', rule.number - 1, 'limits']
+    notes.wrong(path, `the limit ${name} says itself what it applies to (of); no rule may name it`)
   }
 }
 

@@ -24,13 +24,19 @@ const REPLIES: Readonly<Record<string, RequestFailureCode>> = {
 const ALLOW_KEYS = ['via', 'limits', 'log', 'redirect'] as const
 const KEYS = ['name', 'allow', 'deny', 'reply', ...ALLOW_KEYS, 'note', 'mode']
 
+export interface RuleNames {
+  readonly conditions: ConditionReader
+  /** The limits that are defined. */
+  readonly limits: readonly string[]
+}
+
 /** The rule at a path; `undefined` when it has no verdict, which is noted. */
 export function readRule(
   value: unknown,
   path: Path,
   number: number,
   notes: Notes,
-  conditions: ConditionReader,
+  { conditions, limits }: RuleNames,
 ): Rule | undefined {
   const map = notes.mapAt(value, path, KEYS)
   if (map === undefined) return undefined
@@ -55,7 +61,7 @@ export function readRule(
     return { ...base, verdict, reply: readReply(map, path, notes) ?? 'not_allowed' }
   }
   if ('reply' in map) notes.wrong([...path, 'reply'], 'only a rule that denies has a reply')
-  return { ...base, verdict, ...readWay(map, path, notes) }
+  return { ...base, verdict, ...readWay(map, path, notes, limits) }
 }
 
 export function readVerdict(map: RawMap, path: Path, notes: Notes): 'allow' | 'deny' | undefined {
@@ -75,8 +81,13 @@ export function replyWord(code: RequestFailureCode): string {
   return code.replaceAll('_', '-')
 }
 
-function readWay(map: RawMap, path: Path, notes: Notes): Pick<AllowRule, 'via' | 'limits' | 'log' | 'redirect'> {
-  const { routes, limits } = notes.source
+function readWay(
+  map: RawMap,
+  path: Path,
+  notes: Notes,
+  limits: readonly string[],
+): Pick<AllowRule, 'via' | 'limits' | 'log' | 'redirect'> {
+  const { routes } = notes.source
   const via =
     'via' in map
       ? notes.nameAt(map['via'], [...path, 'via'], 'way out', routes && [...BUILT_IN_WAYS, ...routes])

@@ -90,6 +90,7 @@ test('every disguise of an inside address is seen through', () => {
 
 test('what a rule says reaches the decision', () => {
   const decider = deciderOf({
+    limits: { small: { per: 'user', sessions: 1 } },
     rules: [
       { deny: { port: 25 }, reply: 'connection-refused', name: 'no mail' },
       { allow: { port: 443 }, via: 'tor', limits: 'small' },

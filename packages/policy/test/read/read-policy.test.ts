@@ -5,9 +5,11 @@ import { type Problem, readPolicy } from '../../src/index.ts'
 import { deciderOf, factsOf, ip, policyOf, sourceOf } from '../policy-text.ts'
 
 function problemsOf(raw: unknown, files: Readonly<Record<string, string>> = {}): readonly Problem[] {
-  const read = readPolicy(raw, sourceOf(files, { routes: ['tor'], limits: ['small'], listeners: ['public'] }))
+  const read = readPolicy(raw, sourceOf(files, { routes: ['tor'], listeners: ['public'] }))
   return read.ok ? [] : read.problems
 }
+
+const SMALL = { small: { per: 'user', sessions: 1 } }
 
 const MATCHES: readonly (readonly [condition: object, matching: object, other: object])[] = [
   [{ from: '192.0.2.0/24' }, {}, { client: ip('192.0.3.1') }],
@@ -49,6 +51,7 @@ for (const [condition, matching, other] of MATCHES) {
 
 test('a rule keeps its place, its name and everything that it says', () => {
   const { rules } = policyOf({
+    limits: { small: { per: 'user', sessions: 1 }, slow: { per: 'all', bandwidth: '1Mbit/s' } },
     rules: [
       { deny: { port: 25 }, reply: 'host-unreachable', note: 'spam' },
       {
@@ -122,7 +125,12 @@ const WRONG: readonly (readonly [what: string, raw: unknown, path: readonly (str
   ['a date that is none', { rules: [{ allow: { when: '..2026-02-30' } }] }, ['rules', 0, 'allow', 'when'], /time/],
   ['an unknown zone', { zone: 'Mars/Olympus' }, ['zone'], /zone/],
   ['an unknown way out', { rules: [{ allow: 'everything', via: 'tro' }] }, ['rules', 0, 'via'], /no way out "tro"/],
-  ['an unknown limit', { rules: [{ allow: 'everything', limits: 'smal' }] }, ['rules', 0, 'limits'], /no limit/],
+  [
+    'an unknown limit',
+    { limits: SMALL, rules: [{ allow: 'everything', limits: 'smal' }] },
+    ['rules', 0, 'limits'],
+    /no limit "smal"; there is small/,
+  ],
   [
     'an unknown listener',
     { rules: [{ allow: { listener: 'pubic' } }] },
@@ -182,7 +190,25 @@ test('reading never throws, whatever the file holds', () => {
     fc.integer(),
     fc.constant(null),
   )
-  const key = fc.constantFrom('rules', 'sets', 'groups', 'cases', 'zone', 'mode', 'allow', 'deny', 'to', 'from', 'user')
+  const key = fc.constantFrom(
+    'rules',
+    'sets',
+    'limits',
+    'per',
+    'bandwidth',
+    'octets',
+    'every',
+    'of',
+    'groups',
+    'cases',
+    'zone',
+    'mode',
+    'allow',
+    'deny',
+    'to',
+    'from',
+    'user',
+  )
   const more = fc.constantFrom(
     'group',
     'port',

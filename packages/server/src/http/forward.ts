@@ -8,7 +8,9 @@ import { ConnectionDuplex } from '@socksmith/engine'
 import { BASIC_CHALLENGE, type Failure, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
 import { type Reached, dialTarget } from '../dial.ts'
 import type { Ruling } from '../decide.ts'
-import type { SessionRecord } from '../record.ts'
+import { MeteredConnection } from '../limit/metered-connection.ts'
+import { SessionLimits } from '../limit/session-limits.ts'
+import type { SessionEnd, SessionRecord } from '../record.ts'
 import { ruledBy, wayOfRecord } from '../session-record.ts'
 import type { Session } from '../session.ts'
 import { allowedTargets } from '../target.ts'
@@ -32,13 +34,23 @@ export async function forward(session: Session, request: IncomingMessage, respon
   const [startedAtMs, startMs] = [clock.wallMs(), clock.monotonicMs()]
   const gone = new AbortController()
   response.once('close', () => gone.abort())
-  const outcome = await outcomeOf(session, request, response, gone.signal)
+  const { context } = session
+  let over: SessionEnd | undefined
+  const limits = new SessionLimits(context.gate, context.counting, end => {
+    over = end
+    response.destroy()
+    gone.abort()
+  })
+  const outcome = await outcomeOf(session, request, response, gone.signal, limits)
   if (outcome.failure !== undefined && !response.headersSent) answer(response, outcome.status, outcome.failure)
   session.context.options.onSession?.({
     ...recordOf(session, outcome),
+    ...(over !== undefined && { end: over }),
+    ...(limits.limit !== undefined && { limit: limits.limit }),
     startedAtMs,
     durationMs: Math.round(clock.monotonicMs() - startMs),
   })
+  limits.release()
 }
 
 async function outcomeOf(
@@ -46,6 +58,7 @@ async function outcomeOf(
   request: IncomingMessage,
   response: ServerResponse,
   gone: AbortSignal,
+  limits: SessionLimits,
 ): Promise<Outcome> {
   const user = await userOf(session, request)
   if (user === undefined) {
@@ -67,6 +80,10 @@ async function outcomeOf(
   }
   const { candidates, way } = allowed
   const [granted] = candidates
+  const limited = granted && limits.hold(granted)
+  if (limited !== undefined) {
+    return { ...known, target, ruling: granted, status: mappingOf(limited.code).httpStatus, failure: limited }
+  }
   if (granted !== undefined) session.noteGranted(granted)
   const dialing = dialTarget(
     context,
@@ -78,9 +95,12 @@ async function outcomeOf(
   if ('code' in reached) {
     return { ...known, target, ruling: granted, status: mappingOf(reached.code).httpStatus, failure: reached }
   }
-  const upstream = new ConnectionDuplex(reached.connection, reached.early)
+  const { meters } = limits
+  const metered = (meters.up ?? meters.down) && new MeteredConnection(reached.connection, meters)
+  const upstream = new ConnectionDuplex(metered ?? reached.connection, reached.early)
   if (gone.aborted) drop(upstream)
   const exchanged = await exchange(request, response, target, upstream, gone)
+  metered?.free()
   return { ...known, target, upstream, reached, ruling: granted, ...exchanged }
 }
 

@@ -1,0 +1,47 @@
+/** Which account a limit counts in: the digest of its name and of what it counts together. Knows no ledger. */
+import { getRandomValues, hash } from 'node:crypto'
+import type { Facts, Limit, Rule } from '@socksmith/policy'
+import { formatAddress, unmapped } from '@socksmith/protocol'
+import { KEY_WORDS } from './ledger-memory.ts'
+
+/** Octets of an IPv6 address that belong to one network: whoever has one of its addresses has them all. */
+const CLIENT_NETWORK_OCTETS = 8
+
+/** What is counted together with it, as text; `undefined`: nothing is, since the limit is of one session. */
+export function accountName(limit: Limit, facts: Facts, rule: Rule | undefined): string | undefined {
+  if (limit.per.includes('session')) return undefined
+  const parts = limit.per.map(scope => {
+    switch (scope) {
+      case 'user':
+        // Whoever has not logged in is one user, and no name is empty.
+        return `user ${facts.user ?? ''}`
+      case 'client':
+        return `client ${clientName(facts.client)}`
+      case 'listener':
+        return `listener ${facts.listener}`
+      case 'rule':
+        return `rule ${rule?.name ?? rule?.text ?? ''}`
+      default:
+        return scope
+    }
+  })
+  // The period belongs to it: what was counted in a day means nothing in a month.
+  return JSON.stringify([limit.name, limit.amounts.octets?.period ?? null, ...parts])
+}
+
+/** The key of the account with this name; without a name, of one that nobody else has. */
+export function accountKey(name: string | undefined): Int32Array {
+  if (name === undefined) return getRandomValues(new Int32Array(KEY_WORDS))
+  const digest = hash('sha256', name, 'buffer')
+  return Int32Array.from({ length: KEY_WORDS }, (_, index) => digest.readInt32LE(index * 4))
+}
+
+/** An IPv4 address, the network of an IPv6 address, or `unix`. */
+export function clientName(client: Facts['client']): string {
+  if (client === 'unix') return client
+  const address = unmapped(client)
+  if (address.type === 'ipv4') return formatAddress(address)
+  const octets = new Uint8Array(address.octets.length)
+  octets.set(address.octets.subarray(0, CLIENT_NETWORK_OCTETS))
+  return `${formatAddress({ type: 'ipv6', octets })}/${CLIENT_NETWORK_OCTETS * 8}`
+}
