@@ -16,6 +16,7 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from './abi.ts'
+import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
 import { familyOf, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
@@ -89,6 +90,7 @@ class LinuxDialing implements Dialing, Watched {
       const refused = setSocketOptions(calls, fd, family, options)
       if (refused !== undefined) return refused
     }
+    withoutPacing(calls, fd, this.#to)
     if (localAddress !== undefined) {
       const length = writePlace({ kind: 'ip', endpoint: { address: localAddress, port: 0 } }, NAME)
       if (calls.bind(fd, NAME, length) < 0) return errnoFailure(errnoName(calls.errno()))
