@@ -234,7 +234,11 @@ export class Honest {
       peer.on('error', () => {})
       peer.on('end', () => peer.end())
       peer.pipe(peer)
-      await reply(control)
+      const turnedAway = closed(peer).then(() => {
+        throw new Lost('the peer was turned away')
+      })
+      await Promise.race([reply(control), turnedAway])
+      turnedAway.catch(() => {})
       await this.#thereAndBack(control, this.#random.size(20_000), this.#random.between(0, 9_999))
     } finally {
       control.destroy()

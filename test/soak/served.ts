@@ -102,7 +102,8 @@ export class Served {
     const folder = `/proc/${this.pid}/fd`
     const kinds = new Map<string, number>()
     for (const fd of readdirSync(folder)) {
-      const kind = readlinkSync(`${folder}/${fd}`).replace(/\[?\d+\]?$/, '')
+      const kind = kindOf(`${folder}/${fd}`)
+      if (kind === undefined) continue
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
     }
     return kinds
@@ -132,7 +133,9 @@ export class Served {
     const looks = mine()
     this.#looks.splice(0)
     return {
-      descriptors: this.descriptors - (this.descriptorKinds.get('pipe:') ?? 0),
+      descriptors: this.descriptorKinds
+        .entries()
+        .reduce((sum, [kind, count]) => sum + (kind === 'pipe:' ? 0 : count), 0),
       pssOctets: this.pssOctets,
       heapOctets: looks.reduce((sum, { heapOctets }) => sum + heapOctets, 0),
       delayP99Ms: Math.max(0, ...looks.map(look => look.delayP99Ms)),
@@ -166,5 +169,14 @@ export class Served {
 
   #ask(message: ToProbe): void {
     if (this.child.connected) this.child.send(message)
+  }
+}
+
+/** `socket:[17]` is a `socket:`; nothing for what was closed meanwhile. */
+function kindOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path).replace(/\[?\d+\]?$/, '')
+  } catch {
+    return undefined
   }
 }
