@@ -4,6 +4,8 @@ import type { IpAddress } from '@socksmith/protocol'
 import type { Admission } from './admission.ts'
 import type { Gate } from './decide.ts'
 import type { Counting } from './limit/counting.ts'
+import type { BanList } from './login/ban-list.ts'
+import type { LoginGuard } from './login/login-guard.ts'
 import type { Limits, ServerOptions } from './options.ts'
 
 export interface ServerContext {
@@ -15,6 +17,8 @@ export interface ServerContext {
   readonly admission: Admission
   readonly idleWheel: IdleWheel
   readonly counting: Counting
+  readonly bans: BanList
+  readonly loginGuard: LoginGuard
 }
 
 /** The address to leave by towards `destination`, when one is set. */

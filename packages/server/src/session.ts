@@ -21,7 +21,7 @@ import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
 import { SessionLimits } from './limit/session-limits.ts'
-import type { ListenerOptions } from './options.ts'
+import type { Credentials, ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
 import { type Granted, SessionRules } from './session-rules.ts'
@@ -97,6 +97,10 @@ export class Session implements ConnectionReader {
       this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
       return
     }
+    if (this.#user !== undefined && this.context.bans.hasUser(this.#user, this.context.engine.clock.wallMs())) {
+      this.#onFailed(failure('auth_rejected', 'client', 'the user of this certificate is banned'))
+      return
+    }
     const { refusal } = this.#rules.arrive()
     if (refusal !== undefined) return this.#onFailed(refusal)
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
@@ -135,6 +139,11 @@ export class Session implements ConnectionReader {
   /** Who what is served now is served for: also who asks for a single HTTP request. */
   whose(): string | undefined {
     return this.#successor?.whose() ?? this.user ?? this.#rules.user
+  }
+
+  /** Who the client is. */
+  get client(): Place {
+    return this.origin.client
   }
 
   /** What runs for the request, from now on. */
@@ -302,10 +311,16 @@ export class Session implements ConnectionReader {
     }
   }
 
+  /** The user with these credentials; `undefined`, sooner or later, where they are wrong. */
+  judge(credentials: Credentials): Promise<string | undefined> {
+    const { loginGuard, options } = this.context
+    const { authenticate } = options
+    if (authenticate === undefined) return Promise.resolve(undefined)
+    return loginGuard.judge(credentials, this.origin.client, authenticate)
+  }
+
   async #judge(claim: Claim): Promise<void> {
-    const { authenticate } = this.context.options
-    const credentials = claim.kind === 'password' ? claim : undefined
-    const user = credentials && (await authenticate?.(credentials, this.origin.client))
+    const user = claim.kind === 'password' ? await this.judge(claim) : undefined
     if (this.#isRecorded) return
     this.#take(this.#handshake.verdict(user === undefined ? { kind: 'rejected' } : { kind: 'accepted', user }))
     // FIN may have come while the password was judged: whatever is missing now will never come.
