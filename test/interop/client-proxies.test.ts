@@ -18,7 +18,7 @@ import {
   reverse,
   toRoute,
 } from '@socksmith/client'
-import { FOREIGN_PROXIES, type Foreign, tor } from './foreign-proxies.ts'
+import { FOREIGN_PROXIES, type Foreign, ours, tor } from './foreign-proxies.ts'
 import { needProgram } from './program.ts'
 import { startProxy } from './server.ts'
 import { SSHD, sshTarget } from './ssh-target.ts'
@@ -26,7 +26,13 @@ import { digestOf, digestTarget, echoTarget, tcpTarget, udpEchoTarget } from './
 
 const INPUT = 'a line that goes there\n'.repeat(20_000)
 
-for (const proxy of FOREIGN_PROXIES) {
+const PROXIES: readonly Foreign[] = [
+  ours('ours on the Linux engine', ['--engine', 'linux', '--workers', '1']),
+  ours('ours on the portable engine', ['--engine', 'node']),
+  ...FOREIGN_PROXIES.filter(({ name }) => name !== 'ours'),
+]
+
+for (const proxy of PROXIES) {
   suite(proxy.name, () => {
     for (const scheme of proxy.schemes) {
       test(`${scheme}://: a stream with half-close, and octets that come with the reply`, async t => {
@@ -55,7 +61,7 @@ for (const proxy of FOREIGN_PROXIES) {
       if (proxy.tellsRefused)
         assert.equal(
           error.code,
-          proxy.name === 'ours' && scheme === 'http' ? 'SOCKS_HOST_UNREACHABLE' : 'SOCKS_CONNECTION_REFUSED',
+          proxy.name.startsWith('ours') && scheme === 'http' ? 'SOCKS_HOST_UNREACHABLE' : 'SOCKS_CONNECTION_REFUSED',
         )
     })
 
@@ -118,7 +124,7 @@ for (const proxy of FOREIGN_PROXIES) {
     test('as a link of a chain behind and in front of ours', async t => {
       const port = await proxy.start(t)
       if (port === undefined) return
-      const [ours, also] = [await startProxy(t), await startProxy(t)]
+      const [ours, also] = await Promise.all([startProxy(t, ['--workers', '1']), startProxy(t, ['--workers', '1'])])
       const [scheme = ''] = proxy.schemes.slice(-1)
       const via = chain([`socks5h://${ours.at}`, urlOf(proxy, scheme, port), `http://${also.at}`])
       const socket = await connect({ host: '127.0.0.1', port: await echoTarget(t), via })

@@ -33,20 +33,25 @@ export interface Foreign {
   start(t: TestContext): Promise<number | undefined>
 }
 
-/** How long a program may take until it listens. */
-const START_MS = 20_000
-
-export const FOREIGN_PROXIES: readonly Foreign[] = [
-  {
-    name: 'ours',
+/** Our own server, on the engine that the whole run uses or on a given one. */
+export function ours(name: string, flags: readonly string[] = []): Foreign {
+  return {
+    name,
     schemes: ['socks4', 'socks4a', 'socks5', 'socks5h', 'http'],
     halfClose: true,
     earlyData: true,
     bind: true,
     udp: true,
     tellsRefused: true,
-    start: async t => (await startProxy(t)).port,
-  },
+    start: async t => (await startProxy(t, flags)).port,
+  }
+}
+
+/** How long a program may take until it listens. */
+const START_MS = 20_000
+
+export const FOREIGN_PROXIES: readonly Foreign[] = [
+  ours('ours'),
   {
     name: 'Dante',
     schemes: ['socks4', 'socks4a', 'socks5', 'socks5h'],

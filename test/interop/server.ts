@@ -45,7 +45,8 @@ export function engineFlags(): readonly string[] {
 export async function startProxy(t: TestContext, flags: readonly string[] = [], options?: RunOptions): Promise<Proxy> {
   const listens = flags.includes('--listen') || flags.includes('--config')
   const listen = listens ? [] : ['--listen', '127.0.0.1:0']
-  const serving = await serve(t, ['--engine', engine, ...listen, ...flags], options)
+  const chosen = flags.includes('--engine') ? [] : engineFlags()
+  const serving = await serve(t, [...chosen, ...listen, ...flags], options)
   const at = / on (\S+) /.exec(serving.ready)?.[1]
   assert.ok(at !== undefined, serving.ready)
   return {

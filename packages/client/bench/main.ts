@@ -1,7 +1,7 @@
 /**
  * Measures the client beside `socks`, `socks-proxy-agent` and undici's own SOCKS agent. Loopback only; it stops by
- * itself. `--seconds N` for each measurement, `--rounds N`, `--short` for a quick look, `--write` to write
- * docs/client-benchmarks.md.
+ * itself. `--seconds N` for each measurement, `--rounds N`, `--short` for a quick look, `--only TEXT` for the rows whose
+ * title has it, `--write` to write docs/client-benchmarks.md.
  */
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '7' },
     short: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
   },
 })
@@ -46,7 +47,7 @@ try {
 }
 
 async function measureAll(port: number): Promise<readonly Result[]> {
-  const rows = rowsFor(port)
+  const rows = rowsFor(port).filter(({ title }) => title.includes(values.only))
   const samples = rows.map(({ runs }) => runs.map((): Sample[] => []))
   // The first round only makes the code warm.
   for (let round = 0; round <= rounds; round++) {

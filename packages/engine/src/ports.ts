@@ -48,6 +48,8 @@ export interface Connection {
   destroy(): void
   /** Closes both directions with RST. */
   reset(): void
+  /** Whether it keeps the process alive while it is open; it does until told. Absent where that cannot be chosen. */
+  holdProcess?(holds: boolean): void
 }
 
 export interface ListenOptions {

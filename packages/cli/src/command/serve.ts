@@ -12,7 +12,8 @@ import { listenersFault, toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
 import { type LivePolicy, openLivePolicy } from '../policy/live-policy.ts'
-import { buildServer } from '../serving/build-server.ts'
+import { buildServer, withDescriptor } from '../serving/build-server.ts'
+import { inheritedDescriptors } from '../serving/inherited-sockets.ts'
 import { showSessionsOnSignal } from '../serving/live-sessions.ts'
 import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
 import { startThread } from '../serving/start-thread.ts'
@@ -50,6 +51,9 @@ async function run(
   const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
   const policy = await policyOf(effective, readAgain, hasUsers, log)
   if (!policy.ok) return policy
+  const listeners = completeListeners(config, hasUsers)
+  const inherited = inheritedDescriptors(listeners.map(({ address }) => address))
+  if (!inherited.ok) return inherited
   const stopped = stopSignal()
   const workers = workersOf(config, engine)
   const state = new LiveState({
@@ -58,7 +62,7 @@ async function run(
     connectionsMax: Number(config.limits['connections'] ?? DEFAULT_LIMITS.connections),
     notice: message => log.notice('state', message),
   })
-  const ground: Ground = { config, hasUsers, policy: policy.value, log, state, engine }
+  const ground: Ground = { config, hasUsers, policy: policy.value, log, state, engine, inherited: inherited.value }
   const outcome = await serveUntil(stopped, workers, ground)
   state.close()
   return outcome
@@ -76,8 +80,8 @@ async function serveUntil(stopped: Promise<void>, workers: number, ground: Groun
     await server.stop({ deadlineMs: 0 })
     return release
   }
-  const listeners = completeListeners(config, hasUsers)
   const threads = workers === 0 ? '' : `, ${workers} ${workers === 1 ? 'worker' : 'workers'}`
+  const listeners = completeListeners(config, hasUsers)
   say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
   showSessionsOnSignal(server)
   await stopped
@@ -120,6 +124,8 @@ interface Ground {
   readonly log: SessionLog
   readonly state: LiveState
   readonly engine: Engine
+  /** Descriptors that listen already, in the order of the listeners. */
+  readonly inherited: readonly (number | undefined)[]
 }
 
 /** A server that runs, in whatever threads. */
@@ -128,7 +134,15 @@ interface Serving {
   readonly server: RunningServer
 }
 
-async function serveHere({ engine, config, hasUsers, policy, log, state }: Ground): Promise<Outcome<Serving>> {
+async function serveHere({
+  engine,
+  config,
+  hasUsers,
+  policy,
+  log,
+  state,
+  inherited,
+}: Ground): Promise<Outcome<Serving>> {
   const { promise: deaf, resolve: onDeaf } = Promise.withResolvers<void>()
   const built = buildServer(config, {
     engine,
@@ -141,6 +155,7 @@ async function serveHere({ engine, config, hasUsers, policy, log, state }: Groun
     bans: state.bans,
     onBan: ban => void state.add(ban),
     onDeaf,
+    descriptors: inherited,
   })
   if (!built.ok) return built
   const { server, governed } = built.value
@@ -160,21 +175,24 @@ async function serveHere({ engine, config, hasUsers, policy, log, state }: Groun
 
 async function serveInWorkers(
   workers: number,
-  { config, hasUsers, policy, log, state }: Ground,
+  { config, hasUsers, policy, log, state, inherited }: Ground,
 ): Promise<Outcome<Serving>> {
   const configured = toServerOptions(config, hasUsers, () => {}, policy.decider)
   if (!configured.ok) return configured
   const { listeners, limits } = configured.value
-  const pool = await startWorkerPool(listeners, {
-    workers,
-    config,
-    inForce: policy.inForce,
-    hasUsers,
-    connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
-    log,
-    state,
-    startThread,
-  })
+  const pool = await startWorkerPool(
+    listeners.map((listener, index) => withDescriptor(listener, inherited[index])),
+    {
+      workers,
+      config,
+      inForce: policy.inForce,
+      hasUsers,
+      connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
+      log,
+      state,
+      startThread,
+    },
+  )
   if ('code' in pool) return trouble(EXIT.UNAVAILABLE, startFailureText(pool))
   return pool.ok ? done({ places: pool.value.places, server: pool.value }) : pool
 }

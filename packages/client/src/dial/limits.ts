@@ -30,6 +30,16 @@ const REQUEST_MS = 40_000
 /** A person may have to answer (CRAM). */
 const AUTHENTICATION_MS = 30_000
 
+/** For what several wait, each with limits of his own. */
+export const UNLIMITED: PhaseTimeouts = {
+  resolve: Infinity,
+  connect: Infinity,
+  tls: Infinity,
+  greeting: Infinity,
+  authentication: Infinity,
+  request: Infinity,
+}
+
 /** The limit of this phase. */
 export function limitOf(phase: Phase, limits: PhaseTimeouts): number {
   switch (phase) {

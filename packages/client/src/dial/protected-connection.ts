@@ -57,6 +57,10 @@ export class ProtectedConnection implements Connection, ConnectionReader {
     this.#inner.reset()
   }
 
+  holdProcess(holds: boolean): void {
+    this.#inner.holdProcess?.(holds)
+  }
+
   onOctets(octets: Uint8Array): void {
     const plain = this.#protection.unprotect(octets)
     if (!(plain instanceof Uint8Array)) {

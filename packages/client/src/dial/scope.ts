@@ -35,8 +35,15 @@ export class Scope {
   #times: PhaseTime[] = []
   #ended: RouteFailure | undefined
   #stop: ((why: RouteFailure) => void) | undefined
+  readonly #onEnter: ((phase: Phase, spot: Spot | undefined) => void) | undefined
 
-  constructor(clock: Clock, wholeMs: number, limits: PhaseTimeouts) {
+  constructor(
+    clock: Clock,
+    wholeMs: number,
+    limits: PhaseTimeouts,
+    onEnter?: (phase: Phase, spot: Spot | undefined) => void,
+  ) {
+    this.#onEnter = onEnter
     this.clock = clock
     this.#limits = limits
     this.#phaseStartedMs = clock.monotonicMs()
@@ -54,6 +61,11 @@ export class Scope {
     return this.#phase
   }
 
+  /** The proxy that the phase is about. */
+  get spot(): Spot | undefined {
+    return this.#spot
+  }
+
   /** Gives everything up. */
   cancel(): void {
     this.#end(aborted(this.#phase, this.#spot))
@@ -69,6 +81,7 @@ export class Scope {
     this.#phaseLimitMs = limitOf(phase, this.#limits)
     this.#phaseUntilMs = nowMs + this.#phaseLimitMs
     this.#arm(nowMs)
+    this.#onEnter?.(phase, spot)
   }
 
   /** The times of the phases since the last call, the running one included. */

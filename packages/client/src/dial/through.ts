@@ -6,7 +6,6 @@ import type { Connection, Engine } from '@socksmith/engine'
 import {
   ClientHandshake,
   type ClientHandshakeOptions,
-  type CommandName,
   type Destination,
   type Failure,
   type Method,
@@ -17,13 +16,15 @@ import {
   userPasswordClient,
 } from '@socksmith/protocol'
 import type { Credentials } from '../route/credentials.ts'
-import { type HopProtocol, type ProxyHop, hostNameOf } from '../route/hop.ts'
+import { type ProxyHop, hostNameOf } from '../route/hop.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
-import { openSshChannel } from '../ssh/ssh-hop.ts'
+import { type SshGranted, openSshChannel } from '../ssh/ssh-hop.ts'
+import type { Carried } from '../ssh/ssh-session.ts'
 import type { Asking } from './asking.ts'
+import { faultOf, goalOf } from './fault.ts'
 import { credentialsOf } from './login.ts'
 import { type Granted, HandshakeRun, type Listening } from './handshake-run.ts'
-import { limitOf } from './limits.ts'
+import { UNLIMITED, limitOf } from './limits.ts'
 import { type ReachOptions, reach } from './reach.ts'
 import { type Spot, handshakeFailure, routeFailure } from './route-failure.ts'
 import type { Scope } from './scope.ts'
@@ -55,29 +56,56 @@ export async function passThrough(
 ): Promise<Passed | RouteFailure> {
   const fault = faultOf(hops, asking)
   if (fault !== undefined) return fault
-  const id = nextTraceId()
+  scope.takeTimes()
+  return pass({ engine, hops, options, id: nextTraceId() }, hops.length, asking, scope)
+}
+
+/** What is the same for all parts of one way through. */
+interface Passage {
+  readonly engine: Engine
+  readonly hops: readonly ProxyHop[]
+  readonly options: ReachOptions
+  readonly id: number
+}
+
+/** Goes through the first `end` proxies, the last of which is asked. */
+async function pass(passage: Passage, end: number, asking: Asking, scope: Scope): Promise<Passed | RouteFailure> {
+  const { hops, options, id } = passage
+  // The way to an ssh server, and the login there, may stand already: it begins at the last one.
+  const first = Math.max(
+    0,
+    hops.findLastIndex(({ protocol }, index) => protocol === 'ssh' && index < end),
+  )
   const traces: HopTrace[] = []
   let [carrier, early]: [Connection | undefined, Uint8Array] = [undefined, NO_OCTETS]
-  scope.takeTimes()
-  for (const [index, proxy] of hops.entries()) {
+  for (let index = first; index < end; index++) {
+    const proxy = hops[index] as ProxyHop
     const spot: Spot = { hop: index, proxy }
-    const next = hops[index + 1]
-    const last = next === undefined
-    const goal = next === undefined ? asking : await goalFor(next, spot, options, scope)
+    const goal = index === end - 1 ? asking : await goalFor(hops[index + 1] as ProxyHop, spot, options, scope)
     if ('code' in goal) {
       carrier?.destroy()
       return goal
     }
     const start = { id, hop: index, proxy: proxy.label, target: formatDestination(goal.destination) }
-    traceHopStart(start)
-    const passed = await passOne(engine, spot, carrier, early, goal, options, scope)
+    let isStarted = false
+    const begin = (): void => {
+      if (!isStarted) traceHopStart(start)
+      isStarted = true
+    }
+    const passed: OnePassed | RouteFailure =
+      proxy.protocol === 'ssh'
+        ? await passSsh(passage, spot, goal, begin, scope)
+        : await (begin(), passOne(passage, spot, carrier, early, goal, scope))
     if ('code' in passed) {
       carrier?.destroy()
-      const error = last ? passed : blameNext(passed, spot, hops)
-      traceHopError({ ...start, error })
+      const error = blameNext(passed, spot, hops)
+      // What happened before an ssh server was told where it happened.
+      if (isStarted) traceHopError({ ...start, error })
       return error
     }
-    const trace = hopTrace(index, proxy.label, start.target, scope.takeTimes())
+    const { before = [], login = [] } = passed
+    const trace = hopTrace(index, proxy.label, start.target, [...login, ...scope.takeTimes()])
+    traces.push(...before)
     traces.push(trace)
     traceHopEnd({ ...trace, id })
     if (passed.kind === 'listening') {
@@ -85,39 +113,82 @@ export async function passThrough(
       return { connection: run.connection, early: NO_OCTETS, bound, hops: traces, lastHop: proxy, listening: run }
     }
     ;({ connection: carrier, early } = passed)
-    if (last) return { ...passed, hops: traces, lastHop: proxy }
+    if (index === end - 1) return { ...passed, hops: traces, lastHop: proxy }
   }
   throw new Error('a way without proxies')
 }
 
+type OnePassed = (Granted | (Listening & { run: HandshakeRun })) & Partial<Pick<SshGranted, 'before' | 'login'>>
+
 async function passOne(
-  engine: Engine,
+  passage: Passage,
   spot: Spot,
   carrier: Connection | undefined,
   received: Uint8Array,
   goal: Asking,
-  options: ReachOptions,
   scope: Scope,
 ): Promise<Granted | (Listening & { run: HandshakeRun }) | RouteFailure> {
+  const carried = await carry(passage, spot, carrier, received, scope)
+  if ('code' in carried) return carried
+  return await shakeHands(carried.connection, carried.early, goal, spot, scope)
+}
+
+/** The stream on which the proxy is spoken to: TCP, or what the proxies before it opened, and TLS in it. */
+async function carry(
+  { engine, options }: Passage,
+  spot: Spot,
+  carrier: Connection | undefined,
+  received: Uint8Array,
+  scope: Scope,
+): Promise<{ readonly connection: Connection; readonly early: Uint8Array } | RouteFailure> {
   const { proxy } = spot
-  let [connection, early]: [Connection | RouteFailure, Uint8Array] = [
-    carrier ?? (await reach(engine, proxy.place, options, scope, spot)),
-    received,
-  ]
-  if ('code' in connection) return connection
-  if (proxy.tls !== undefined) {
-    scope.enter('tls', spot)
-    const { serverName = hostNameOf(proxy.place), ...tls } = proxy.tls
-    const timeoutMs = limitOf('tls', options.timeouts) + 1_000
-    const secured: Connection | Failure | RouteFailure = await scope.during(
-      engine.secureAsClient(connection, early, { ...tls, serverName, timeoutMs }),
-    )
-    if ('code' in secured)
-      return 'failure' in secured ? secured : routeFailure('SOCKS_TLS_FAILED', secured, 'tls', spot)
-    ;[connection, early] = [secured, NO_OCTETS]
+  const connection = carrier ?? (await reach(engine, proxy.place, options, scope, spot))
+  if ('code' in connection || proxy.tls === undefined) {
+    return 'code' in connection ? connection : { connection, early: received }
   }
-  if (proxy.protocol === 'ssh') return await openSshChannel(connection, early, goal, spot, scope)
-  return await shakeHands(connection, early, goal, spot, scope)
+  scope.enter('tls', spot)
+  const { serverName = hostNameOf(proxy.place), ...tls } = proxy.tls
+  const timeoutMs = limitOf('tls', options.timeouts) + 1_000
+  const secured: Connection | Failure | RouteFailure = await scope.during(
+    engine.secureAsClient(connection, received, { ...tls, serverName, timeoutMs }),
+  )
+  if (!('code' in secured)) return { connection: secured, early: NO_OCTETS }
+  return 'failure' in secured ? secured : routeFailure('SOCKS_TLS_FAILED', secured, 'tls', spot)
+}
+
+function passSsh(
+  passage: Passage,
+  spot: Spot,
+  goal: Asking,
+  begin: () => void,
+  scope: Scope,
+): Promise<SshGranted | RouteFailure> {
+  const { engine, options } = passage
+  const way = { engine, hops: passage.hops.slice(0, spot.hop + 1), options }
+  return openSshChannel(way, own => carryToSsh(passage, spot, begin, own), goal, begin, scope)
+}
+
+/** For a new session: through the proxies before its server. */
+async function carryToSsh(
+  passage: Passage,
+  spot: Spot,
+  begin: () => void,
+  scope: Scope,
+): Promise<Carried | RouteFailure> {
+  // It lives longer than the connection for which it is opened.
+  const lasting = { ...passage, options: { ...passage.options, timeouts: UNLIMITED, keepAlive: true } }
+  let before: Passed | undefined
+  if (spot.hop > 0) {
+    const previous: Spot = { hop: spot.hop - 1, proxy: passage.hops[spot.hop - 1] as ProxyHop }
+    const goal = await goalFor(spot.proxy, previous, lasting.options, scope)
+    const passed = 'code' in goal ? goal : await pass(lasting, spot.hop, goal, scope)
+    if ('code' in passed) return passed
+    before = passed
+  }
+  begin()
+  const carried = await carry(lasting, spot, before?.connection, before?.early ?? NO_OCTETS, scope)
+  if ('code' in carried) before?.connection.destroy()
+  return 'code' in carried ? carried : { ...carried, traces: before?.hops ?? [] }
 }
 
 async function shakeHands(
@@ -178,12 +249,6 @@ function methodsOf(proxy: ProxyHop, credentials: Credentials | undefined): reado
   return credentials === undefined ? [noneMethod] : [noneMethod, userPasswordClient(credentials.reveal())]
 }
 
-/** The next proxy as what to ask for. */
-function goalOf({ place }: ProxyHop): Asking {
-  if (place.kind === 'unix') throw new Error('a Unix socket inside a chain passed the check')
-  return { command: 'connect', destination: place.destination }
-}
-
 /** As {@link goalOf}, in a form that the proxy before it can take. */
 async function goalFor(
   next: ProxyHop,
@@ -196,37 +261,11 @@ async function goalFor(
   return 'code' in targets ? targets : { command, destination: targets[0] }
 }
 
-/** What cannot be asked of these proxies at all: known before anything is opened. */
-function faultOf(hops: readonly ProxyHop[], asking: Asking): RouteFailure | undefined {
-  for (const [hop, proxy] of hops.entries()) {
-    const next = hops[hop + 1]
-    const at = { hop, proxy: proxy.label }
-    if (hop > 0 && proxy.place.kind === 'unix') {
-      return { ...invalidRoute('a Unix socket can only be the first proxy of a chain'), ...at }
-    }
-    const { command, destination } = next?.place.kind === 'host' ? goalOf(next) : asking
-    const { protocol } = proxy
-    if (protocol === 'socks4' && destination.address.type === 'ipv6') {
-      return { ...invalidRoute('SOCKS4 carries no IPv6 address'), ...at }
-    }
-    const known = COMMANDS[protocol]
-    if (!known.includes(command)) return { ...invalidRoute(`${protocol} has no command ${command}`), ...at }
-  }
-  return undefined
-}
-
-const COMMANDS: { readonly [P in HopProtocol]: readonly CommandName[] } = {
-  socks4: ['connect', 'bind'],
-  socks4a: ['connect', 'bind', 'resolve'],
-  socks5: ['connect', 'bind', 'udp-associate', 'resolve', 'resolve-ptr'],
-  http: ['connect'],
-  ssh: ['connect'],
-}
-
 // A proxy that says it cannot reach the next one has done its part: the next one is dead.
 function blameNext(why: RouteFailure, spot: Spot, hops: readonly ProxyHop[]): RouteFailure {
   const next = hops[spot.hop + 1]
   if (next === undefined || why.hop !== spot.hop || why.phase !== 'request' || why.failure.blame === 'us') return why
-  if (why.failure.rep === undefined && why.failure.status === undefined) return why
+  const isAnswer = why.failure.rep !== undefined || why.failure.status !== undefined || spot.proxy.protocol === 'ssh'
+  if (!isAnswer) return why
   return { ...why, code: 'SOCKS_PROXY_UNREACHABLE', phase: 'connect', hop: spot.hop + 1, proxy: next.label }
 }

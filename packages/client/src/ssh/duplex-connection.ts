@@ -2,29 +2,37 @@
 import type { Duplex } from 'node:stream'
 import type { CloseCause, Connection, ConnectionReader, Place } from '@socksmith/engine'
 
+/** What carries the stream, and wants to know what becomes of it. */
+export interface StreamCarrier {
+  readonly local: Place
+  readonly remote: Place
+  /** Whether the stream keeps the process alive; it does until told. */
+  holdProcess(holds: boolean): void
+  /** Nobody uses the stream any more. Called once. */
+  onClose(): void
+}
+
 /** The stream must be paused, and is owned from now on. */
 export class DuplexConnection implements Connection {
   readonly local: Place
   readonly remote: Place
   readonly #stream: Duplex
+  readonly #carrier: StreamCarrier
   #reader: ConnectionReader | undefined
   #hasEnded = false
-  #isClosed = false
   #cause: CloseCause | undefined
 
-  constructor(stream: Duplex, local: Place, remote: Place) {
+  constructor(stream: Duplex, carrier: StreamCarrier) {
     this.#stream = stream
-    this.local = local
-    this.remote = remote
+    this.#carrier = carrier
+    this.local = carrier.local
+    this.remote = carrier.remote
     stream.on('end', () => {
       this.#hasEnded = true
-      this.#reader?.onEnd()
+      if (this.#cause === undefined) this.#reader?.onEnd()
     })
-    stream.on('error', () => (this.#cause ??= 'error'))
-    stream.on('close', () => {
-      this.#isClosed = true
-      this.#reader?.onClose(this.#cause ?? 'ended')
-    })
+    stream.on('error', () => this.#close('error'))
+    stream.on('close', () => this.#close('ended'))
   }
 
   get unsentOctets(): number {
@@ -35,12 +43,13 @@ export class DuplexConnection implements Connection {
     if (this.#reader === undefined) this.#stream.on('data', this.#onData)
     this.#reader = reader
     this.#stream.resume()
+    const cause = this.#cause
     if (this.#hasEnded) queueMicrotask(() => this.#reader === reader && reader.onEnd())
-    if (this.#isClosed) queueMicrotask(() => this.#reader === reader && reader.onClose(this.#cause ?? 'ended'))
+    if (cause !== undefined) queueMicrotask(() => this.#reader === reader && reader.onClose(cause))
   }
 
   pause(): void {
-    this.#stream.pause()
+    if (this.#cause === undefined) this.#stream.pause()
   }
 
   resume(): void {
@@ -71,15 +80,34 @@ export class DuplexConnection implements Connection {
   }
 
   destroy(): void {
-    this.#cause ??= 'destroyed'
-    this.#stream.destroy()
+    this.#close('destroyed')
   }
 
   reset(): void {
-    this.destroy()
+    this.#close('destroyed')
+  }
+
+  /** What carries the stream broke: what arrived is not all. */
+  breakOff(): void {
+    this.#close('reset')
+  }
+
+  holdProcess(holds: boolean): void {
+    if (this.#cause === undefined) this.#carrier.holdProcess(holds)
+  }
+
+  #close(cause: CloseCause): void {
+    if (this.#cause !== undefined) return
+    this.#cause = cause
+    this.#carrier.onClose()
+    // A channel of ssh2 is not gone before it was read to its end.
+    this.#stream.on('error', () => {}).destroy()
+    this.#stream.resume()
+    // Not from inside a call of the reader.
+    queueMicrotask(() => this.#reader?.onClose(cause))
   }
 
   readonly #onData = (octets: Uint8Array): void => {
-    if (!this.#stream.destroyed) this.#reader?.onOctets(octets)
+    if (this.#cause === undefined) this.#reader?.onOctets(octets)
   }
 }

@@ -10,12 +10,15 @@ import { type Act, type RogueProxy, rogueProxy } from './rogue-proxy.ts'
 const octets = (...values: readonly number[]): Uint8Array => Uint8Array.from(values)
 const CHOSEN_NONE: Act = { send: octets(5, 0) }
 const CHOSEN_PASSWORD: Act = { send: octets(5, 2) }
+const GRANTED: Act = { send: octets(5, 0, 0, 1, 127, 0, 0, 1, 0, 80) }
 
 interface Place {
   readonly name: string
   readonly phase: string
   readonly scheme: string
   readonly script: readonly Act[]
+  /** The proxy has granted it, and the target, with which TLS is spoken, says nothing. */
+  readonly atTarget?: true
 }
 
 /** What a proxy does before it falls silent, and the phase in which the client then is. */
@@ -55,10 +58,22 @@ const PLACES: readonly Place[] = [
     script: [{ await: '\r\n\r\n' }, { send: Buffer.from('HTTP/1.1 200 OK\r\nVia') }],
   },
   { name: 'before TLS', phase: 'tls', scheme: 'socks5+tls://', script: [{ await: 1 }] },
+  {
+    name: 'before TLS of the target',
+    phase: 'target-tls',
+    scheme: 'socks5h://',
+    script: [{ await: 3 }, CHOSEN_NONE, { await: 10 }, GRANTED, { await: 1 }],
+    atTarget: true,
+  },
 ]
 
 const url = (place: Place, { port }: RogueProxy): string => `${place.scheme}127.0.0.1:${port}`
 const TARGET = { host: 'target.test', port: 443 } as const
+const reaching = (place: Place, rogue: RogueProxy): ConnectOptions => ({
+  ...TARGET,
+  via: url(place, rogue),
+  ...(place.atTarget && { tls: true }),
+})
 
 async function inPlace(scene: Scene, place: Place, more: readonly Act[]): Promise<RogueProxy> {
   return rogueProxy(scene, [...place.script, ...more])
@@ -68,16 +83,17 @@ suite('silence', () => {
   for (const place of PLACES) {
     leakTest(`${place.name}: the limit of the phase ends it`, async scene => {
       const rogue = await inPlace(scene, place, ['silence'])
-      const limit = { [place.phase]: 60 }
-      const error = await rejection(connect({ ...TARGET, via: url(place, rogue), timeouts: limit }))
-      assert.deepEqual([error.code, error.phase, error.hop], ['SOCKS_TIMED_OUT', place.phase, 0])
+      const limit = { [place.phase === 'target-tls' ? 'targetTls' : place.phase]: 60 }
+      const error = await rejection(connect({ ...reaching(place, rogue), timeouts: limit }))
+      const hop = place.atTarget ? undefined : 0
+      assert.deepEqual([error.code, error.phase, error.hop], ['SOCKS_TIMED_OUT', place.phase, hop])
       assert.equal(error.errno, 'ETIMEDOUT')
       await until(() => rogue.open.size === 0, 'the client has closed')
     })
 
     leakTest(`${place.name}: the limit of the whole ends it`, async scene => {
       const rogue = await inPlace(scene, place, ['silence'])
-      const error = await rejection(connect({ ...TARGET, via: url(place, rogue), timeout: 60 }))
+      const error = await rejection(connect({ ...reaching(place, rogue), timeout: 60 }))
       assert.deepEqual([error.code, error.phase], ['SOCKS_TIMED_OUT', place.phase])
       await until(() => rogue.open.size === 0, 'the client has closed')
     })
@@ -85,7 +101,7 @@ suite('silence', () => {
     leakTest(`${place.name}: an abort acts in the same turn of the loop`, async scene => {
       const rogue = await inPlace(scene, place, ['silence'])
       const controller = new AbortController()
-      const connecting = connect({ ...TARGET, via: url(place, rogue), signal: controller.signal })
+      const connecting = connect({ ...reaching(place, rogue), signal: controller.signal })
       await settled(rogue)
       let isOver = false
       const over = rejection(connecting).finally(() => (isOver = true))
@@ -102,8 +118,8 @@ suite('silence', () => {
     for (const act of ['end', 'reset'] as const) {
       leakTest(`${place.name}: ${act} of the proxy is an error at once`, async scene => {
         const rogue = await inPlace(scene, place, [act])
-        const error = await rejection(connect({ ...TARGET, via: url(place, rogue) }))
-        const code = place.phase === 'tls' ? 'SOCKS_TLS_FAILED' : 'SOCKS_PROXY_CLOSED'
+        const error = await rejection(connect(reaching(place, rogue)))
+        const code = place.phase.endsWith('tls') ? 'SOCKS_TLS_FAILED' : 'SOCKS_PROXY_CLOSED'
         assert.deepEqual([error.code, error.phase], [code, place.phase], error.message)
         assert.ok(error.retryable === (code === 'SOCKS_PROXY_CLOSED'))
         await until(() => rogue.open.size === 0, 'the client has closed')

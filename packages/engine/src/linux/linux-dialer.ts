@@ -16,6 +16,7 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from './abi.ts'
+import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
 import { familyOf, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
@@ -82,6 +83,7 @@ class LinuxDialing implements Dialing, Watched {
     this.#fd = fd
     if (fd >= DESCRIPTORS_MAX - DIAL_RESERVE) return OUT_OF_DESCRIPTORS
     if (this.#to.kind === 'ip') setStreamOptions(calls, fd, keepAlive)
+    withoutPacing(calls, fd, this.#to)
     if (localAddress !== undefined) {
       const length = writePlace({ kind: 'ip', endpoint: { address: localAddress, port: 0 } }, NAME)
       if (calls.bind(fd, NAME, length) < 0) return errnoFailure(errnoName(calls.errno()))

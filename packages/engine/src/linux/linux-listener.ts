@@ -21,9 +21,15 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from './abi.ts'
+import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
-import { type ListeningSocket, openListeningSocket, placeOfSocket, removeSocketFile } from './listening-socket.ts'
+import {
+  type ListeningSocket,
+  adoptListeningSocket,
+  openListeningSocket,
+  removeSocketFile,
+} from './listening-socket.ts'
 import { readEndpoint, SOCKET_ADDRESS_OCTETS } from './socket-address.ts'
 import { errnoName } from './system-calls.ts'
 
@@ -47,7 +53,7 @@ export async function listen(
 ): Promise<Listener | Failure> {
   const { descriptor, place } = options
   if (descriptor !== undefined) {
-    const shared = { fd: descriptor, place: placeOfSocket(loop.calls, descriptor, place) }
+    const shared = adoptListeningSocket(loop.calls, descriptor, place)
     return new LinuxListener(loop, clock, shared, true, handler)
   }
   const opened = await openListeningSocket(loop.calls, options)
@@ -123,6 +129,8 @@ class LinuxListener implements Listener, Watched {
     const remote = this.#remotePlace()
     if (remote === undefined) calls.close(fd)
     else {
+      // Where it listens on one address the socket has inherited this already.
+      if (this.#localPlace === undefined) withoutPacing(calls, fd, remote)
       const connection = new LinuxConnection(this.#loop, fd, remote, this.#localPlace)
       this.#loop.register(fd, STREAM_EVENTS, connection)
       this.#handler.onConnection(connection)

@@ -113,6 +113,11 @@ export class NodeConnection implements Connection {
     } else this.#resetNow()
   }
 
+  holdProcess(holds: boolean): void {
+    if (holds) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
   /** Gives the socket back, paused and without listeners, to be wrapped by TLS. This connection is then spent. */
   release(): Socket {
     const socket = this.#socket

@@ -1,0 +1,87 @@
+/** What a login at an ssh server needs: the package `ssh2`, loaded when it is first used, and its configuration. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { type Failure, failure } from '@socksmith/protocol'
+import type { ConnectConfig } from 'ssh2'
+import { credentialsOf } from '../dial/login.ts'
+import type { Spot } from '../dial/route-failure.ts'
+import type { Scope } from '../dial/scope.ts'
+import { hostNameOf } from '../route/hop.ts'
+import { type RouteFailure, invalidRoute } from '../socks-error.ts'
+import { isKnownHostKey } from './known-hosts.ts'
+
+/** As the options and the environment of `ssh` have it. */
+export async function configOf(spot: Spot, scope: Scope): Promise<ConnectConfig | RouteFailure> {
+  const { proxy } = spot
+  const credentials = await credentialsOf(proxy, scope)
+  if (credentials !== undefined && 'code' in credentials) return credentials
+  const [username, password] = ['username', 'password'].map(name => {
+    const octets = credentials?.reveal()[name as 'username' | 'password']
+    return octets === undefined || octets.length === 0 ? undefined : Buffer.from(octets).toString()
+  })
+  const { ssh = {}, place } = proxy
+  const port = place.kind === 'host' ? place.destination.port : 22
+  const verifier = await verifierFor(hostNameOf(place), port, ssh)
+  const agent = ssh.agent ?? process.env['SSH_AUTH_SOCK']
+  return {
+    username: username ?? userInfo().username,
+    ...(password !== undefined && { password, tryKeyboard: false }),
+    ...(ssh.privateKey !== undefined && { privateKey: ssh.privateKey }),
+    ...(ssh.passphrase !== undefined && { passphrase: ssh.passphrase }),
+    ...(agent !== undefined && { agent }),
+    hostVerifier: verifier,
+    // The scope has the limits.
+    readyTimeout: 0,
+  }
+}
+
+async function verifierFor(
+  host: string,
+  port: number,
+  ssh: { readonly hostKeySha256?: string; readonly dangerAcceptAnyHostKey?: boolean },
+): Promise<(key: Buffer) => boolean> {
+  if (ssh.dangerAcceptAnyHostKey === true) return () => true
+  const { hostKeySha256 } = ssh
+  if (hostKeySha256 !== undefined) {
+    const wanted = hostKeySha256.replace(/^SHA256:/, '').replace(/=+$/, '')
+    return key => createHash('sha256').update(key).digest('base64').replace(/=+$/, '') === wanted
+  }
+  const known = await readFile(join(homedir(), '.ssh', 'known_hosts'), 'utf8').catch(() => '')
+  return key => isKnownHostKey(known, host, port, key)
+}
+
+/** Says what to install when it is missing. */
+export async function loadSsh2(): Promise<typeof import('ssh2') | RouteFailure> {
+  try {
+    const loaded = await import('ssh2')
+    // It is CommonJS; what Node finds by name depends on how it was written.
+    return 'Client' in loaded ? loaded : (loaded as { readonly default: typeof import('ssh2') }).default
+  } catch {
+    return invalidRoute('ssh:// needs the package "ssh2": npm install ssh2')
+  }
+}
+
+/** An error of `ssh2`; `level` is the part of it that failed. */
+export type SshError = Error & { readonly level?: string }
+
+/** Why there is no session. */
+export function sshFailure(error: SshError): Failure {
+  switch (error.level) {
+    case 'client-authentication':
+      return failure('auth_rejected', 'server', 'no way of logging in was accepted')
+    case 'handshake':
+      return failure('not_allowed', 'server', 'the handshake failed, or the host key is not the expected one')
+    case 'client-socket':
+      return failure('truncated', 'server')
+    default:
+      return failure('bad_syntax', 'server', 'not ssh')
+  }
+}
+
+/** RFC 4254 section 5.1: 1 is prohibited, 2 is connect failed. */
+export function channelFailure(error: Error & { readonly reason?: number | string }): Failure {
+  const isRefused = error.reason === 2 || error.reason === 'CONNECT_FAILED'
+  return failure(isRefused ? 'connection_refused' : 'not_allowed', 'server')
+}
