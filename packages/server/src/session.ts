@@ -12,7 +12,9 @@ import {
   type ServerHandshakeEvent,
   type ServerHandshakeOptions,
   failure,
+  formatAddress,
 } from '@socksmith/protocol'
+import type { Traits } from '@socksmith/client/route'
 import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
@@ -26,6 +28,7 @@ import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
 import { type Granted, SessionRules } from './session-rules.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
+import type { Errand, Going } from './way-out.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
 export interface Work {
@@ -93,14 +96,9 @@ export class Session implements ConnectionReader {
   start(early: Uint8Array): void {
     const { clock } = this.context.engine
     const { listener } = this.origin
-    if (listener.authentication === 'certificate' && this.#user === undefined) {
-      this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
-      return
-    }
-    if (this.#user !== undefined && this.context.bans.hasUser(this.#user, this.context.engine.clock.wallMs())) {
-      this.#onFailed(failure('auth_rejected', 'client', 'the user of this certificate is banned'))
-      return
-    }
+    const isNeeded = listener.authentication === 'certificate'
+    const fault = this.context.loginGuard.certificateFault(this.#user, isNeeded)
+    if (fault !== undefined) return this.#onFailed(fault)
     const { refusal } = this.#rules.arrive()
     if (refusal !== undefined) return this.#onFailed(refusal)
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
@@ -171,7 +169,20 @@ export class Session implements ConnectionReader {
     return this.#rules.facts(command, { protocol, user })
   }
 
-  /** Notes the proxies on the way. */
+  /** By which ways this client's request may leave. */
+  going(errand: Omit<Errand, 'traits'>, user: string | undefined = this.user): Going {
+    return this.context.ways.going({ ...errand, traits: this.#traits(user) })
+  }
+
+  #traits(user: string | undefined): Traits {
+    const { client } = this.origin
+    return {
+      ...(user !== undefined && { user }),
+      client: client.kind === 'unix' ? 'unix' : formatAddress(client.endpoint.address),
+    }
+  }
+
+  /** Notes the way and its proxies. */
   noteVia(via: string | undefined): void {
     this.#via = via
   }
@@ -313,10 +324,7 @@ export class Session implements ConnectionReader {
 
   /** The user with these credentials; `undefined`, sooner or later, where they are wrong. */
   judge(credentials: Credentials): Promise<string | undefined> {
-    const { loginGuard, options } = this.context
-    const { authenticate } = options
-    if (authenticate === undefined) return Promise.resolve(undefined)
-    return loginGuard.judge(credentials, this.origin.client, authenticate)
+    return this.context.loginGuard.judge(credentials, this.origin.client)
   }
 
   async #judge(claim: Claim): Promise<void> {

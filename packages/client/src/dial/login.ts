@@ -2,14 +2,19 @@
 import { Credentials } from '../route/credentials.ts'
 import type { ProxyHop } from '../route/hop.ts'
 import { checkCredentials } from '../route/proxy.ts'
+import type { Traits } from '../route/route.ts'
 import { type RouteFailure, SocksError, invalidRoute } from '../socks-error.ts'
 import { type Scope, uncancellable } from './scope.ts'
 
 /** Asks for them, when they are given late. */
-export async function credentialsOf(proxy: ProxyHop, scope: Scope): Promise<Credentials | RouteFailure | undefined> {
+export async function credentialsOf(
+  proxy: ProxyHop,
+  traits: Traits,
+  scope: Scope,
+): Promise<Credentials | RouteFailure | undefined> {
   const { credentials } = proxy
   if (credentials === undefined || credentials instanceof Credentials) return credentials
-  const asked = Promise.resolve().then(() => credentials(proxy.label))
+  const asked = Promise.resolve().then(() => credentials(proxy.label, traits))
   // The error of the caller's own function may hold anything: only that it failed is told.
   const given = await scope.during(uncancellable(asked.catch(() => undefined)))
   if (given === undefined) return invalidRoute('no user name and password for this proxy')

@@ -4,7 +4,7 @@
  */
 import type { Clock, Place } from '@socksmith/engine'
 import { containsAny } from '@socksmith/policy'
-import { latin1Text, utf8Text } from '@socksmith/protocol'
+import { type Failure, failure, latin1Text, utf8Text } from '@socksmith/protocol'
 import { accountKey, clientName } from '../limit/account-key.ts'
 import { BUCKET, type Filling, type Ledger } from '../limit/ledger.ts'
 import type { Authenticate, Credentials, LoginOptions } from '../options.ts'
@@ -12,6 +12,7 @@ import { type Ban, type BanList, type BanSubject, networkOfClient } from './ban-
 
 export interface LoginGuardParts {
   readonly options: LoginOptions
+  readonly authenticate: Authenticate | undefined
   readonly clock: Clock
   /** Where failures are counted; of its own, so that limits and logins take no room from each other. */
   readonly failures: () => Ledger
@@ -28,8 +29,8 @@ export class LoginGuard {
   }
 
   /** The user's name, or `undefined`, and that not before the time that the failures of late ask for. */
-  async judge(credentials: Credentials, client: Place, authenticate: Authenticate): Promise<string | undefined> {
-    const { clock, bans, options } = this.#parts
+  async judge(credentials: Credentials, client: Place): Promise<string | undefined> {
+    const { clock, bans, options, authenticate } = this.#parts
     const askedAtMs = clock.monotonicMs()
     const name = nameOf(credentials)
     const address = this.#isTrusted(client) ? undefined : addressOf(client)
@@ -40,11 +41,21 @@ export class LoginGuard {
       return undefined
     }
     const isSuspect = address !== undefined && this.#count(['address', address], options.addressFailures) > 0
-    const user = await authenticate(credentials, client, isSuspect ? 'suspect' : 'clean')
+    const user = await authenticate?.(credentials, client, isSuspect ? 'suspect' : 'clean')
     if (user !== undefined && !bans.hasUser(user, wallMs)) return user
     const delayMs = this.#onFailure(address, name, client)
     await this.#until(askedAtMs + delayMs)
     return undefined
+  }
+
+  /** Why nobody is let in with this certificate's name; `isNeeded`: without one neither. */
+  certificateFault(user: string | undefined, isNeeded: boolean): Failure | undefined {
+    const { bans, clock } = this.#parts
+    if (user === undefined) {
+      return isNeeded ? failure('auth_rejected', 'client', 'no client certificate with a name') : undefined
+    }
+    const isBanned = bans.hasUser(user, clock.wallMs())
+    return isBanned ? failure('auth_rejected', 'client', 'the user of this certificate is banned') : undefined
   }
 
   /** Counts it, bans where it is too much, and answers how long the client is to wait. */
