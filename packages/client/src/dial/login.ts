@@ -1,14 +1,21 @@
 /** The user name and password for one proxy, asked for late when the route says so. Knows no method. */
 import { Credentials } from '../route/credentials.ts'
-import type { ProxyHop } from '../route/hop.ts'
+import type { AskCredentials, ProxyHop } from '../route/hop.ts'
 import { checkCredentials } from '../route/proxy.ts'
 import { type RouteFailure, SocksError, invalidRoute } from '../socks-error.ts'
 import { type Scope, uncancellable } from './scope.ts'
 
 /** Asks for them, when they are given late. */
-export async function credentialsOf(proxy: ProxyHop, scope: Scope): Promise<Credentials | RouteFailure | undefined> {
+export function credentialsOf(
+  proxy: ProxyHop,
+  scope: Scope,
+): Credentials | undefined | Promise<Credentials | RouteFailure> {
   const { credentials } = proxy
   if (credentials === undefined || credentials instanceof Credentials) return credentials
+  return ask(credentials, proxy, scope)
+}
+
+async function ask(credentials: AskCredentials, proxy: ProxyHop, scope: Scope): Promise<Credentials | RouteFailure> {
   const asked = Promise.resolve().then(() => credentials(proxy.label))
   // The error of the caller's own function may hold anything: only that it failed is told.
   const given = await scope.during(uncancellable(asked.catch(() => undefined)))
