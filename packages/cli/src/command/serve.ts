@@ -12,7 +12,8 @@ import { listenersFault, toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
 import { type LivePolicy, openLivePolicy } from '../policy/live-policy.ts'
-import { buildServer } from '../serving/build-server.ts'
+import { buildServer, withDescriptor } from '../serving/build-server.ts'
+import { inheritedDescriptors } from '../serving/inherited-sockets.ts'
 import { showSessionsOnSignal } from '../serving/live-sessions.ts'
 import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
 import { startThread } from '../serving/start-thread.ts'
@@ -49,9 +50,12 @@ async function run(
   const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
   const policy = await policyOf(effective, readAgain, hasUsers, log)
   if (!policy.ok) return policy
+  const listeners = completeListeners(config, hasUsers)
+  const inherited = inheritedDescriptors(listeners.map(({ address }) => address))
+  if (!inherited.ok) return inherited
   const stopped = stopSignal()
   const workers = workersOf(config, engine)
-  const ground: Ground = { config, hasUsers, policy: policy.value, log }
+  const ground: Ground = { config, hasUsers, policy: policy.value, log, inherited: inherited.value }
   const serving = workers > 0 ? await serveInWorkers(workers, ground) : await serveHere(engine, ground)
   if (!serving.ok) return serving
   const { places, server } = serving.value
@@ -60,7 +64,6 @@ async function run(
     await server.stop({ deadlineMs: 0 })
     return release
   }
-  const listeners = completeListeners(config, hasUsers)
   const threads = workers === 0 ? '' : `, ${workers} ${workers === 1 ? 'worker' : 'workers'}`
   say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
   showSessionsOnSignal(server)
@@ -102,6 +105,8 @@ interface Ground {
   readonly hasUsers: boolean
   readonly policy: LivePolicy
   readonly log: SessionLog
+  /** Descriptors that listen already, in the order of the listeners. */
+  readonly inherited: readonly (number | undefined)[]
 }
 
 /** A server that runs, in whatever threads. */
@@ -110,9 +115,13 @@ interface Serving {
   readonly server: RunningServer
 }
 
-async function serveHere(engine: Engine, { config, hasUsers, policy, log }: Ground): Promise<Outcome<Serving>> {
+async function serveHere(
+  engine: Engine,
+  { config, hasUsers, policy, log, inherited }: Ground,
+): Promise<Outcome<Serving>> {
   const { promise: deaf, resolve: onDeaf } = Promise.withResolvers<void>()
-  const built = buildServer(config, { engine, log, inForce: policy.inForce, hasUsers, threads: 1, onDeaf })
+  const parts = { engine, log, inForce: policy.inForce, hasUsers, threads: 1, onDeaf, descriptors: inherited }
+  const built = buildServer(config, parts)
   if (!built.ok) return built
   const { server, governed } = built.value
   const places = await server.start()
@@ -129,19 +138,25 @@ async function serveHere(engine: Engine, { config, hasUsers, policy, log }: Grou
   return done({ places, server: running })
 }
 
-async function serveInWorkers(workers: number, { config, hasUsers, policy, log }: Ground): Promise<Outcome<Serving>> {
+async function serveInWorkers(
+  workers: number,
+  { config, hasUsers, policy, log, inherited }: Ground,
+): Promise<Outcome<Serving>> {
   const configured = toServerOptions(config, hasUsers, () => {}, policy.decider)
   if (!configured.ok) return configured
   const { listeners, limits } = configured.value
-  const pool = await startWorkerPool(listeners, {
-    workers,
-    config,
-    inForce: policy.inForce,
-    hasUsers,
-    connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
-    log,
-    startThread,
-  })
+  const pool = await startWorkerPool(
+    listeners.map((listener, index) => withDescriptor(listener, inherited[index])),
+    {
+      workers,
+      config,
+      inForce: policy.inForce,
+      hasUsers,
+      connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
+      log,
+      startThread,
+    },
+  )
   if ('code' in pool) return trouble(EXIT.UNAVAILABLE, startFailureText(pool))
   return pool.ok ? done({ places: pool.value.places, server: pool.value }) : pool
 }

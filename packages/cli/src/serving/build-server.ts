@@ -41,7 +41,7 @@ export interface ServerParts {
   /** Where what is limited is counted, for the servers of all threads. */
   readonly ledger?: Ledger
   /** Descriptors that listen already, in the order of the listeners. */
-  readonly descriptors?: readonly number[]
+  readonly descriptors?: readonly (number | undefined)[]
   /** Called when no listener accepts any more. */
   readonly onDeaf?: () => void
 }
@@ -87,7 +87,8 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
   return done({ server, governed })
 }
 
-function withDescriptor(listener: ListenerOptions, descriptor: number | undefined): ListenerOptions {
+/** A listener that takes over a socket, when there is one. */
+export function withDescriptor(listener: ListenerOptions, descriptor: number | undefined): ListenerOptions {
   return descriptor === undefined ? listener : { ...listener, descriptor }
 }
 

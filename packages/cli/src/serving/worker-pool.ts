@@ -68,8 +68,10 @@ export async function startWorkerPool(
 ): Promise<Outcome<WorkerPool> | Failure> {
   const sockets: SharedListener[] = []
   for (const listener of listeners) {
-    const { place, mode, backlog = BACKLOG } = listener
-    const opened = await openSharedListener({ place, backlog, ...(mode !== undefined && { mode }) }, options.workers)
+    const { place, mode, descriptor, backlog = BACKLOG } = listener
+    const inherited = descriptor !== undefined && { descriptor }
+    const wanted = { place, backlog, ...(mode !== undefined && { mode }), ...inherited }
+    const opened = await openSharedListener(wanted, options.workers)
     if ('code' in opened) {
       for (const socket of sockets) closeSharedListener(socket)
       return { ...opened, detail: `cannot listen on ${formatPlace(place)}` }

@@ -37,6 +37,8 @@ export const MSG_DONTWAIT = 0x40
 export const MSG_NOSIGNAL = 0x4000
 export const SPLICE_F_MOVE = 1
 export const SPLICE_F_NONBLOCK = 2
+export const F_GETFL = 3
+export const F_SETFL = 4
 export const F_DUPFD_CLOEXEC = 1030
 export const F_SETPIPE_SZ = 1031
 

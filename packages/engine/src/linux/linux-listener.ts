@@ -24,7 +24,12 @@ import {
 import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
-import { type ListeningSocket, openListeningSocket, placeOfSocket, removeSocketFile } from './listening-socket.ts'
+import {
+  type ListeningSocket,
+  adoptListeningSocket,
+  openListeningSocket,
+  removeSocketFile,
+} from './listening-socket.ts'
 import { readEndpoint, SOCKET_ADDRESS_OCTETS } from './socket-address.ts'
 import { errnoName } from './system-calls.ts'
 
@@ -48,7 +53,7 @@ export async function listen(
 ): Promise<Listener | Failure> {
   const { descriptor, place } = options
   if (descriptor !== undefined) {
-    const shared = { fd: descriptor, place: placeOfSocket(loop.calls, descriptor, place) }
+    const shared = adoptListeningSocket(loop.calls, descriptor, place)
     return new LinuxListener(loop, clock, shared, true, handler)
   }
   const opened = await openListeningSocket(loop.calls, options)

@@ -6,8 +6,11 @@ import { errnoFailure } from '../node/system-failure.ts'
 import type { ListenOptions, Place } from '../ports.ts'
 import {
   AF_INET6,
+  F_GETFL,
+  F_SETFL,
   IPPROTO_IPV6,
   IPV6_V6ONLY,
+  O_NONBLOCK,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_CLOEXEC,
@@ -36,6 +39,13 @@ export async function openListeningSocket(
   const retry = options.place.kind === 'unix' && 'code' in first && first.errno === 'EADDRINUSE'
   if (!retry || !(await removeDeadSocket(options.place.path))) return first
   return open(calls, options)
+}
+
+/** Prepares a socket that somebody else made: an accept on it must not wait, since the whole thread would. */
+export function adoptListeningSocket(calls: SystemCalls, fd: number, place: Place): ListeningSocket {
+  calls.fcntl(fd, F_SETFL, calls.fcntl(fd, F_GETFL, 0) | O_NONBLOCK)
+  if (place.kind === 'ip') setAccepted(calls, fd, place)
+  return { fd, place: placeOfSocket(calls, fd, place) }
 }
 
 /** Where a listening socket listens; the given place when it does not say. */
@@ -83,7 +93,11 @@ function setListenOptions(calls: SystemCalls, fd: number, { place, dualStack, re
   if (familyOf(place) === AF_INET6) {
     calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack === true ? off : on, on.length)
   }
-  // Whatever is accepted inherits these.
+  setAccepted(calls, fd, place)
+}
+
+// Whatever is accepted inherits these.
+function setAccepted(calls: SystemCalls, fd: number, place: Place): void {
   setStreamOptions(calls, fd)
   withoutPacing(calls, fd, place)
 }

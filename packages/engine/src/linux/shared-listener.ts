@@ -1,11 +1,11 @@
 /**
  * A place where several threads listen. TCP: a socket for each thread, among which the kernel shares the newcomers out
- * (SO_REUSEPORT). Unix: one socket that all accept from. They are opened and closed by a thread that accepts nothing, so that
- * who waits in the queue of a thread that died waits for the one that takes its place.
+ * (SO_REUSEPORT). Unix, and what was inherited: one socket that all accept from. They are opened and closed by a thread
+ * that accepts nothing, so that who waits in the queue of a thread that died waits for the one that takes its place.
  */
 import type { Failure } from '@socksmith/protocol'
 import type { ListenOptions, Place } from '../ports.ts'
-import { type ListeningSocket, openListeningSocket, removeSocketFile } from './listening-socket.ts'
+import { type ListeningSocket, openListeningSocket, placeOfSocket, removeSocketFile } from './listening-socket.ts'
 import { loadSystemCalls } from './system-calls.ts'
 
 /** The sockets of one place. */
@@ -14,6 +14,8 @@ export interface SharedListener {
   readonly place: Place
   /** For `ListenOptions.descriptor` of each thread, in their order. */
   readonly descriptors: readonly number[]
+  /** Its file, where it has one, belongs to whoever handed it over. */
+  readonly isInherited: boolean
 }
 
 /** Opens it for so many threads, or says why not. */
@@ -21,11 +23,17 @@ export async function openSharedListener(options: ListenOptions, threads: number
   const loaded = loadSystemCalls()
   if (loaded.kind === 'missing') return { code: 'general_failure', blame: 'us', detail: loaded.reason }
   const { calls } = loaded
+  const { descriptor } = options
+  if (descriptor !== undefined) {
+    const place = placeOfSocket(calls, descriptor, options.place)
+    return { place, descriptors: Array.from({ length: threads }, () => descriptor), isInherited: true }
+  }
   // The first one alone finds out whether somebody else listens there: with SO_REUSEPORT it would share with them.
   const probe = await openListeningSocket(calls, options)
   if ('code' in probe) return probe
   const { place } = probe
-  if (place.kind === 'unix') return { place, descriptors: Array.from({ length: threads }, () => probe.fd) }
+  if (place.kind === 'unix')
+    return { place, descriptors: Array.from({ length: threads }, () => probe.fd), isInherited: false }
   calls.close(probe.fd)
   const sockets: ListeningSocket[] = []
   while (sockets.length < threads) {
@@ -36,13 +44,13 @@ export async function openSharedListener(options: ListenOptions, threads: number
     }
     sockets.push(opened)
   }
-  return { place, descriptors: sockets.map(socket => socket.fd) }
+  return { place, descriptors: sockets.map(socket => socket.fd), isInherited: false }
 }
 
 /** Closes its sockets, once no thread accepts from them any more. */
-export function closeSharedListener({ place, descriptors }: SharedListener): void {
+export function closeSharedListener({ place, descriptors, isInherited }: SharedListener): void {
   const loaded = loadSystemCalls()
   if (loaded.kind === 'missing') return
   for (const fd of new Set(descriptors)) loaded.calls.close(fd)
-  removeSocketFile(place)
+  if (!isInherited) removeSocketFile(place)
 }

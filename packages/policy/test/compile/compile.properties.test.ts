@@ -1,6 +1,6 @@
 /**
- * The compiled decision equals the naive walk through the list, whatever the policy and the question. POLICY_PAIRS in the
- * environment asks for another number of pairs.
+ * The compiled decision equals the naive walk through the list, whatever the policy and the question. POLICY_SHARE in the
+ * environment asks for another share of the pairs.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -9,7 +9,7 @@ import { parseNetwork } from '../../src/network.ts'
 import { walk } from '../../src/walk.ts'
 import { GEO, RandomPolicies } from '../random-policy.ts'
 
-const PAIRS = Number(process.env['POLICY_PAIRS'] ?? 40_000)
+const PAIRS = 40_000 * Number(process.env['POLICY_SHARE'] ?? 1)
 const FACTS_PER_POLICY = 50
 
 test(`the compiled policy decides ${PAIRS} random questions as a walk through the list does`, () => {

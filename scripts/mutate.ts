@@ -1,0 +1,79 @@
+/**
+ * Mutation testing: Stryker changes one thing in a source, and some test must notice.
+ *
+ *   --package NAME   protocol or policy (both)
+ *   --only GLOB      of sources, from the root of the repository; may be given more than once
+ *   --show           lists each mutant that nothing noticed
+ *   --json FILE      writes them to a file
+ *
+ * Exits 1 when a package has less than the score it must have.
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Stryker } from '@stryker-mutator/core'
+import type { MutantResult, PartialStrykerOptions } from '@stryker-mutator/api/core'
+import { type Score, scoreOf, tableOf, unnoticed } from './mutation/score.ts'
+
+/** Of a hundred mutants, so many must be noticed. */
+const SCORE_MIN = 85
+const PACKAGES = ['protocol', 'policy'] as const
+
+type Package = (typeof PACKAGES)[number]
+
+const { values } = parseArgs({
+  options: {
+    package: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    show: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+})
+const chosen = PACKAGES.filter(name => isWanted(name))
+if (chosen.length === 0) {
+  process.stderr.write('usage: npm run mutate -- [--package protocol|policy] [--only GLOB]... [--show] [--json FILE]\n')
+  process.exit(64)
+}
+
+// Random policies are as many as `npm test` draws, or this share of them.
+process.env['POLICY_SHARE'] ??= '0.2'
+
+let isGood = true
+const found: MutantResult[] = []
+for (const name of chosen) {
+  const mutants = await new Stryker(optionsOf(name)).runMutationTest()
+  found.push(...mutants)
+  const score: Score = scoreOf(mutants)
+  process.stdout.write(`\n${tableOf(mutants)}\n`)
+  isGood &&= score.percent >= SCORE_MIN
+}
+if (values.show) for (const line of unnoticed(found)) process.stdout.write(`${line}\n`)
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(found, undefined, 1))
+process.exitCode = isGood ? 0 : 1
+
+function isWanted(name: Package): boolean {
+  if (values.only !== undefined) return values.only.some(glob => glob.startsWith(`packages/${name}/`))
+  return values.package === undefined || values.package === name
+}
+
+function optionsOf(name: Package): PartialStrykerOptions {
+  const only = values.only?.filter(glob => glob.startsWith(`packages/${name}/`))
+  return {
+    mutate: [...(only ?? [`packages/${name}/src/**/*.ts`])],
+    // Stryker works on a copy of these, beside the sources, so that imports of other packages are found as always.
+    ignorePatterns: ['/*', '!/packages', '/packages/*', `!/packages/${name}`, 'dist'],
+    plugins: [new URL('mutation/test-runner.ts', import.meta.url).href],
+    testRunner: 'in-process',
+    testFilePattern: `packages/${name}/test/**/*.test.ts`,
+    testRunnerNodeArgs: ['--conditions=@socksmith/source'],
+    coverageAnalysis: 'perTest',
+    concurrency: 2,
+    // TypeScript 7 has no interface for the step that would read one.
+    tsconfigFile: 'none.json',
+    reporters: ['progress-append-only'],
+    allowEmpty: true,
+    allowConsoleColors: false,
+    // A mutant that loops for ever is noticed by its counted hits; this is for one that waits for ever.
+    timeoutMS: 4_000,
+    warnings: { preprocessorErrors: true, slow: false, unknownOptions: false, unserializableOptions: true },
+  }
+}
