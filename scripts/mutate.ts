@@ -61,7 +61,8 @@ function optionsOf(name: Package): PartialStrykerOptions {
     mutate: [...(only ?? [`packages/${name}/src/**/*.ts`])],
     // Stryker works on a copy of these, beside the sources, so that imports of other packages are found as always.
     ignorePatterns: ['/*', '!/packages', '/packages/*', `!/packages/${name}`, 'dist'],
-    plugins: [new URL('mutation/test-runner.ts', import.meta.url).href],
+    plugins: ['test-runner', 'texts-for-people'].map(file => new URL(`mutation/${file}.ts`, import.meta.url).href),
+    ignorers: ['texts-for-people'],
     testRunner: 'in-process',
     testFilePattern: `packages/${name}/test/**/*.test.ts`,
     testRunnerNodeArgs: ['--conditions=@socksmith/source'],

@@ -30,6 +30,7 @@ export {
   type Route,
   type RouteRule,
   type RulesRoute,
+  type Traits,
   block,
   direct,
 } from './route/route.ts'

@@ -18,6 +18,8 @@ export interface DialAnyOptions {
   localAddressFor?(destination: IpAddress): IpAddress | undefined
   /** As in {@link DialOptions}. */
   readonly keepAlive?: boolean
+  /** The family to begin with. Default IPv6. */
+  readonly firstFamily?: IpAddress['type']
 }
 
 /**
@@ -35,7 +37,7 @@ export function dialAny(
   if (only !== undefined && endpoints.length === 1) {
     return engine.dial({ kind: 'ip', endpoint: only }, dialOptions(only.address, options.timeoutMs, options))
   }
-  return new Race(engine, interleaved(endpoints), options)
+  return new Race(engine, interleaved(endpoints, options.firstFamily), options)
 }
 
 function dialOptions(address: IpAddress, timeoutMs: number, options: DialAnyOptions): DialOptions {
@@ -44,10 +46,10 @@ function dialOptions(address: IpAddress, timeoutMs: number, options: DialAnyOpti
   return { timeoutMs, ...(localAddress && { localAddress }), ...(keepAlive !== undefined && { keepAlive }) }
 }
 
-/** RFC 8305 section 4: families take turns, IPv6 first; within a family the resolver's order stays. */
-export function interleaved(endpoints: readonly Endpoint[]): Endpoint[] {
-  const first = endpoints.filter(endpoint => endpoint.address.type === 'ipv6')
-  const second = endpoints.filter(endpoint => endpoint.address.type === 'ipv4')
+/** RFC 8305 section 4: families take turns, IPv6 first by default; within a family the resolver's order stays. */
+export function interleaved(endpoints: readonly Endpoint[], firstFamily: IpAddress['type'] = 'ipv6'): Endpoint[] {
+  const first = endpoints.filter(endpoint => endpoint.address.type === firstFamily)
+  const second = endpoints.filter(endpoint => endpoint.address.type !== firstFamily)
   const turns = Array.from({ length: Math.max(first.length, second.length) }, (_, i) => [first[i], second[i]])
   return turns.flat().filter(endpoint => endpoint !== undefined)
 }

@@ -52,7 +52,17 @@ export interface Connection {
   holdProcess?(holds: boolean): void
 }
 
-export interface ListenOptions {
+/** How a socket leaves this machine, beyond its address. `Engine.socketOptions` says which of them an engine can set. */
+export interface SocketOptions {
+  /** Only through this network interface (`SO_BINDTODEVICE`). */
+  readonly interface?: string
+  /** The mark of its packets, for the kernel's rules (`SO_MARK`): 0 to 2^32-1. */
+  readonly mark?: number
+  /** The address to leave by need not be one of this machine's (`IP_FREEBIND`). */
+  readonly freeBind?: boolean
+}
+
+export interface ListenOptions extends SocketOptions {
   readonly place: Place
   /**
    * A socket that listens already: inherited from whoever started the process, or shared with other threads. `place` says
@@ -89,7 +99,7 @@ export interface Listener {
   close(): Promise<void>
 }
 
-export interface DialOptions {
+export interface DialOptions extends SocketOptions {
   /** The address to leave by. */
   readonly localAddress?: IpAddress
   /** Milliseconds until the attempt fails with `timed_out`. */
@@ -253,9 +263,13 @@ export interface Engine {
   readonly clock: Clock
   /** Descriptors that this process may have open; a tunnel takes two. `Infinity` where the system does not tell. */
   readonly descriptorsMax: number
+  /**
+   * Which socket options it can set. Whoever asks for another one gets a failure, never a socket without it.
+   */
+  readonly socketOptions: ReadonlySet<keyof SocketOptions>
   listen(options: ListenOptions, handler: ListenHandler): Promise<Listener | Failure>
   dial(to: Place, options: DialOptions): Dialing
-  openDatagrams(local: Endpoint, handler: DatagramHandler): Promise<DatagramSocket | Failure>
+  openDatagrams(local: Endpoint, handler: DatagramHandler, options?: SocketOptions): Promise<DatagramSocket | Failure>
   /** The local address by which the kernel would reach `destination`: the interface that faces it. */
   facing(destination: IpAddress): Promise<IpAddress | Failure>
   /**

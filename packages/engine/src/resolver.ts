@@ -10,18 +10,40 @@ import type { Clock } from './ports.ts'
 /** The addresses of a name, at least one; or why there is none. */
 export type Resolution = readonly IpAddress[] | Failure
 
+/** Addresses together with the time for which the name server lets them be kept. */
+export interface TimedAddresses {
+  readonly addresses: readonly IpAddress[]
+  /** Milliseconds. */
+  readonly ttlMs: number
+}
+
 /** Asks once. The name is in ASCII (IDNA) form and is no address. Must settle some day; late is the caller's affair. */
-export type Lookup = (name: string) => Promise<Resolution>
+export type Lookup = (name: string) => Promise<Resolution | TimedAddresses>
 
 export interface Resolver {
   /** The addresses of `name`, which may be an address itself, or in Unicode. */
   resolve(name: string): Promise<Resolution>
 }
 
+/** A name in the memory of a resolver. */
+export interface KeptName {
+  readonly name: string
+  readonly resolution: Resolution
+  /** Milliseconds for which it is still kept. */
+  readonly leftMs: number
+}
+
+/** A resolver whose memory can be seen and emptied. */
+export interface CachingResolver extends Resolver {
+  kept(): readonly KeptName[]
+  /** Forgets this name, or all of them; how many that were. */
+  flush(name?: string): number
+}
+
 export interface CachingResolverOptions {
   readonly lookup: Lookup
   readonly clock: Clock
-  /** Milliseconds that addresses are kept. */
+  /** Milliseconds that addresses are kept, or less where a look-up says so. */
   readonly positiveTtlMs: number
   /** Milliseconds that a failure is kept; short, because the cause may have gone. */
   readonly negativeTtlMs: number
@@ -39,8 +61,8 @@ export const LOOKUPS_WAITING_MAX = 1024
 export const ADDRESSES_MAX = 32
 
 /** Makes a resolver with a bounded cache. */
-export function createCachingResolver(options: CachingResolverOptions): Resolver {
-  return new CachingResolver(options)
+export function createCachingResolver(options: CachingResolverOptions): CachingResolver {
+  return new NameMemory(options)
 }
 
 interface Kept {
@@ -48,7 +70,7 @@ interface Kept {
   readonly untilMs: number
 }
 
-class CachingResolver implements Resolver {
+class NameMemory implements CachingResolver {
   readonly #options: CachingResolverOptions
   /** In the order of the last question. */
   readonly #kept = new Map<string, Kept>()
@@ -68,6 +90,21 @@ class CachingResolver implements Resolver {
     return this.#fromCache(ascii) ?? this.#inTime(this.#shared(ascii))
   }
 
+  kept(): readonly KeptName[] {
+    const nowMs = this.#options.clock.monotonicMs()
+    return [...this.#kept]
+      .map(([name, { resolution, untilMs }]) => ({ name, resolution, leftMs: untilMs - nowMs }))
+      .filter(({ leftMs }) => leftMs > 0)
+  }
+
+  flush(name?: string): number {
+    const ascii = name === undefined ? undefined : asciiName(name)
+    const keys = name === undefined ? [...this.#kept.keys()] : ascii === undefined ? [] : [ascii]
+    // What is being asked for now is answered, and not kept.
+    for (const key of name === undefined ? [...this.#asked.keys()] : keys) this.#asked.delete(key)
+    return keys.filter(key => this.#kept.delete(key)).length
+  }
+
   #fromCache(name: string): Resolution | undefined {
     const kept = this.#kept.get(name)
     if (kept === undefined) return undefined
@@ -83,18 +120,22 @@ class CachingResolver implements Resolver {
     if (this.#waiting.length >= LOOKUPS_WAITING_MAX) {
       return Promise.resolve(failure('too_busy', 'us', 'too many names are being resolved'))
     }
-    const asking = this.#ask(name).finally(() => this.#asked.delete(name))
+    const asking: Promise<Resolution> = this.#ask(name, () => this.#asked.get(name) === asking).finally(() => {
+      if (this.#asked.get(name) === asking) this.#asked.delete(name)
+    })
     this.#asked.set(name, asking)
     return asking
   }
 
-  async #ask(name: string): Promise<Resolution> {
+  async #ask(name: string, isWanted: () => boolean): Promise<Resolution> {
     const { lookup, concurrentMax } = this.#options
     if (this.#running < concurrentMax) this.#running++
     else await new Promise<void>(resolve => this.#waiting.push(resolve))
     try {
-      const resolution = plain(await lookup(name))
-      this.#keep(name, resolution)
+      const found = await lookup(name)
+      const isTimed = 'ttlMs' in found
+      const resolution = plain(isTimed ? found.addresses : found)
+      if (isWanted()) this.#keep(name, resolution, isTimed ? found.ttlMs : Infinity)
       return resolution
     } finally {
       // The turn goes to the next in the queue. It was kept until the end, not until the time-out: a look-up that
@@ -105,9 +146,9 @@ class CachingResolver implements Resolver {
     }
   }
 
-  #keep(name: string, resolution: Resolution): void {
+  #keep(name: string, resolution: Resolution, mostMs: number): void {
     const { clock, positiveTtlMs, negativeTtlMs, entriesMax } = this.#options
-    const ttlMs = 'code' in resolution ? negativeTtlMs : positiveTtlMs
+    const ttlMs = Math.min(mostMs, 'code' in resolution ? negativeTtlMs : positiveTtlMs)
     if (ttlMs <= 0) return
     this.#kept.delete(name)
     this.#kept.set(name, { resolution, untilMs: clock.monotonicMs() + ttlMs })

@@ -2,7 +2,7 @@
 import type { CompileOptions } from './compile/compile.ts'
 import { routeOf, ruleLabel } from './decision.ts'
 import { type Explanation, explain } from './explain.ts'
-import type { Case, Policy } from './policy.ts'
+import { type Case, type Policy, wayText } from './policy.ts'
 import { replyWord } from './read/rule.ts'
 
 export interface CaseResult {
@@ -16,12 +16,12 @@ export interface CaseResult {
 export function runCases(policy: Policy, nowMs: number, options: CompileOptions = {}): readonly CaseResult[] {
   return policy.cases.map(one => {
     const explanation = explain(policy, one.asked, nowMs, options)
-    const fault = faultOf(one, explanation)
+    const fault = faultOf(one, explanation, policy)
     return { case: one, explanation, ...(fault !== undefined && { fault }) }
   })
 }
 
-function faultOf(one: Case, { verdict, decisive }: Explanation): string | undefined {
+function faultOf(one: Case, { verdict, decisive }: Explanation, policy: Policy): string | undefined {
   const { decision } = decisive
   const { rule } = decision.verdict === 'open' ? {} : decision
   const isInside = decision.cause === 'inside'
@@ -33,8 +33,9 @@ function faultOf(one: Case, { verdict, decisive }: Explanation): string | undefi
   if (verdict === 'open') return `expected ${one.expect}, but it depends on the address: say resolves`
   if (verdict !== one.expect)
     return `expected ${one.expect}, but it is ${verdict === 'allow' ? 'allowed' : 'denied'} by ${by}`
-  if (one.via !== undefined && one.via !== routeOf(decision))
-    return `expected via ${one.via}, but it is ${routeOf(decision)}`
+  const via = routeOf(decision)
+  if (one.via !== undefined && one.via !== via && one.via !== wayText(via, policy))
+    return `expected via ${one.via}, but it is ${wayText(via, policy)}`
   if (one.rule !== undefined && one.rule !== rule?.name && one.rule !== String(rule?.number)) {
     return `expected rule ${one.rule}, but it is decided by ${by}`
   }

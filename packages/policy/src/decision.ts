@@ -1,6 +1,6 @@
 /** What the rules say to one question. Knows not how it was found. */
 import { type Failure, failure } from '@socksmith/protocol'
-import type { AllowRule, DenyRule, Rule } from './policy.ts'
+import { type AllowRule, DEFAULT_WAY, type DenyRule, type Rule } from './policy.ts'
 
 /**
  * `rule`: the first rule that matches. `no-match`: there are rules, and none matches. `no-rules`: there is none.
@@ -55,9 +55,9 @@ export function reportedOnly(decision: Decision): Decision {
   return { verdict: 'allow', cause: 'report-mode', reported: [...decision.reported, refusal] }
 }
 
-/** The way out that a decision names. */
+/** The way out that a decision names; {@link DEFAULT_WAY} where no rule says one. */
 export function routeOf(decision: Decision): string {
-  return decision.verdict === 'allow' ? (decision.rule?.via ?? 'direct') : 'direct'
+  return decision.verdict === 'allow' ? (decision.rule?.via ?? DEFAULT_WAY) : DEFAULT_WAY
 }
 
 /** What a refused client is told. The detail is for records, and names the rule. */

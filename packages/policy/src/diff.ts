@@ -4,7 +4,7 @@ import { termsOf } from './compile/terms.ts'
 import type { Decision } from './decision.ts'
 import { testsOf } from './lint.ts'
 import { type Point, pointsOf } from './points.ts'
-import type { AllowRule, Policy, Rule } from './policy.ts'
+import { type AllowRule, DEFAULT_WAY, type Policy, type Rule, wayText } from './policy.ts'
 import type { Place } from './walk.ts'
 
 /** Requests that two rules, one of each policy, treat differently. */
@@ -42,7 +42,7 @@ export function diff(before: Policy, after: Policy, nowMs: number, options: Comp
       for (const example of within) {
         ;({ place } = example)
         const [was, is] = [old.decide(example.facts), young.decide(example.facts)]
-        const kind = kindOf(was, is)
+        const kind = kindOf(was, before, is, after)
         const key = `${kind} ${labelOf(was)} ${labelOf(is)}`
         if (kind !== undefined && !found.has(key)) found.set(key, { kind, before: was, after: is, example })
       }
@@ -51,14 +51,14 @@ export function diff(before: Policy, after: Policy, nowMs: number, options: Comp
   return { differences: [...found.values()], isComplete }
 }
 
-function kindOf(before: Decision, after: Decision): Difference['kind'] | undefined {
+function kindOf(before: Decision, old: Policy, after: Decision, young: Policy): Difference['kind'] | undefined {
   if (before.verdict !== after.verdict) return after.verdict === 'allow' ? 'gains' : 'loses'
   if (before.verdict !== 'allow' || after.verdict !== 'allow') return undefined
-  return wayOf(before.rule) === wayOf(after.rule) ? undefined : 'changes'
+  return wayOf(before.rule, old) === wayOf(after.rule, young) ? undefined : 'changes'
 }
 
-function wayOf(rule: AllowRule | undefined): string {
-  return textOf([rule?.via ?? 'direct', rule?.limits ?? [], rule?.redirect])
+function wayOf(rule: AllowRule | undefined, policy: Policy): string {
+  return textOf([wayText(rule?.via ?? DEFAULT_WAY, policy), rule?.limits ?? [], rule?.redirect])
 }
 
 function labelOf(decision: Decision): string {

@@ -15,6 +15,22 @@ export interface Policy {
   readonly sets: readonly NamedSet[]
   readonly limits: readonly Limit[]
   readonly cases: readonly Case[]
+  /** What people call {@link DEFAULT_WAY}. Default: `direct`. */
+  readonly defaultWay?: string
+}
+
+/** The way out of rules that name none: straight, or by what the server is told to go by. */
+export const DEFAULT_WAY = 'default'
+/** Straight, whatever the default is. */
+export const DIRECT_WAY = 'direct'
+/** Nowhere. */
+export const BLOCK_WAY = 'block'
+/** Ways out that are there without being defined. */
+export const BUILT_IN_WAYS: readonly string[] = [DIRECT_WAY, DEFAULT_WAY, BLOCK_WAY]
+
+/** What people call this way out. */
+export function wayText(via: string, { defaultWay = DIRECT_WAY }: Pick<Policy, 'defaultWay'>): string {
+  return via === DEFAULT_WAY ? defaultWay : via
 }
 
 export type Mode = 'enforce' | 'report'
@@ -34,7 +50,7 @@ interface RuleBase {
 
 export interface AllowRule extends RuleBase {
   readonly verdict: 'allow'
-  /** The name of the way out; `direct` is always there. */
+  /** The name of the way out; {@link DEFAULT_WAY} when the rule says none. */
   readonly via: string
   readonly limits: readonly string[]
   readonly log?: LogDetail

@@ -12,31 +12,35 @@ import {
   unmapped,
 } from '@socksmith/protocol'
 import { renewLimits, startRelay } from './connect.ts'
-import { outgoingAddress } from './context.ts'
 import { failureOfRoute } from './route-failure.ts'
 import type { Session, Work } from './session.ts'
 import type { Carried } from './session-record.ts'
 import type { Granted } from './session-rules.ts'
-import { type Candidate, type Refused, allowedTargets } from './target.ts'
-import { type WayOut, viaText } from './way-out.ts'
+import { type WayOut, viaOf } from './way-out.ts'
 
-export function serveBindVia(session: Session, request: HandshakeRequest, way: WayOut): void {
+/** Waits for `peer`, whom the rules allow; an unspecified one is anybody. */
+export function serveBindVia(
+  session: Session,
+  request: HandshakeRequest,
+  way: WayOut & Required<Pick<WayOut, 'route'>>,
+  peer: Destination,
+): void {
   const work = new BindViaWork(session, request, way)
   session.attach(work)
-  void work.run()
+  void work.run(peer)
 }
 
 class BindViaWork implements Work {
   readonly #session: Session
   readonly #request: HandshakeRequest
-  readonly #way: WayOut
+  readonly #way: WayOut & Required<Pick<WayOut, 'route'>>
   #dialing: RouteDialing | undefined
   #listening: RouteConnection['listening']
   #timer: Timer | undefined
   #relay: Relay | undefined
   #isOver = false
 
-  constructor(session: Session, request: HandshakeRequest, way: WayOut) {
+  constructor(session: Session, request: HandshakeRequest, way: WayOut & Required<Pick<WayOut, 'route'>>) {
     this.#session = session
     this.#request = request
     this.#way = way
@@ -60,29 +64,29 @@ class BindViaWork implements Work {
     renewLimits(this.#session, this.#relay, granted)
   }
 
-  async run(): Promise<void> {
-    const { context } = this.#session
-    const expected = await this.#judge()
-    if (this.#isOver) return
-    if ('failure' in expected) return this.#session.refuse(expected.failure, expected.ruling)
-    const limited = this.#session.limits.hold(expected)
-    if (limited !== undefined) return this.#session.refuse(limited, expected)
-    const { admission, engine, resolver, limits } = context
+  async run(expected: Destination): Promise<void> {
+    const { admission, resolver, limits } = this.#session.context
+    const { engine, route, traits } = this.#way
     if (!admission.take('pendingDials')) {
       return this.#session.refuse(failure('too_busy', 'us', 'too many connection attempts are under way'))
     }
-    this.#dialing = dialRoute(engine, this.#way.route, expected.to, {
+    this.#dialing = dialRoute(engine, route, expected, {
       command: 'bind',
       resolver,
       timeoutMs: limits.dialMs,
-      localAddressFor: destination => outgoingAddress(context, destination),
+      traits,
     })
     const dialled = await this.#dialing.result
     admission.giveBack('pendingDials')
     if ('code' in dialled) return this.#refuse(bindFailure(failureOfRoute(dialled), dialled.code))
     if (this.#isOver) return dialled.connection.destroy()
     this.#listening = dialled.listening
-    this.#session.noteVia(viaText(dialled.hops.map(({ proxy }) => proxy)))
+    this.#session.noteVia(
+      viaOf(
+        this.#way,
+        dialled.hops.map(({ proxy }) => proxy),
+      ),
+    )
     this.#timer = engine.clock.after(limits.bindMs, () => this.#refuse(failure('timed_out', 'target', 'no peer came')))
     const place = listeningPlace(dialled)
     if (this.#request.protocol !== 'socks5' && place.address.type !== 'ipv4') {
@@ -92,23 +96,6 @@ class BindViaWork implements Work {
     // The first reply.
     this.#session.grant(place)
     await this.#waitForPeer()
-  }
-
-  /** The peer that is expected; an unspecified one is anybody, and must be allowed by the options. */
-  async #judge(): Promise<Candidate<Destination> | Refused> {
-    const { context } = this.#session
-    const { destination } = this.#request
-    const facts = this.#session.facts('bind')
-    if (!isUnspecified(plainAddress(destination.address))) {
-      const candidates = await allowedTargets(context, facts, destination, this.#way)
-      if ('failure' in candidates) return candidates
-      return candidates[0] ?? { failure: failure('name_not_found', 'target') }
-    }
-    if (context.options.bind?.anyPeer !== true) {
-      return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
-    }
-    const ruling = context.gate.ask(facts)
-    return ruling.refusal === undefined ? { ...ruling, to: destination, facts } : { failure: ruling.refusal, ruling }
   }
 
   async #waitForPeer(): Promise<void> {

@@ -6,7 +6,6 @@ import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
 import type { Granted } from './session-rules.ts'
 import { type Candidate, allowedTargets } from './target.ts'
-import { wayOut } from './way-out.ts'
 
 export function serveConnect(session: Session, destination: Destination): void {
   const work = new ConnectWork(session)
@@ -45,12 +44,13 @@ class ConnectWork {
   async run(destination: Destination): Promise<void> {
     const { context } = this.#session
     this.#askedUnder = context.gate.generation
-    const way = wayOut(context, destination)
-    const judged = allowedTargets(context, this.#session.facts('connect'), destination, way)
+    const going = this.#session.going({ destination })
+    const judged = allowedTargets(context, this.#session.facts('connect'), destination, going)
     // To wait for what is there already would cost every tunnel to an address a turn.
-    const candidates = judged instanceof Promise ? await judged : judged
+    const allowed = judged instanceof Promise ? await judged : judged
     if (this.#isAbandoned) return
-    if ('failure' in candidates) return this.#session.refuse(candidates.failure, candidates.ruling)
+    if ('failure' in allowed) return this.#session.refuse(allowed.failure, allowed.ruling)
+    const { candidates, way } = allowed
     const [first] = candidates
     const limited = first && this.#session.limits.hold(first)
     if (limited !== undefined) return this.#session.refuse(limited, first)

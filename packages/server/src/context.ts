@@ -1,10 +1,10 @@
 /** What every session of one server shares. */
 import type { Engine, IdleWheel, Resolver } from '@socksmith/engine'
-import type { IpAddress } from '@socksmith/protocol'
 import type { Admission } from './admission.ts'
 import type { Gate } from './decide.ts'
 import type { Counting } from './limit/counting.ts'
 import type { Limits, ServerOptions } from './options.ts'
+import type { WayChooser } from './way-out.ts'
 
 export interface ServerContext {
   readonly options: ServerOptions
@@ -12,12 +12,8 @@ export interface ServerContext {
   readonly engine: Engine
   readonly resolver: Resolver
   readonly gate: Gate
+  readonly ways: WayChooser
   readonly admission: Admission
   readonly idleWheel: IdleWheel
   readonly counting: Counting
-}
-
-/** The address to leave by towards `destination`, when one is set. */
-export function outgoingAddress(context: ServerContext, destination: IpAddress): IpAddress | undefined {
-  return context.options.outgoing?.[destination.type]
 }

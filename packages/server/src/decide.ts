@@ -4,7 +4,16 @@
  * address that is then used. Does not wait, resolve or dial.
  */
 import { type Place } from '@socksmith/engine'
-import { type Decider, type Decision, type Facts, type Limit, type Rule, refusalOf } from '@socksmith/policy'
+import {
+  type Decider,
+  type Decision,
+  type Facts,
+  LOOPBACK,
+  type Limit,
+  type Rule,
+  containsAny,
+  refusalOf,
+} from '@socksmith/policy'
 import { type Endpoint, type Failure, failure, isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
 import { type LocalAddresses } from './local-addresses.ts'
 
@@ -18,12 +27,22 @@ export interface Ruling {
 export class Gate {
   readonly #ownPlaces: () => readonly Place[]
   readonly #local: LocalAddresses
+  readonly #wayFault: (decision: Decision) => Failure | undefined
   #decider: Decider
   #generation = 0
   #isGone: ((user: string) => boolean) | undefined
 
-  /** `ownPlaces` are the server's listeners, asked for at each decision. */
-  constructor(decider: Decider, ownPlaces: () => readonly Place[], local: LocalAddresses) {
+  /**
+   * `ownPlaces` are the server's listeners, asked for at each decision; `wayFault` says why a request that is allowed has no
+   * way out.
+   */
+  constructor(
+    decider: Decider,
+    ownPlaces: () => readonly Place[],
+    local: LocalAddresses,
+    wayFault: (decision: Decision) => Failure | undefined,
+  ) {
+    this.#wayFault = wayFault
     this.#decider = decider
     this.#ownPlaces = ownPlaces
     this.#local = local
@@ -64,7 +83,9 @@ export class Gate {
     const closed = isReached && address !== undefined ? this.refusalOf({ address, port: port ?? 0 }) : undefined
     if (closed !== undefined) return { refusal: closed }
     const decision = this.#decider.decide(facts)
-    return decision.verdict === 'deny' ? { decision, refusal: refusalOf(decision) } : { decision }
+    if (decision.verdict === 'deny') return { decision, refusal: refusalOf(decision) }
+    const fault = isReached && decision.verdict === 'allow' ? this.#wayFault(decision) : undefined
+    return fault === undefined ? { decision } : { decision, refusal: fault }
   }
 
   /** Whether what was decided about a name without its address holds for every address. */
@@ -78,8 +99,12 @@ export class Gate {
     const address = unmapped(target.address)
     // Linux takes 0.0.0.0 and :: for this host.
     if (isUnspecified(address)) return refused('the unspecified address')
-    // A proxy that reaches itself is a loop, whoever asks for it.
-    const isLoop = this.#ownPlaces().some(place => isOwn(place, { address, port: target.port }, this.#local))
+    return this.loopAt({ kind: 'ip', endpoint: target })
+  }
+
+  /** Why nothing may connect to this place: a proxy that reaches itself is a loop, whoever asks for it. */
+  loopAt(to: Place): Failure | undefined {
+    const isLoop = this.#ownPlaces().some(place => isOwn(place, to, this.#local))
     return isLoop ? refused("one of the server's own listeners") : undefined
   }
 }
@@ -96,8 +121,12 @@ function refused(what: string): Failure {
   return failure('not_allowed', 'policy', `the rules do not allow ${what}`)
 }
 
-function isOwn(place: Place, target: Endpoint, local: LocalAddresses): boolean {
-  if (place.kind === 'unix' || place.endpoint.port !== target.port) return false
-  const { address } = place.endpoint
-  return isUnspecified(address) ? local.has(target.address) : sameAddress(address, target.address)
+function isOwn(place: Place, to: Place, local: LocalAddresses): boolean {
+  if (place.kind === 'unix') return to.kind === 'unix' && place.path === to.path
+  if (to.kind === 'unix') return false
+  if (place.endpoint.port !== to.endpoint.port) return false
+  const [own, address] = [place.endpoint.address, unmapped(to.endpoint.address)]
+  if (isUnspecified(own)) return isUnspecified(address) || local.has(address)
+  // Whoever connects to 0.0.0.0 or :: comes to the loopback interface.
+  return sameAddress(own, address) || (isUnspecified(address) && containsAny(LOOPBACK, own))
 }

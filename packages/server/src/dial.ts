@@ -1,5 +1,5 @@
 /** Reaches one of the allowed destinations, straight or along a route, within the limit of attempts at once. */
-import { type RouteConnection, type RouteDialing, dialRoute } from '@socksmith/client/route'
+import { type Route, type RouteConnection, type RouteDialing, dialRoute } from '@socksmith/client/route'
 import { type Connection, dialAny } from '@socksmith/engine'
 import {
   type Destination,
@@ -10,9 +10,9 @@ import {
   failure,
   mostTelling,
 } from '@socksmith/protocol'
-import { type ServerContext, outgoingAddress } from './context.ts'
+import type { ServerContext } from './context.ts'
 import { concernsAddress, failureOfRoute } from './route-failure.ts'
-import { type WayOut, viaText } from './way-out.ts'
+import { type WayOut, firstFamily, viaOf } from './way-out.ts'
 
 /** A connection to a target. */
 export interface Reached {
@@ -23,8 +23,8 @@ export interface Reached {
   readonly target: Destination
   /** The address by which the target sees us, as far as it is known. */
   readonly bound: Endpoint
-  /** The proxies on the way, without their secrets; absent when there is none. */
-  readonly via?: string
+  /** The way and its proxies, without their secrets; `undefined` for the usual one without any. */
+  readonly via: string | undefined
 }
 
 /** One CONNECT's attempt; `cancel` gives it up at any time. */
@@ -36,18 +36,16 @@ export interface TargetDialing {
 /** Addresses of one name that a route is asked for, one after the other: each may cost a whole handshake. */
 const ADDRESSES_TRIED_MAX = 4
 
-export function dialTarget(
-  context: ServerContext,
-  destinations: readonly Destination[],
-  way: WayOut | undefined,
-): TargetDialing {
+export function dialTarget(context: ServerContext, destinations: readonly Destination[], way: WayOut): TargetDialing {
   const { admission } = context
   if (!admission.take('pendingDials')) {
     const refused = failure('too_busy', 'us', 'too many connection attempts are under way')
     return { result: Promise.resolve(refused), cancel: () => {} }
   }
   const dialing =
-    way === undefined ? dialStraight(context, destinations.filter(isEndpoint)) : dialAlong(context, destinations, way)
+    way.route === undefined
+      ? dialStraight(context, destinations.filter(isEndpoint), way)
+      : dialAlong(context, destinations, way, way.route)
   const result = dialing.result.then(outcome => {
     admission.giveBack('pendingDials')
     return outcome
@@ -55,27 +53,34 @@ export function dialTarget(
   return { result, cancel: () => dialing.cancel() }
 }
 
-function dialStraight(context: ServerContext, endpoints: readonly Endpoint[]): TargetDialing {
-  const dialing = dialAny(context.engine, endpoints, {
+function dialStraight(context: ServerContext, endpoints: readonly Endpoint[], way: WayOut): TargetDialing {
+  const first = firstFamily(way)
+  const dialing = dialAny(way.engine, endpoints, {
     timeoutMs: context.limits.dialMs,
-    localAddressFor: destination => outgoingAddress(context, destination),
+    ...(first !== undefined && { firstFamily: first }),
   })
-  const result = dialing.result.then(outcome => ('code' in outcome ? outcome : straight(outcome)))
+  const result = dialing.result.then(outcome => ('code' in outcome ? outcome : straight(outcome, way)))
   return { result, cancel: () => dialing.cancel() }
 }
 
-function straight(connection: Connection): Reached {
+function straight(connection: Connection, way: WayOut): Reached {
   const { local, remote } = connection
   return {
     connection,
     early: NO_OCTETS,
     target: remote.kind === 'ip' ? remote.endpoint : NO_ENDPOINT,
     bound: local.kind === 'ip' ? local.endpoint : NO_ENDPOINT,
+    via: viaOf(way),
   }
 }
 
-function dialAlong(context: ServerContext, destinations: readonly Destination[], { route }: WayOut): TargetDialing {
-  const { engine, resolver, limits } = context
+function dialAlong(
+  { resolver, limits }: ServerContext,
+  destinations: readonly Destination[],
+  way: WayOut,
+  route: Route,
+): TargetDialing {
+  const { engine, traits } = way
   const untilMs = engine.clock.monotonicMs() + limits.dialMs
   let running: RouteDialing | undefined
   let isGivenUp = false
@@ -83,10 +88,9 @@ function dialAlong(context: ServerContext, destinations: readonly Destination[],
     const failures: Failure[] = []
     for (const target of destinations.slice(0, ADDRESSES_TRIED_MAX)) {
       const timeoutMs = Math.max(1, untilMs - engine.clock.monotonicMs())
-      const localAddressFor = (to: Endpoint['address']): Endpoint['address'] | undefined => outgoingAddress(context, to)
-      running = dialRoute(engine, route, target, { resolver, timeoutMs, localAddressFor })
+      running = dialRoute(engine, route, target, { resolver, timeoutMs, traits })
       const dialled = await running.result
-      if (!('code' in dialled)) return reachedBy(dialled, target)
+      if (!('code' in dialled)) return reachedBy(dialled, target, way)
       failures.push(failureOfRoute(dialled))
       if (isGivenUp || !concernsAddress(dialled)) break
     }
@@ -99,8 +103,11 @@ function dialAlong(context: ServerContext, destinations: readonly Destination[],
   return { result: attempt(), cancel }
 }
 
-function reachedBy({ connection, early, bound, hops }: RouteConnection, target: Destination): Reached {
-  const via = viaText(hops.map(({ proxy }) => proxy))
+function reachedBy({ connection, early, bound, hops }: RouteConnection, target: Destination, way: WayOut): Reached {
+  const via = viaOf(
+    way,
+    hops.map(({ proxy }) => proxy),
+  )
   return { connection, early, target, bound: isEndpoint(bound) ? bound : NO_ENDPOINT, via }
 }
 

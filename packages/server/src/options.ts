@@ -7,6 +7,7 @@ import type { ServerEvent } from './event.ts'
 import type { Ledger } from './limit/ledger.ts'
 import type { SessionRecord } from './record.ts'
 import type { Tally } from './tally.ts'
+import type { Ways } from './way.ts'
 
 /** What one listening place speaks and asks for. */
 export interface ListenerOptions {
@@ -155,14 +156,16 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Where connections, dials and associations are counted, when the limits hold for several servers together. */
   readonly tally?: Tally
+  /** Further ways out, by the names that rules use; `default` and `direct` may be told more here too. */
+  readonly ways?: Ways
   /** Where what is limited is counted, when the limits hold for several servers together. */
   readonly ledger?: Ledger
   /**
-   * How targets are reached. Default: directly. A name goes to the last proxy as it is, where that one resolves names and no
+   * How targets are reached where no rule names a way. Default: directly. A name goes to the last proxy as it is, where that one resolves names and no
    * rule has to see the address.
    */
   readonly route?: Route
-  /** The address to leave by, for each family. Default: the kernel's choice. */
+  /** The address to leave by where no rule names a way, for each family. Default: the kernel's choice. */
   readonly outgoing?: { readonly ipv4?: Ipv4Address; readonly ipv6?: Ipv6Address }
   /** Called once for each session when it is over. Must not throw. */
   readonly onSession?: (record: SessionRecord) => void

@@ -14,6 +14,8 @@ import { isTrusted, readPreface } from './preface.ts'
 import { Register } from './register.ts'
 import { Session, type SessionOrigin } from './session.ts'
 import { createTally } from './tally.ts'
+import type { Ways } from './way.ts'
+import { WayChooser } from './way-out.ts'
 
 /** Connections that the kernel keeps for us while we are busy; Linux cuts it to somaxconn (4096). */
 export const BACKLOG = 4_096
@@ -34,8 +36,8 @@ export interface Server {
    * A second call with a shorter deadline hastens the first.
    */
   stop(options: { readonly deadlineMs: number }): Promise<number>
-  /** From now on these rules decide. Live sessions that they forbid end, the rest do not notice; answers how many ended. */
-  usePolicy(policy: Decider): number
+  /** From now on these rules decide, and these are the ways out (the same as before when not given). Live sessions that they forbid end, the rest do not notice; answers how many ended. */
+  usePolicy(policy: Decider, ways?: Ways): number
   /** Ends the sessions of users who are no more, and lets no such user in from now on; answers how many ended. */
   endUsers(isGone: (user: string) => boolean): number
 }
@@ -66,13 +68,21 @@ class SocksServer implements Server {
     const limits = withinDescriptors({ ...DEFAULT_LIMITS, ...options.limits }, engine.descriptorsMax)
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
+    const gate = new Gate(
+      options.policy ?? withoutRules(options),
+      () => this.#places,
+      createLocalAddresses(engine.clock),
+      decision => ways.refusalOf(decision),
+    )
+    const ways = new WayChooser(options, { engine, resolver, refusalOf: place => gate.loopAt(place) })
     const idleWheel = new IdleWheel(engine.clock)
     this.#context = {
       options,
       limits,
       engine,
       resolver,
-      gate: new Gate(options.policy ?? withoutRules(options), () => this.#places, createLocalAddresses(engine.clock)),
+      gate,
+      ways,
       admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
       idleWheel,
       counting: new Counting(engine.clock, idleWheel, limits.connections, options.ledger),
@@ -119,7 +129,8 @@ class SocksServer implements Server {
     return rest.length
   }
 
-  usePolicy(policy: Decider): number {
+  usePolicy(policy: Decider, ways?: Ways): number {
+    if (ways !== undefined) this.#context.ways.replace(ways)
     this.#context.gate.replace(policy)
     return this.#endEach(session => session.isForbidden?.() === true)
   }

@@ -12,7 +12,9 @@ import {
   type ServerHandshakeEvent,
   type ServerHandshakeOptions,
   failure,
+  formatAddress,
 } from '@socksmith/protocol'
+import type { Traits } from '@socksmith/client/route'
 import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
@@ -26,6 +28,7 @@ import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
 import { type Granted, SessionRules } from './session-rules.ts'
 import { serveUdpAssociate } from './udp-associate.ts'
+import type { Errand, Going } from './way-out.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
 export interface Work {
@@ -162,7 +165,20 @@ export class Session implements ConnectionReader {
     return this.#rules.facts(command, { protocol, user })
   }
 
-  /** Notes the proxies on the way. */
+  /** By which ways this client's request may leave. */
+  going(errand: Omit<Errand, 'traits'>, user: string | undefined = this.user): Going {
+    return this.context.ways.going({ ...errand, traits: this.#traits(user) })
+  }
+
+  #traits(user: string | undefined): Traits {
+    const { client } = this.origin
+    return {
+      ...(user !== undefined && { user }),
+      client: client.kind === 'unix' ? 'unix' : formatAddress(client.endpoint.address),
+    }
+  }
+
+  /** Notes the way and its proxies. */
   noteVia(via: string | undefined): void {
     this.#via = via
   }

@@ -3,14 +3,12 @@
  * targets, and the protocol's rules between them. The association lives as long as its TCP connection.
  */
 import type { DatagramSocket, Idling } from '@socksmith/engine'
+import type { Decision } from '@socksmith/policy'
 import {
   type Destination,
   type Endpoint,
   type Failure,
   type IpAddress,
-  ANY_IPV4,
-  ANY_IPV6,
-  NO_ENDPOINT,
   UdpAssociation,
   encodeSocks5Datagram,
   failure,
@@ -19,7 +17,6 @@ import {
 import { advertised } from './advertise.ts'
 import type { Share } from './limit/lease.ts'
 import { UdpLimits } from './limit/udp-limits.ts'
-import { outgoingAddress } from './context.ts'
 import { openInRange } from './port-range.ts'
 import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
@@ -27,9 +24,10 @@ import type { Carried } from './session-record.ts'
 import type { Granted } from './session-rules.ts'
 import { allowedTargets } from './target.ts'
 import { UdpRules } from './udp-rules.ts'
-import { type UdpVia, type UdpViaOpening, openUdpVia } from './udp-via.ts'
+import { UdpOutside } from './udp-outside.ts'
+import type { UdpVia } from './udp-via.ts'
 import { TokenBucket } from './token-bucket.ts'
-import { type WayOut, wayOut } from './way-out.ts'
+import { type Going, type WayOut, familyFault, firstFamily } from './way-out.ts'
 
 /** Datagrams of one association that wait for a name to be resolved or a socket to be opened. */
 const WAITING_DATAGRAMS_MAX = 64
@@ -50,16 +48,13 @@ class UdpWork implements Idling {
   #isAdmitted: boolean
   readonly #rules: UdpRules
   readonly #limits: UdpLimits
-  readonly #outside: { ipv4?: Promise<DatagramSocket | Failure>; ipv6?: Promise<DatagramSocket | Failure> } = {}
-  readonly #opened: { ipv4?: DatagramSocket; ipv6?: DatagramSocket } = {}
+  /** By the names of the ways. */
+  readonly #outsides = new Map<string, UdpOutside>()
+  readonly #going: Going
   #known: KnownDestination | undefined
   /** The last sender that was let through, mostly the next one too. An engine hands out one object for one sender. */
   #knownSender: KnownSender | undefined
   #inside: DatagramSocket | undefined
-  /** In place of sockets, where the route leads by other servers. */
-  readonly #way: WayOut | undefined
-  #opening: UdpViaOpening | undefined
-  #via: UdpVia | undefined
   #waiting = 0
   #lastActivityMs: number
   #clientToTarget = 0
@@ -69,7 +64,7 @@ class UdpWork implements Idling {
   constructor(session: Session) {
     this.#session = session
     const { limits, engine, admission, options, gate } = session.context
-    this.#way = wayOut(session.context, NO_ENDPOINT, 'udp')
+    this.#going = session.going({ scheme: 'udp' })
     this.#isAdmitted = admission.take('udpAssociations')
     this.#rules = new UdpRules(
       gate,
@@ -81,8 +76,8 @@ class UdpWork implements Idling {
     this.#association = new UdpAssociation({
       client: session.origin.client.kind === 'ip' ? session.origin.client.endpoint.address : HOST_LOOPBACK,
       reassemble: options.udp?.reassemble === true,
-      // The server behind lets through who may answer, and names are known to it alone.
-      fullCone: options.udp?.fullCone === true || this.#way !== undefined,
+      // Who may answer is asked for each way: a server behind knows the names that were written to alone.
+      fullCone: true,
     })
     this.#bucket = new TokenBucket(limits.udpDatagramsPerSecond, engine.clock)
     this.#lastActivityMs = engine.clock.monotonicMs()
@@ -109,7 +104,7 @@ class UdpWork implements Idling {
       return session.refuse(limited, granted)
     }
     session.noteGranted(granted)
-    const fault = await this.#openVia()
+    const fault = await this.#openWay(ruling.decision)
     if (this.#isOver) return
     if (fault !== undefined) {
       this.#close()
@@ -134,19 +129,38 @@ class UdpWork implements Idling {
     connection.resume()
   }
 
-  /** Asks the servers on the route, if there is one; why it cannot be. */
-  async #openVia(): Promise<Failure | undefined> {
-    if (this.#way === undefined) return undefined
-    this.#opening = openUdpVia(this.#session.context, this.#way, {
-      onDatagram: (octets, from) => this.#fromVia(octets, from),
-      onClose: () => this.#end('target-finished'),
-    })
-    const via = await this.#opening.result
-    if ('code' in via) return via
-    if (this.#isOver) via.close()
-    this.#via = via
-    this.#session.noteVia(via.via)
+  /** Asks the servers of the way that is certain already, if there is one; why it cannot be. */
+  async #openWay(decision: Decision | undefined): Promise<Failure | undefined> {
+    if (decision?.verdict === 'open') return undefined
+    const way = this.#going.by(decision)
+    if ('code' in way) return way
+    const outside = this.#outsideBy(way)
+    if (way.route !== undefined) {
+      const via = await outside.whenPath()
+      if ('code' in via) return via
+    }
+    this.#session.noteVia(outside.text)
     return undefined
+  }
+
+  #outsideBy(way: WayOut): UdpOutside {
+    const known = this.#outsides.get(way.name)
+    if (known !== undefined) return known
+    const outside: UdpOutside = new UdpOutside(this.#session.context, way, {
+      onDatagram: (octets, from, room) => this.#fromRemote(octets, from, room),
+      onDatagramVia: (octets, from, via) => this.#fromVia(octets, from, via),
+      onGone: () => this.#onGone(outside),
+    })
+    this.#outsides.set(way.name, outside)
+    return outside
+  }
+
+  // Of several ways one may end; the next datagram to go by it opens it anew.
+  #onGone(outside: UdpOutside): void {
+    if (this.#outsides.size === 1) return this.#end('target-finished')
+    this.#outsides.delete(outside.way.name)
+    this.#known = undefined
+    outside.close()
   }
 
   // Section 7: the association ends with its TCP connection; a client that sends FIN has finished with it.
@@ -161,7 +175,7 @@ class UdpWork implements Idling {
   reconsider(): void {
     this.#known = undefined
     this.#knownSender = undefined
-    this.#via?.forgetNames()
+    for (const { via } of this.#outsides.values()) via?.forgetNames()
     this.#limits.forget()
     this.#rules.reconsider()
   }
@@ -186,11 +200,7 @@ class UdpWork implements Idling {
     this.#association.close()
     this.#session.context.idleWheel.forget(this)
     this.#inside?.close()
-    this.#opening?.cancel()
-    this.#via?.close()
-    for (const socket of Object.values(this.#outside)) {
-      void socket.then(opened => !('code' in opened) && opened.close())
-    }
+    for (const outside of this.#outsides.values()) outside.close()
     if (this.#isAdmitted) this.#session.context.admission.giveBack('udpAssociations')
     this.#isAdmitted = false
   }
@@ -209,24 +219,27 @@ class UdpWork implements Idling {
     const address = plainAddress(result.destination.address)
     if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
     const endpoint = { address, port: result.destination.port }
-    if (this.#rules.refusalOf(endpoint) !== undefined) return
-    const socket = this.#sendTo(endpoint, result.data)
+    const { refusal, decision } = this.#rules.judge(endpoint)
+    const way = refusal ?? this.#going.by(decision)
+    if ('code' in way || familyFault(way, address) !== undefined) return
+    const socket = this.#sendTo(endpoint, way, result.data)
     const { freshUntilMs: untilMs } = this.#rules
     const share = this.#limits.shareOf(endpoint)
     if (socket !== undefined) this.#known = { destination: result.destination, endpoint, socket, share, untilMs }
   }
 
   /** Sends, now or when there is a socket; answers the socket that has sent. */
-  #sendTo(endpoint: Endpoint, data: Uint8Array): DatagramSocket | undefined {
+  #sendTo(endpoint: Endpoint, way: WayOut, data: Uint8Array): DatagramSocket | undefined {
     const association = this.#association
     if (!association.hasContacted(endpoint.address)) {
       if (association.contactedCount >= this.#session.context.limits.udpRemotes) return undefined
       association.contacted(endpoint.address)
     }
     const family = endpoint.address.type
-    const open = this.#opened[family]
+    const outside = this.#outsideBy(way)
+    const open = outside.open(family)
     if (open !== undefined) this.#sendNow(open, endpoint, data, this.#limits.shareOf(endpoint))
-    else this.#sendWhenOpen(family, endpoint, new Uint8Array(data))
+    else this.#sendWhenOpen(outside, endpoint, new Uint8Array(data))
     return open
   }
 
@@ -236,26 +249,15 @@ class UdpWork implements Idling {
     socket.send(data, endpoint)
   }
 
-  #sendWhenOpen(family: 'ipv4' | 'ipv6', endpoint: Endpoint, data: Uint8Array): void {
+  #sendWhenOpen(outside: UdpOutside, endpoint: Endpoint, data: Uint8Array): void {
     if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
     this.#waiting++
-    this.#outside[family] ??= this.#openOutside(family)
-    void this.#outside[family].then(socket => {
+    void outside.whenOpen(endpoint.address.type).then(socket => {
       this.#waiting--
       if ('code' in socket || this.#isOver) return
-      this.#opened[family] = socket
+      this.#session.noteVia(outside.text)
       this.#sendNow(socket, endpoint, data, this.#limits.shareOf(endpoint))
     })
-  }
-
-  #openOutside(family: 'ipv4' | 'ipv6'): Promise<DatagramSocket | Failure> {
-    if (this.#via !== undefined) return Promise.resolve(this.#via)
-    const { context } = this.#session
-    const any = family === 'ipv4' ? ANY_IPV4 : ANY_IPV6
-    return context.engine.openDatagrams(
-      { address: outgoingAddress(context, any) ?? any, port: 0 },
-      { onDatagram: (octets, from, room) => this.#fromRemote(octets, from, room), onFailure: () => {} },
-    )
   }
 
   #sendToName(destination: Destination, data: Uint8Array): void {
@@ -263,28 +265,40 @@ class UdpWork implements Idling {
     this.#waiting++
     const { context } = this.#session
     const facts = this.#session.facts('udp-associate')
-    void Promise.resolve(allowedTargets(context, facts, destination, this.#way)).then(candidates => {
+    void Promise.resolve(allowedTargets(context, facts, destination, this.#going)).then(allowed => {
       this.#waiting--
-      if (this.#isOver || 'failure' in candidates) return
-      // IPv4 first: a datagram has no second try, and more hosts have working IPv4 than working IPv6.
-      const candidate = candidates.find(one => one.to.address.type === 'ipv4') ?? candidates[0]
+      if (this.#isOver || 'failure' in allowed) return
+      const { candidates, way } = allowed
+      // A datagram has no second try. IPv4 first, unless the way prefers the other: more hosts have working IPv4.
+      const family = firstFamily(way) ?? 'ipv4'
+      const candidate = candidates.find(one => one.to.address.type === family) ?? candidates[0]
       if (candidate === undefined) return
       const { address, port } = candidate.to
       if (this.#admit(candidate, candidate.to) !== undefined) return
-      if (address.type === 'domain') {
-        if (this.#limits.shareOf(candidate.to)?.up.takeDatagram(data.length) === false) return
-        if (this.#via?.sendToName(data, candidate.to) === true) this.#clientToTarget += data.length
-        return
-      }
+      if (address.type === 'domain') return this.#leaveName(way, candidate.to, data)
       const to = { address, port }
       this.#rules.reach(destination, { ...candidate, to })
-      this.#sendTo(to, data)
+      this.#sendTo(to, way, data)
     })
   }
 
-  #fromVia(data: Uint8Array, from: Destination): void {
+  /** Sends to a name that the last server of the way resolves. */
+  #leaveName(way: WayOut, to: Destination, data: Uint8Array): void {
+    if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
+    this.#waiting++
+    const outside = this.#outsideBy(way)
+    void outside.whenPath().then(via => {
+      this.#waiting--
+      if ('code' in via || this.#isOver) return
+      this.#session.noteVia(outside.text)
+      if (this.#limits.shareOf(to)?.up.takeDatagram(data.length) === false) return
+      if (via.sendToName(data, to)) this.#clientToTarget += data.length
+    })
+  }
+
+  #fromVia(data: Uint8Array, from: Destination, via: UdpVia): void {
     const { address, port } = from
-    const isNamed = this.#via?.mayBeNamed(from) === true
+    const isNamed = via.mayBeNamed(from)
     if (address.type === 'domain') {
       const to = this.#association.clientEndpoint
       if (!isNamed || to === undefined) return
@@ -293,12 +307,20 @@ class UdpWork implements Idling {
       this.#targetToClient += data.length
       return this.#inside?.send(encodeSocks5Datagram({ frag: 0, destination: from, data }), to)
     }
-    const isAsked = isNamed || this.#association.hasContacted(address)
-    if (isAsked || this.#session.context.options.udp?.fullCone === true)
-      this.#fromRemote(data, { address, port }, 0, isNamed)
+    if (isNamed || via.hasContacted(address) || this.#isFullCone) this.#answer(data, { address, port }, 0, isNamed)
   }
 
-  #fromRemote(octets: Uint8Array, from: Endpoint, room: number, isNamed = false): void {
+  #fromRemote(octets: Uint8Array, from: Endpoint, room: number): void {
+    // Section 7: the relay MUST drop datagrams from a source it does not expect.
+    const isKnown = this.#knownSender?.from === from || this.#association.hasContacted(from.address)
+    if (isKnown || this.#isFullCone) this.#answer(octets, from, room, false)
+  }
+
+  get #isFullCone(): boolean {
+    return this.#session.context.options.udp?.fullCone === true
+  }
+
+  #answer(octets: Uint8Array, from: Endpoint, room: number, isNamed: boolean): void {
     const result = this.#association.fromRemote(octets, from, room)
     if (result.kind === 'drop' || this.#inside === undefined) return
     const nowMs = this.#session.context.engine.clock.monotonicMs()

@@ -4,7 +4,7 @@
  */
 import type { Facts } from '@socksmith/policy'
 import { type Destination, type Endpoint, type Failure, latin1Text, unmapped } from '@socksmith/protocol'
-import type { Gate } from './decide.ts'
+import type { Gate, Ruling } from './decide.ts'
 import type { Granted } from './session-rules.ts'
 import type { Candidate } from './target.ts'
 
@@ -18,7 +18,7 @@ export class UdpRules {
   readonly #facts: () => Facts
   readonly #monotonicMs: () => number
   readonly #admit: (granted: Granted, endpoint: Endpoint) => Failure | undefined
-  readonly #verdicts = new Map<string, Failure | undefined>()
+  readonly #verdicts = new Map<string, Ruling>()
   /** What was written to, by address, port and name, to be asked about again. */
   readonly #reached = new Map<string, { readonly facts: Facts; readonly endpoint: Endpoint }>()
   /** Endpoints, and addresses with none left that is allowed, whose answers are no longer wanted. */
@@ -39,16 +39,16 @@ export class UdpRules {
     this.#askedAtMs = monotonicMs()
   }
 
-  /** Why nothing may be sent to this address, which the client named itself. */
-  refusalOf(endpoint: Endpoint): Failure | undefined {
+  /** What is to be done with a datagram to this address, which the client named itself. */
+  judge(endpoint: Endpoint): Ruling {
     const key = keyOf(endpoint)
     const known = this.#known(key)
-    if (known !== undefined) return known.verdict
+    if (known !== undefined) return known
     const facts = { ...this.#facts(), host: null, ...endpoint }
-    const verdict = this.#judge(facts, endpoint)
-    this.#keep(key, verdict)
-    if (verdict === undefined) this.#noteReached(key, facts, endpoint)
-    return verdict
+    const ruling = this.#ask(facts, endpoint)
+    this.#keep(key, ruling)
+    if (ruling.refusal === undefined) this.#noteReached(key, facts, endpoint)
+    return ruling
   }
 
   /** Until when what was answered now may be believed, on the same clock. */
@@ -67,10 +67,10 @@ export class UdpRules {
     if (!isForeign) return !this.#isClosed(from)
     const key = `from ${keyOf(from)}`
     const known = this.#known(key)
-    if (known !== undefined) return known.verdict === undefined
-    const verdict = this.#judge({ ...this.#facts(), command: 'udp-sender', host: null, ...from }, from)
-    this.#keep(key, verdict)
-    return verdict === undefined
+    if (known !== undefined) return known.refusal === undefined
+    const ruling = this.#ask({ ...this.#facts(), command: 'udp-sender', host: null, ...from }, from)
+    this.#keep(key, ruling)
+    return ruling.refusal === undefined
   }
 
   /** The rules have changed: nothing that was decided before holds, and what is now forbidden is not answered any more. */
@@ -88,9 +88,11 @@ export class UdpRules {
     for (const key of open) this.#closed.delete(key)
   }
 
-  #judge(facts: Facts, endpoint: Endpoint): Failure | undefined {
+  #ask(facts: Facts, endpoint: Endpoint): Ruling {
     const ruling = this.#gate.ask(facts)
-    return ruling.refusal ?? this.#admit({ ...ruling, facts }, endpoint)
+    if (ruling.refusal !== undefined) return ruling
+    const refusal = this.#admit({ ...ruling, facts }, endpoint)
+    return refusal === undefined ? ruling : { ...ruling, refusal }
   }
 
   #isClosed(from: Endpoint): boolean {
@@ -106,18 +108,18 @@ export class UdpRules {
     if (this.#reached.size < VERDICTS_MAX) this.#reached.set(key, { facts, endpoint })
   }
 
-  #known(key: string): { readonly verdict: Failure | undefined } | undefined {
+  #known(key: string): Ruling | undefined {
     const nowMs = this.#monotonicMs()
     if (nowMs - this.#askedAtMs >= FRESH_MS) {
       this.#verdicts.clear()
       this.#askedAtMs = nowMs
     }
-    return this.#verdicts.has(key) ? { verdict: this.#verdicts.get(key) } : undefined
+    return this.#verdicts.get(key)
   }
 
-  #keep(key: string, verdict: Failure | undefined): void {
+  #keep(key: string, ruling: Ruling): void {
     if (this.#verdicts.size >= VERDICTS_MAX) this.#verdicts.clear()
-    this.#verdicts.set(key, verdict)
+    this.#verdicts.set(key, ruling)
   }
 }
 

@@ -2,12 +2,21 @@
  * The outside of a UDP association whose datagrams go by other SOCKS5 servers: one path in place of sockets, and who may
  * answer through it. Knows no client and no rule.
  */
-import { type OpenPath, type PathHandler, openUdpPath } from '@socksmith/client/route'
+import { type OpenPath, type PathHandler, type Route, openUdpPath } from '@socksmith/client/route'
 import type { DatagramSocket } from '@socksmith/engine'
-import { type Destination, type Endpoint, type Failure, NO_ENDPOINT, formatDestination } from '@socksmith/protocol'
-import { type ServerContext, outgoingAddress } from './context.ts'
+import {
+  type Destination,
+  type Endpoint,
+  type Failure,
+  type IpAddress,
+  NO_ENDPOINT,
+  formatDestination,
+  latin1Text,
+  unmapped,
+} from '@socksmith/protocol'
+import type { ServerContext } from './context.ts'
 import { failureOfRoute } from './route-failure.ts'
-import { type WayOut, viaText } from './way-out.ts'
+import { type WayOut, viaOf } from './way-out.ts'
 
 /** A path that is being opened. */
 export interface UdpViaOpening {
@@ -16,26 +25,30 @@ export interface UdpViaOpening {
 }
 
 /** Opens a path along the route. */
-export function openUdpVia(context: ServerContext, { route }: WayOut, handler: PathHandler): UdpViaOpening {
-  const { engine, resolver, limits } = context
-  const opening = openUdpPath(engine, route, handler, {
-    resolver,
-    timeoutMs: limits.dialMs,
-    localAddressFor: destination => outgoingAddress(context, destination),
-  })
+export function openUdpVia(
+  { resolver, limits }: ServerContext,
+  way: WayOut,
+  route: Route,
+  handler: PathHandler,
+): UdpViaOpening {
+  const { engine, traits } = way
+  const opening = openUdpPath(engine, route, handler, { resolver, timeoutMs: limits.dialMs, traits })
   const result = opening.result.then(opened =>
-    'code' in opened ? failureOfRoute(opened) : new UdpVia(opened, limits.udpRemotes),
+    'code' in opened ? failureOfRoute(opened) : new UdpVia(way, opened, limits.udpRemotes),
   )
   return { result, cancel: () => opening.cancel() }
 }
 
 export class UdpVia implements DatagramSocket {
+  readonly #way: WayOut
   readonly #opened: OpenPath
   readonly #namesMax: number
   readonly #names = new Set<string>()
   readonly #ports = new Set<number>()
+  readonly #addresses = new Set<string>()
 
-  constructor(opened: OpenPath, namesMax: number) {
+  constructor(way: WayOut, opened: OpenPath, namesMax: number) {
+    this.#way = way
     this.#opened = opened
     this.#namesMax = namesMax
   }
@@ -44,13 +57,19 @@ export class UdpVia implements DatagramSocket {
     return this.#opened.path.local ?? NO_ENDPOINT
   }
 
-  /** The proxies, as records name them. */
-  get via(): string {
-    return viaText(this.#opened.proxies)
+  /** The way and its proxies, as records name them. */
+  get via(): string | undefined {
+    return viaOf(this.#way, this.#opened.proxies)
   }
 
   send(octets: Uint8Array, to: Endpoint): void {
+    this.#addresses.add(addressKey(to.address))
     this.#opened.path.send(octets, to)
+  }
+
+  /** Whether something was sent to this address by this path: the proxies here must not speak for targets of others. */
+  hasContacted(address: IpAddress): boolean {
+    return this.#addresses.has(addressKey(address))
   }
 
   /** Sends to a name that the last proxy resolves; false when there are too many names. */
@@ -81,4 +100,8 @@ export class UdpVia implements DatagramSocket {
   close(): void {
     this.#opened.path.close()
   }
+}
+
+function addressKey(address: IpAddress): string {
+  return latin1Text(unmapped(address).octets)
 }

@@ -25,5 +25,6 @@ if ('reason' in first) {
   await import('./route-udp-bind.test.ts')
   await import('./server.test.ts')
   await import('./udp-associate.test.ts')
+  await import('./ways.test.ts')
   await import('./http/forward.test.ts')
 }

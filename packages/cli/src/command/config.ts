@@ -1,13 +1,16 @@
 /** `socksmith config`: check a file, show the schema, show what is in force. */
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
+import { selectEngine } from '@socksmith/engine'
 import { compile } from '@socksmith/policy'
 import { completeListeners } from '../config/effective.ts'
 import { loadConfig } from '../config/load.ts'
-import { toServerOptions } from '../config/to-server-options.ts'
+import { placesOf, toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
 import { openConfiguredPolicy } from '../policy/open-policy.ts'
 import { starredVia } from '../reach/via.ts'
+import { engineFault, loopFault } from '../ways/fit.ts'
+import { starredWays } from '../ways/way-text.ts'
 import { print, say } from '../terminal/say.ts'
 import { readUsersFile } from '../users/users-file.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
@@ -24,6 +27,10 @@ export async function checkConfigFile(file: string): Promise<Outcome<void>> {
   const decider = compile(policy.value.policy, policy.value.options)
   const options = toServerOptions(config.value, usersFile !== undefined, say, decider)
   if (!options.ok) return options
+  const { engine } = selectEngine(config.value.engine)
+  const { ways } = config.value
+  const fault = loopFault(ways, placesOf(config.value)) ?? (engine && engineFault(ways, engine))
+  if (fault !== undefined) return { ok: false, trouble: fault }
   print(`${file} is right`)
   if (usersFile !== undefined && users.value.size === 0)
     say(`note: ${usersFile} holds no user yet, so nobody can log in`)
@@ -56,7 +63,12 @@ function configText({ config, quickUsers }: EffectiveConfig): string {
   return (
     users.join('') +
     stringify(
-      { ...config, listen: completeListeners(config, hasUsers), via: config.via.map(starredVia) },
+      {
+        ...config,
+        listen: completeListeners(config, hasUsers),
+        via: config.via.map(starredVia),
+        ways: starredWays(config.ways),
+      },
       { lineWidth: 0, aliasDuplicateObjects: false },
     )
   )

@@ -62,6 +62,8 @@ function changedKeys(before: Config, after: Config): readonly string[] {
   return [...keys].filter(key => JSON.stringify(old[key]) !== JSON.stringify(young[key]))
 }
 
-function fixed({ policy: _policy, geo: _geo, access, ...rest }: Config): { readonly [key: string]: unknown } {
+function fixed({ policy: _policy, geo: _geo, ways: _ways, access, ...rest }: Config): {
+  readonly [key: string]: unknown
+} {
   return { ...rest, 'access.commands': access.commands }
 }

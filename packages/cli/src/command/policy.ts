@@ -5,6 +5,7 @@ import { systemLookup } from '@socksmith/engine'
 import {
   type CaseRequest,
   type Explanation,
+  type Policy,
   type Problem,
   compile,
   diff,
@@ -13,6 +14,7 @@ import {
   nearest,
   readQuestion,
   replay,
+  routeOf,
   runCases,
 } from '@socksmith/policy'
 import { formatAddress } from '@socksmith/protocol'
@@ -22,6 +24,7 @@ import { decisionJson, explanationText, factsText, reasonText, requestText, rule
 import { type Paint, paintFor } from '../terminal/colour.ts'
 import { print } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
+import { wayDescription } from '../ways/way-text.ts'
 
 export interface PolicyFlags {
   readonly policy?: string
@@ -49,7 +52,7 @@ const NO: Outcome<void> = trouble(EXIT.NO, '')
 export async function explainPolicy(words: readonly string[], flags: ExplainFlags): Promise<Outcome<void>> {
   const opened = await openUsual(flags.policy)
   if (!opened.ok) return opened
-  const { policy, options, listeners } = opened.value
+  const { policy, options, listeners, ways, usual } = opened.value
   const [only] = listeners
   const asked = questionOf(words, only !== undefined && listeners.length === 1 ? { listener: only, ...flags } : flags)
   if (!asked.ok) return asked
@@ -67,8 +70,13 @@ export async function explainPolicy(words: readonly string[], flags: ExplainFlag
   }
   print(
     flags.json === true
-      ? json(explanationJson(explanation, request))
-      : explanationText(explanation, request, paintFor(1)),
+      ? json(explanationJson(explanation, request, policy))
+      : explanationText(
+          explanation,
+          request,
+          wayDescription(routeOf(explanation.decisive.decision), ways, usual),
+          paintFor(1),
+        ),
   )
   return explanation.verdict === 'allow' ? done(undefined) : NO
 }
@@ -87,7 +95,7 @@ export async function testPolicy(file: string | undefined, flags: PolicyFlags): 
       request: requestText(asked),
       ok: fault === undefined,
       fault,
-      decision: decisionJson(explanation.decisive.decision),
+      decision: decisionJson(explanation.decisive.decision, policy),
     }))
     print(json({ cases, failed: failed.length }))
   } else {
@@ -124,8 +132,8 @@ export async function diffPolicies(before: string, after: string, flags: PolicyF
   if (flags.json === true) {
     const list = differences.map(one => ({
       kind: one.kind,
-      before: decisionJson(one.before),
-      after: decisionJson(one.after),
+      before: decisionJson(one.before, old.value.policy),
+      after: decisionJson(one.after, young.value.policy),
       example: factsText(one.example.facts, withTime),
     }))
     print(json({ differences: list, complete: isComplete }))
@@ -153,7 +161,12 @@ export async function replayLog(log: string, file: string, flags: PolicyFlags): 
   if (!read.ok) return read
   const { sessions, skipped, changed, unclear } = replay(read.value, compile(policy, options))
   if (flags.json === true) {
-    const list = changed.map(({ line, what, before, now }) => ({ line, session: what, before, now: decisionJson(now) }))
+    const list = changed.map(({ line, what, before, now }) => ({
+      line,
+      session: what,
+      before,
+      now: decisionJson(now, policy),
+    }))
     print(json({ sessions, skipped, unclear, changed: list }))
   } else {
     const lines = changed.map(
@@ -209,16 +222,20 @@ function problemText({ path, message, suggestion }: Problem): string {
   return `${flag}: ${message}${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`
 }
 
-function explanationJson({ verdict, decisive, asked, limits }: Explanation, request: CaseRequest): object {
+function explanationJson(
+  { verdict, decisive, asked, limits }: Explanation,
+  request: CaseRequest,
+  policy: Policy,
+): object {
   return {
     verdict,
     request: requestText(request),
-    decision: decisionJson(decisive.decision),
+    decision: decisionJson(decisive.decision, policy),
     limits: limits.map(({ name, text, place }) => ({ name, text, file: place.file, line: place.line })),
     asked: asked.map(({ moment, address, decision, steps }) => ({
       moment,
       address: address && formatAddress(address),
-      decision: decisionJson(decision),
+      decision: decisionJson(decision, policy),
       rules: steps.map(({ rule, truth, why }) => ({
         ...ruleJson(rule),
         verdict: rule.verdict,

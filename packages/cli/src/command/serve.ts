@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts'
 import { type CompleteListener, completeListeners } from '../config/effective.ts'
 import { formatPlace } from '../config/place-text.ts'
 import { parseDuration, parseWorkers } from '../config/quantities.ts'
-import { listenersFault, toServerOptions } from '../config/to-server-options.ts'
+import { listenersFault, placesOf, toServerOptions } from '../config/to-server-options.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { type SessionLog, openSessionLog } from '../log/session-log.ts'
 import { type LivePolicy, openLivePolicy } from '../policy/live-policy.ts'
@@ -22,6 +22,7 @@ import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
 import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
+import { engineFault, loopFault } from '../ways/fit.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
 import { keepPolicy, policyReader } from './keep-policy.ts'
 
@@ -48,7 +49,7 @@ async function run(
   }
   if (reason !== undefined) log.notice('engine', `the portable engine serves: ${reason}`)
   const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
-  const policy = await policyOf(effective, readAgain, hasUsers, log)
+  const policy = await policyOf(effective, readAgain, hasUsers, engine, log)
   if (!policy.ok) return policy
   const listeners = completeListeners(config, hasUsers)
   const inherited = inheritedDescriptors(listeners.map(({ address }) => address))
@@ -78,6 +79,7 @@ async function policyOf(
   effective: EffectiveConfig,
   readAgain: () => Promise<Outcome<EffectiveConfig>>,
   hasUsers: boolean,
+  engine: Engine,
   log: SessionLog,
 ): Promise<Outcome<LivePolicy>> {
   const { config, quickUsers } = effective
@@ -94,7 +96,8 @@ async function policyOf(
   return openLivePolicy({
     read: policyReader(effective, readAgain, notice),
     users: users.value,
-    objection: decider => listenersFault(config, hasUsers, decider),
+    objection: (decider, ways) =>
+      listenersFault(config, hasUsers, decider) ?? engineFault(ways, engine) ?? loopFault(ways, placesOf(config)),
     notice,
   })
 }

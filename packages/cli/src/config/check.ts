@@ -119,7 +119,9 @@ function keysAt(schema: JsonSchema, path: Path): readonly string[] {
   const forms = [schema, ...(schema.anyOf ?? [])]
   if (part === undefined) return forms.flatMap(form => Object.keys(form.properties ?? {}))
   return forms.flatMap(form => {
-    const next = typeof part === 'number' ? form.items : form.properties?.[part]
+    const { additionalProperties: any } = form
+    const named = typeof any === 'object' ? any : undefined
+    const next = typeof part === 'number' ? form.items : (form.properties?.[part] ?? named)
     return next === undefined ? [] : keysAt(next, rest)
   })
 }

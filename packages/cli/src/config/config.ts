@@ -32,6 +32,31 @@ export interface ListenerConfig {
   readonly advertise?: readonly string[]
 }
 
+/** How a pool chooses; the words of the client library. */
+export const STRATEGIES = ['failover', 'round-robin', 'random', 'least-latency'] as const
+
+/** A proxy by its URL, or another way by its name. */
+export type PoolMember = string | { readonly to: string; readonly weight: number }
+
+/** A way out, but for its name. Without a chain, a pool and a block it leads straight to the target. */
+export interface WayConfig {
+  readonly block?: boolean
+  readonly chain?: readonly string[]
+  readonly pool?: readonly PoolMember[]
+  readonly strategy?: (typeof STRATEGIES)[number]
+  readonly 'back-off'?: string | number
+  readonly 'back-off-max'?: string | number
+  readonly sticky?: string
+  readonly source?: string | readonly string[]
+  readonly interface?: string
+  readonly mark?: number
+}
+
+/** A text is the URL of a proxy, or `block`. */
+export interface WaysConfig {
+  readonly [name: string]: string | WayConfig
+}
+
 export interface Config {
   readonly listen: readonly (string | ListenerConfig)[]
   readonly users: { readonly file?: string }
@@ -50,6 +75,8 @@ export interface Config {
   /** Proxies to go out by, each of them as behind `--via`; they may hold passwords. */
   readonly via: readonly string[]
   readonly outgoing: readonly string[]
+  /** Ways out by the names that rules use; they may hold passwords. */
+  readonly ways: WaysConfig
   readonly dns: { readonly servers: readonly string[] }
   readonly log: { readonly format: LogFormat; readonly sessions: SessionDetail; readonly file?: string }
   readonly drain: string | number

@@ -30,6 +30,7 @@ import {
   parseSize,
   parseWorkers,
 } from './quantities.ts'
+import { waysSchema } from './ways-schema.ts'
 
 /** Checks a configuration and fills in the defaults. */
 export function configSchema(): z.ZodType<Config> {
@@ -47,6 +48,7 @@ export interface JsonSchema {
   readonly properties?: { readonly [key: string]: JsonSchema }
   readonly items?: JsonSchema
   readonly anyOf?: readonly JsonSchema[]
+  readonly additionalProperties?: JsonSchema | boolean
 }
 
 function text(expected: string, fits: (text: string) => boolean): z.ZodType<string> {
@@ -210,6 +212,7 @@ const schema: z.ZodType<Config> = z.strictObject({
   outgoing: onePerFamily
     .default([])
     .describe("Addresses to leave by, at most one for each family. The kernel's choice when empty."),
+  ways: waysSchema.default({}).describe('Ways out by the names that rules use (via): see docs/ways.md.'),
   dns: z
     .strictObject({
       servers: z

@@ -1,5 +1,5 @@
 /** From the checked configuration to the options of the server package. Refuses what would be dangerous or cannot work. */
-import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
+import { EXIT, type Outcome, type Trouble, done } from '../exit.ts'
 import { type IpAddress, type Ipv4Address, type Ipv6Address, parseIp } from '@socksmith/protocol'
 import {
   type ListenerOptions,
@@ -9,15 +9,16 @@ import {
   type ServerOptions,
   parseNetwork,
 } from '@socksmith/server'
+import type { Place } from '@socksmith/engine'
 import type { Decider, Facts } from '@socksmith/policy'
 import { routeOfVia } from '../reach/via.ts'
 import { openCertificateFiles } from '../tls/certificate-files.ts'
+import { routeLoop } from '../ways/fit.ts'
 import type { Config } from './config.ts'
 import { type CompleteListener, completeListeners, isOpenToAll } from './effective.ts'
 import { LIMIT_WORDS, type LimitKind } from './limits.ts'
-import { formatPlace, parsePlace } from './place-text.ts'
+import { parsePlace } from './place-text.ts'
 import { parseDuration, parsePortRange, parseSize } from './quantities.ts'
-import { ownListener } from './via-loop.ts'
 
 /** What of the server's options comes from the configuration; the rest is made by whoever starts it. */
 export type ConfiguredOptions = Omit<ServerOptions, 'engine' | 'resolver' | 'authenticate' | 'onSession' | 'onEvent'>
@@ -42,13 +43,8 @@ export function toServerOptions(
     listeners.push(options.value)
   }
   const route = config.via.length === 0 ? undefined : routeOfVia(config.via)
-  const loop =
-    route &&
-    ownListener(
-      route,
-      listeners.map(one => one.place),
-    )
-  if (loop !== undefined) return trouble(EXIT.DATA, `via: ${formatPlace(loop)} is a listener of this server itself`)
+  const loop = routeLoop('via', route, placesOf(config))
+  if (loop !== undefined) return { ok: false, trouble: loop }
   const { access } = config
   return done({
     listeners,
@@ -65,6 +61,11 @@ export function toServerOptions(
     ...(route && { route }),
     outgoing: byFamily(config.outgoing),
   })
+}
+
+/** Where the listeners of a configuration are to be opened. */
+export function placesOf({ listen }: Config): readonly Place[] {
+  return listen.map(one => checked(parsePlace(typeof one === 'string' ? one : one.address)))
 }
 
 /** Why these listeners must not be opened, or not be governed by this policy. */

@@ -4,10 +4,10 @@ import type { Place } from '@socksmith/engine'
 import { isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
 import { LOOPBACK, containsAny } from '@socksmith/server'
 
-/** The first of these listeners that the route leads to at once. */
+/** The first of these listeners that the route leads to, at once or from the proxies before it. */
 export function ownListener(route: Route, listeners: readonly Place[]): Place | undefined {
-  const hops = firstHops(route)
-  return listeners.find(place => hops.some(hop => isAt(hop, place)))
+  const [first, later] = [firstHops(route), laterHops(route)]
+  return listeners.find(place => first.some(hop => isAt(hop, place)) || later.some(hop => isBack(hop, place)))
 }
 
 /** The proxies that this machine connects to. */
@@ -25,6 +25,30 @@ function firstHops(route: Route): readonly ProxyHop[] {
     case 'block':
       return []
   }
+}
+
+/** The proxies that others connect to. */
+function laterHops(route: Route): readonly ProxyHop[] {
+  switch (route.kind) {
+    case 'proxy':
+    case 'direct':
+    case 'block':
+      return []
+    case 'chain':
+      return route.links.flatMap((link, index) =>
+        index === 0 ? laterHops(link) : [...firstHops(link), ...laterHops(link)],
+      )
+    case 'pool':
+      return route.members.flatMap(laterHops)
+    case 'rules':
+      return route.rules.flatMap(({ via }) => laterHops(via))
+  }
+}
+
+// For another machine, loopback is that machine.
+function isBack(hop: ProxyHop, place: Place): boolean {
+  if (place.kind === 'unix' || containsAny(LOOPBACK, place.endpoint.address)) return false
+  return !isUnspecified(place.endpoint.address) && isAt(hop, place)
 }
 
 function isAt({ place: { kind, ...at } }: ProxyHop, place: Place): boolean {

@@ -1,5 +1,6 @@
 /** What a server goes by and may be given anew while it runs, as plain data that can go to another thread. */
 import { type CompileOptions, type Decider, type Policy, compile } from '@socksmith/policy'
+import type { WaysConfig } from '../config/config.ts'
 import type { Users } from '../users/users-file.ts'
 import { geoOf } from './geo.ts'
 
@@ -9,6 +10,8 @@ export interface PolicyData {
   readonly inside: NonNullable<CompileOptions['inside']>
   /** MaxMind DB files. */
   readonly geo: readonly Uint8Array[]
+  /** Ways out that rules name. */
+  readonly ways: WaysConfig
 }
 
 export interface LiveUsers {

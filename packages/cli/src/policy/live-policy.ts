@@ -3,6 +3,7 @@
  * when the file of a set or of the users changes. What is wrong changes nothing. Knows no signal, no socket and no thread.
  */
 import { type Decider, runCases } from '@socksmith/policy'
+import type { WaysConfig } from '../config/config.ts'
 import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
 import type { UserSource } from '../users/user-source.ts'
 import type { Users } from '../users/users-file.ts'
@@ -17,7 +18,7 @@ export interface LivePolicyOptions {
   readonly read: () => Promise<Outcome<OpenPolicy>>
   readonly users: UserSource
   /** Why a server with these rules must not serve, whatever else is right. */
-  readonly objection: (decider: Decider) => Trouble | undefined
+  readonly objection: (decider: Decider, ways: WaysConfig) => Trouble | undefined
   /** Told what changed, or why it did not. */
   readonly notice: (message: string) => void
 }
@@ -132,7 +133,7 @@ export class LivePolicy {
 async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Built>> {
   const opened = await read()
   if (!opened.ok) return opened
-  const { policy, options, geo, file, setMarks: marks } = opened.value
+  const { policy, options, geo, ways, file, setMarks: marks } = opened.value
   const failed = runCases(policy, Date.now(), options).filter(one => one.fault !== undefined)
   const [first] = failed
   if (first !== undefined) {
@@ -140,9 +141,9 @@ async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Bu
     return trouble(EXIT.DATA, `${file}:${first.case.place.line}: a case of the policy fails: ${first.fault}${more}`)
   }
   // Nobody is asked about cases and sets again.
-  const data: PolicyData = { policy: { ...policy, cases: [], sets: [] }, inside: options.inside ?? {}, geo }
+  const data: PolicyData = { policy: { ...policy, cases: [], sets: [] }, inside: options.inside ?? {}, geo, ways }
   const decider = deciderOf(data)
-  const fault = objection(decider)
+  const fault = objection(decider, ways)
   return fault === undefined ? done({ policy: data, decider, marks }) : { ok: false, trouble: fault }
 }
 

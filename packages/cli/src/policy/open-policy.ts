@@ -4,13 +4,22 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type CompileOptions, type Policy, type PolicySource, parseNetwork, readPolicy } from '@socksmith/policy'
-import type { Config } from '../config/config.ts'
+import type { Route } from '@socksmith/client/route'
+import {
+  type CompileOptions,
+  DEFAULT_WAY,
+  type Policy,
+  type PolicySource,
+  parseNetwork,
+  readPolicy,
+} from '@socksmith/policy'
+import type { Config, WaysConfig } from '../config/config.ts'
 import { explainProblems } from '../config/explain.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Path } from '../config/problem.ts'
 import { type ConfigSource, readConfigFile } from '../config/read-file.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
+import { routeOfVia } from '../reach/via.ts'
 import { geoOf, readGeoFiles } from './geo.ts'
 
 export interface OpenPolicy {
@@ -24,11 +33,15 @@ export interface OpenPolicy {
   readonly geo: readonly Uint8Array[]
   /** The listeners of the configuration by the names that rules use; none for a policy of its own. */
   readonly listeners: readonly string[]
+  /** Ways out of the configuration; none for a policy of its own. */
+  readonly ways: WaysConfig
+  /** By what everything without `via` goes; straight when absent. */
+  readonly usual?: Route
 }
 
-type Surroundings = Pick<OpenPolicy, 'options' | 'geo'>
+type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual'>
 
-const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [] }
+const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [], ways: {} }
 
 const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }
 
@@ -51,7 +64,13 @@ export async function openConfiguredPolicy(
   const open = networksOf(config.access['inside-open'])
   const from = config.access['inside-from']
   const inside = { open, ...(from && { from: networksOf(from) }) }
-  const surroundings = { options: { geo: geoOf(geo.value), inside }, geo: geo.value }
+  const { ways, via } = config
+  const surroundings: Surroundings = {
+    options: { geo: geoOf(geo.value), inside },
+    geo: geo.value,
+    ways,
+    ...(via.length > 0 && { usual: routeOfVia(via) }),
+  }
   const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   const file = typeof config.policy === 'string' ? config.policy : configFile
   if (config.policy === undefined || file === undefined) {
@@ -60,8 +79,8 @@ export async function openConfiguredPolicy(
   const source = await readConfigFile(file)
   if (!source.ok) return source
   const inline = typeof config.policy !== 'string'
-  // Ways out cannot be configured yet: a rule that names one is a mistake, and must not go direct in silence.
-  return policyIn(source.value, inline ? ['policy'] : [], surroundings, { listeners, routes: [] })
+  const names = { listeners, routes: Object.keys(ways), ...(via.length > 0 && { defaultWay: DEFAULT_WAY }) }
+  return policyIn(source.value, inline ? ['policy'] : [], surroundings, names)
 }
 
 /** A text that changes when the file does. */
@@ -78,7 +97,7 @@ function policyIn(
   source: ConfigSource,
   base: Path,
   surroundings: Surroundings,
-  names: Pick<PolicySource, 'routes' | 'listeners'>,
+  names: Pick<PolicySource, 'routes' | 'listeners' | 'defaultWay'>,
 ): Outcome<OpenPolicy> {
   const folder = dirname(source.path)
   const setMarks = new Map<string, string>()

@@ -7,16 +7,19 @@ import {
   type Explanation,
   type Facts,
   type Limit,
+  type Policy,
   type Reported,
   type Rule,
   type Step,
   limitConditionText,
+  routeOf,
+  wayText,
 } from '@socksmith/policy'
 import type { Paint } from '../terminal/colour.ts'
 import { visible } from '../terminal/visible.ts'
 
-/** Every moment at which the rules were asked, rule by rule, and what it comes to. */
-export function explanationText(explanation: Explanation, request: CaseRequest, paint: Paint): string {
+/** Every moment at which the rules were asked, rule by rule, and what it comes to. `way`: what is said of the way out. */
+export function explanationText(explanation: Explanation, request: CaseRequest, way: string, paint: Paint): string {
   const { verdict, decisive, asked, limits } = explanation
   const colour = verdict === 'allow' ? 'green' : verdict === 'deny' ? 'red' : 'yellow'
   const word = verdict === 'open' ? 'it depends' : verdict === 'allow' ? 'allowed' : 'denied'
@@ -28,7 +31,7 @@ export function explanationText(explanation: Explanation, request: CaseRequest, 
       ...one.steps.map(step => stepText(step, paint)),
       endText(one),
     ]),
-    ...outcomeLines(decisive.decision, limits),
+    ...outcomeLines(decisive.decision, way, limits),
   ].join('\n')
 }
 
@@ -77,7 +80,7 @@ function endText({ decision, steps }: Asked): string {
   return `      end of the rules: ${decision.verdict}`
 }
 
-function outcomeLines(decision: Decision, limits: readonly Limit[]): readonly string[] {
+function outcomeLines(decision: Decision, way: string, limits: readonly Limit[]): readonly string[] {
   if (decision.verdict === 'open') return []
   const { rule, reported } = decision
   const lines = reported.map(
@@ -94,7 +97,7 @@ function outcomeLines(decision: Decision, limits: readonly Limit[]): readonly st
   const { redirect } = allow ?? {}
   return [
     ...lines,
-    `  via: ${allow?.via ?? 'direct'}`,
+    `  via: ${way}`,
     ...(limits.length === 0 ? ['  limits: none'] : limits.map(limit => `  limit ${limitText(limit)}`)),
     ...(redirect === undefined ? [] : [`  redirected to ${redirectText(redirect)}`]),
     ...(allow?.log === undefined ? [] : [`  log: ${allow.log}`]),
@@ -136,8 +139,8 @@ export function factsText(
   return `${user ?? 'nobody'} (${method ?? 'any method'}) from ${from}${where}, ${protocol ?? ''} ${command ?? ''} ${target} port ${port}${when}`
 }
 
-/** What a record or a JSON answer says of a decision. */
-export function decisionJson(decision: Decision): object {
+/** What a record or a JSON answer says of a decision by this policy. */
+export function decisionJson(decision: Decision, policy: Pick<Policy, 'defaultWay'>): object {
   if (decision.verdict === 'open') return { verdict: 'open' }
   const { verdict, cause, rule, reported } = decision
   const allow = verdict === 'allow' ? decision.rule : undefined
@@ -147,7 +150,7 @@ export function decisionJson(decision: Decision): object {
     rule: rule && ruleJson(rule),
     ...(verdict === 'allow'
       ? {
-          via: allow?.via ?? 'direct',
+          via: wayText(routeOf(decision), policy),
           limits: allow?.limits ?? [],
           redirect: allow?.redirect && redirectText(allow.redirect),
         }

@@ -25,6 +25,7 @@ import { eventText } from '../log/event-text.ts'
 import type { SessionLog } from '../log/session-log.ts'
 import { type GovernedServer, type InForce, deciderOf } from '../policy/in-force.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
+import { WayMaker } from '../ways/make-ways.ts'
 
 /** What a configuration does not say, and a server needs. */
 export interface ServerParts {
@@ -58,9 +59,11 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
   const { listeners } = configured.value
+  const maker = new WayMaker()
   let users = inForce.users.known
   const options: ServerOptions = {
     ...configured.value,
+    ways: maker.make(inForce.policy.ways),
     listeners: listeners.map((listener, index) => withDescriptor(listener, parts.descriptors?.[index])),
     engine,
     resolver: resolverOf(config, threads),
@@ -77,7 +80,7 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
   }
   const server = createServer(options)
   const governed: GovernedServer = {
-    usePolicy: data => server.usePolicy(deciderOf(data)),
+    usePolicy: data => server.usePolicy(deciderOf(data), maker.make(data.ways)),
     useUsers({ known, gone }) {
       users = known
       return server.endUsers(user => gone.has(user))

@@ -28,7 +28,7 @@ export function closing(...ports: readonly number[]): PolicyData {
   const raw = { rules: [...ports.map(port => ({ deny: { port } })), { allow: 'everything' }] }
   const read = readPolicy(raw, { file: 'policy', lineOf: () => 1, readText: () => ({ fault: 'none' }) })
   assert.ok(read.ok)
-  return { policy: read.policy, inside: {}, geo: [] }
+  return { policy: read.policy, inside: {}, geo: [], ways: {} }
 }
 
 export const NOBODY: LiveUsers = { known: new Map(), gone: new Set() }

@@ -13,7 +13,7 @@ import {
 } from '@socksmith/protocol'
 import { appliedRoute } from '../route/choose.ts'
 import type { ProxyHop } from '../route/hop.ts'
-import type { ChainRoute, PoolRoute, ProxyRoute, Route } from '../route/route.ts'
+import type { ChainRoute, PoolRoute, ProxyRoute, Route, Traits } from '../route/route.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
 import { type Attempted, followRoute } from './follow.ts'
 import type { HandshakeRun } from './handshake-run.ts'
@@ -42,6 +42,8 @@ export interface DialRouteOptions {
   readonly earlyData?: Uint8Array
   /** What the last proxy is asked for; default `connect`. A direct route knows only that. */
   readonly command?: CommandName
+  /** Of whoever the connection is for: sticky pools choose by them, and credentials may depend on them. */
+  readonly traits?: Traits
 }
 
 /** A connection along a route. */
@@ -144,9 +146,9 @@ function dialProxies(
   reaching: ReachOptions,
   scope: Scope,
 ): Promise<RouteConnection | RouteFailure> {
-  const { command = 'connect', earlyData } = options
-  const asking = { command, ...(earlyData && { earlyData }) }
-  return followRoute(route, engine.clock, scope, async ({ hops }): Promise<Attempted<RouteConnection>> => {
+  const { command = 'connect', earlyData, traits } = options
+  const asking = { command, ...(earlyData && { earlyData }), ...(traits && { traits }) }
+  return followRoute(route, engine.clock, scope, traits, async ({ hops }): Promise<Attempted<RouteConnection>> => {
     const last: Spot = { hop: hops.length - 1, proxy: hops.at(-1) as ProxyHop }
     const found = targetsFor(destination, command, last, reaching, scope)
     const targets = found instanceof Promise ? await found : found

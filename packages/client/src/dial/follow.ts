@@ -3,6 +3,7 @@ import type { Clock } from '@socksmith/engine'
 import { failure } from '@socksmith/protocol'
 import { type Way, Ways } from '../route/choose.ts'
 import type { Member } from '../route/memory.ts'
+import type { Traits } from '../route/route.ts'
 import type { RouteFailure } from '../socks-error.ts'
 import { isProxyFault, routeFailure } from './route-failure.ts'
 import type { Scope } from './scope.ts'
@@ -15,9 +16,10 @@ export async function followRoute<T>(
   route: Member,
   clock: Clock,
   scope: Scope,
+  traits: Traits | undefined,
   attempt: (way: Way) => Promise<Attempted<T>>,
 ): Promise<T | RouteFailure> {
-  const ways = new Ways(route)
+  const ways = new Ways(route, traits)
   const failures: RouteFailure[] = []
   for (;;) {
     const way = ways.next(clock.monotonicMs())

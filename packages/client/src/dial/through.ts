@@ -81,7 +81,7 @@ async function pass(passage: Passage, end: number, asking: Asking, scope: Scope)
   for (let index = first; index < end; index++) {
     const proxy = hops[index] as ProxyHop
     const spot: Spot = { hop: index, proxy }
-    const goal = index === end - 1 ? asking : await goalFor(hops[index + 1] as ProxyHop, spot, options, scope)
+    const goal = index === end - 1 ? asking : await goalFor(hops[index + 1] as ProxyHop, asking, spot, options, scope)
     if ('code' in goal) {
       carrier?.destroy()
       return goal
@@ -162,14 +162,16 @@ function passSsh(
   scope: Scope,
 ): Promise<SshGranted | RouteFailure> {
   const { engine, options } = passage
-  const way = { engine, hops: passage.hops.slice(0, spot.hop + 1), options }
-  return openSshChannel(way, own => carryToSsh(passage, spot, begin, own), goal, begin, scope)
+  const { traits = {} } = goal
+  const way = { engine, hops: passage.hops.slice(0, spot.hop + 1), options, traits }
+  return openSshChannel(way, own => carryToSsh(passage, spot, goal, begin, own), goal, begin, scope)
 }
 
 /** For a new session: through the proxies before its server. */
 async function carryToSsh(
   passage: Passage,
   spot: Spot,
+  asking: Asking,
   begin: () => void,
   scope: Scope,
 ): Promise<Carried | RouteFailure> {
@@ -178,7 +180,7 @@ async function carryToSsh(
   let before: Passed | undefined
   if (spot.hop > 0) {
     const previous: Spot = { hop: spot.hop - 1, proxy: passage.hops[spot.hop - 1] as ProxyHop }
-    const goal = await goalFor(spot.proxy, previous, lasting.options, scope)
+    const goal = await goalFor(spot.proxy, asking, previous, lasting.options, scope)
     const passed = 'code' in goal ? goal : await pass(lasting, spot.hop, goal, scope)
     if ('code' in passed) return passed
     before = passed
@@ -203,7 +205,7 @@ async function shakeHands(
   scope: Scope,
 ): Promise<Granted | (Listening & { run: HandshakeRun }) | RouteFailure> {
   scope.enter('greeting', spot)
-  const known = credentialsOf(spot.proxy, scope)
+  const known = credentialsOf(spot.proxy, asking.traits, scope)
   const credentials = known instanceof Promise ? await known : known
   const options =
     credentials !== undefined && 'code' in credentials ? credentials : handshakeOptions(asking, spot, credentials)
@@ -256,13 +258,14 @@ function methodsOf(proxy: ProxyHop, credentials: Credentials | undefined): reado
 /** As {@link goalOf}, in a form that the proxy before it can take. */
 async function goalFor(
   next: ProxyHop,
+  { traits }: Asking,
   spot: Spot,
   options: ReachOptions,
   scope: Scope,
 ): Promise<Asking | RouteFailure> {
   const { command, destination } = goalOf(next)
   const targets = await targetsFor(destination, command, spot, options, scope)
-  return 'code' in targets ? targets : { command, destination: targets[0] }
+  return 'code' in targets ? targets : { command, destination: targets[0], ...(traits && { traits }) }
 }
 
 // A proxy that says it cannot reach the next one has done its part: the next one is dead.

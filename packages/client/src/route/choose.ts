@@ -6,7 +6,8 @@ import type { Destination } from '@socksmith/protocol'
 import type { ProxyHop } from './hop.ts'
 import { type Member, downUntilMs, isDown, latencyMs, noteFailure, noteSuccess, takeTurn } from './memory.ts'
 import { matchesHost } from './pattern.ts'
-import type { PoolRoute, ProxyRoute, Route, RouteRule } from './route.ts'
+import type { PoolRoute, ProxyRoute, Route, RouteRule, Traits } from './route.ts'
+import { shuffled, stickyOrder, turnOrder, weightOf } from './share.ts'
 
 /** Who is asked for, as far as rules look at it. */
 export interface RouteQuestion {
@@ -62,6 +63,7 @@ export interface Way {
 /** The ways of one connection through a route of proxies, one after the other. */
 export class Ways {
   readonly #route: Member
+  readonly #traits: Traits
   readonly #random: () => number
   readonly #turns = new Map<PoolRoute, number>()
   readonly #failed = new Set<Member>()
@@ -69,8 +71,9 @@ export class Ways {
   #chosen: { readonly pool: PoolRoute; readonly member: Member; readonly first: number; readonly last: number }[] = []
   #skippable: { readonly link: ProxyRoute; readonly at: number }[] = []
 
-  constructor(route: Member, random: () => number = Math.random) {
+  constructor(route: Member, traits: Traits = {}, random: () => number = Math.random) {
     this.#route = route
+    this.#traits = traits
     this.#random = random
   }
 
@@ -152,6 +155,8 @@ export class Ways {
   }
 
   #byStrategy(pool: PoolRoute, up: readonly Member[]): readonly Member[] {
+    const key = pool.sticky === undefined ? undefined : this.#traits[pool.sticky]
+    if (key !== undefined) return stickyOrder(pool, key, up)
     switch (pool.strategy) {
       case 'failover':
         return up
@@ -159,23 +164,13 @@ export class Ways {
         // A further way of the same connection is not a further turn.
         const turn = this.#turns.get(pool) ?? takeTurn(pool)
         this.#turns.set(pool, turn)
-        const first = (turn * pool.length) % pool.members.length
-        const rotated = [...pool.members.slice(first), ...pool.members.slice(0, first)]
-        return rotated.filter(member => up.includes(member))
+        return turnOrder(pool, turn).filter(member => up.includes(member))
       }
       case 'random':
-        return shuffled(up, this.#random)
+        return shuffled(up, member => weightOf(pool, member), this.#random)
       case 'least-latency':
         // Who was never measured comes first: otherwise nobody would ever know.
         return up.toSorted((a, b) => (latencyMs(a) ?? 0) - (latencyMs(b) ?? 0))
     }
   }
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const left = [...items]
-  const out: T[] = []
-  while (left.length > 0) out.push(...left.splice(Math.floor(random() * left.length), 1))
-  return out
 }

@@ -1,6 +1,7 @@
 /** One proxy on the way: where it is, what it speaks, and what it is told. A frozen value; knows no socket. */
 import { type Address, type Destination, type Method, formatAddress, formatDestination } from '@socksmith/protocol'
 import type { Credentials } from './credentials.ts'
+import type { Traits } from './route.ts'
 
 /** What a proxy speaks. */
 export type HopProtocol = 'socks4' | 'socks4a' | 'socks5' | 'http' | 'ssh'
@@ -36,8 +37,8 @@ export interface HopSsh {
   readonly dangerAcceptAnyHostKey?: boolean
 }
 
-/** Asked late, for each connection: the user name and password for this proxy. */
-export type AskCredentials = (proxy: string) => Promise<Credentials> | Credentials
+/** Asked late, for each connection: the user name and password for this proxy, for whoever has these traits. */
+export type AskCredentials = (proxy: string, traits: Traits) => Promise<Credentials> | Credentials
 
 /** One proxy on the way. */
 export interface ProxyHop {

@@ -15,6 +15,8 @@ import {
 /** A route, or what {@link toRoute} makes one of: a URL, `"direct"`, `"block"`, or options. */
 export type RouteInput = Route | string | URL | ProxyOptions
 
+/** Shares finer than one in a hundred mean nothing to anybody; a round of turns stays short. */
+export const POOL_WEIGHT_MAX = 100
 /** The first back-off of a pool's member that failed. */
 export const POOL_BACK_OFF_MS = 1_000
 /** A member is tried again at least this often: proxies come back. */
@@ -54,6 +56,10 @@ export function chain(links: readonly RouteInput[], options: ChainOptions = {}):
 export interface PoolOptions {
   /** Default `failover`: the first that works, in the given order. */
   readonly strategy?: PoolStrategy
+  /** Whole numbers from 1 to {@link POOL_WEIGHT_MAX}, one for each member: its share. For `round-robin`, `random` and `sticky`. */
+  readonly weights?: readonly number[]
+  /** The name of a trait: connections that have the same one go by the same member while it works. */
+  readonly sticky?: string
   /** A chain of so many different members, in place of one. */
   readonly length?: number
   /** Milliseconds that a member is avoided after its first failure; default {@link POOL_BACK_OFF_MS}. */
@@ -71,9 +77,27 @@ export function pool(members: readonly RouteInput[], options: PoolOptions = {}):
   if (!Number.isInteger(length) || length < 1 || length > members.length) {
     throw invalid('the length is at least 1, and at most the number of members')
   }
+  const { weights, sticky } = options
+  if (weights !== undefined) checkWeights(weights, members.length, sticky === undefined ? strategy : 'sticky')
   if (!(backOffMs >= 0 && backOffMaxMs >= backOffMs)) throw invalid('a back-off is a number of milliseconds')
   const made = Object.freeze(members.map(toLink))
-  return Object.freeze({ kind: 'pool', members: made, strategy, length, backOffMs, backOffMaxMs })
+  return Object.freeze({
+    kind: 'pool',
+    members: made,
+    strategy,
+    length,
+    backOffMs,
+    backOffMaxMs,
+    ...(weights && { weights: Object.freeze([...weights]) }),
+    ...(sticky !== undefined && { sticky }),
+  })
+}
+
+function checkWeights(weights: readonly number[], members: number, strategy: PoolStrategy | 'sticky'): void {
+  if (strategy === 'failover' || strategy === 'least-latency') throw invalid(`${strategy} knows no weights`)
+  const isRight = (weight: number): boolean => Number.isInteger(weight) && weight >= 1 && weight <= POOL_WEIGHT_MAX
+  if (weights.length === members && weights.every(isRight)) return
+  throw invalid(`a pool has one weight for each member, from 1 to ${POOL_WEIGHT_MAX}`)
 }
 
 const STRATEGIES: readonly PoolStrategy[] = ['failover', 'round-robin', 'random', 'least-latency']

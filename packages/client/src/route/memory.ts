@@ -56,6 +56,11 @@ export function noteFailure(
   known.failures++
 }
 
+/** Somebody has asked the member, and it does not work: it is avoided until then. */
+export function noteDown(member: Member, untilMs: number): void {
+  healthOf(member).downUntilMs = untilMs
+}
+
 /** Whose turn it is: 0, 1, 2, ... for each pool. */
 export function takeTurn(pool: PoolRoute): number {
   const turn = turns.get(pool) ?? 0

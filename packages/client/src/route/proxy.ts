@@ -108,6 +108,11 @@ export function proxyFromOptions(options: ProxyOptions): ProxyRoute {
 
 /** A route through the proxy of this URL: `socks5h://user:password@host:port`. Throws `SOCKS_BAD_ARGUMENT`. */
 export function proxyFromUrl(input: string | URL): ProxyRoute {
+  return proxyFromOptions(optionsOfUrl(input))
+}
+
+/** What the URL of a proxy says, as options. Throws `SOCKS_BAD_ARGUMENT` for what is no such URL. */
+export function optionsOfUrl(input: string | URL): ProxyOptions {
   const url = typeof input === 'string' ? parseUrl(input) : input
   const protocol = schemeOf(url.protocol.slice(0, -1))
   const { unix } = traitsOf(protocol)
@@ -116,12 +121,12 @@ export function proxyFromUrl(input: string | URL): ProxyRoute {
   if (unix !== true && path !== '' && path !== '/') throw invalid('the URL of a proxy has no path')
   const [username, password] = [decoded(url.username), decoded(url.password)]
   const isNamed = url.username !== '' || url.password !== ''
-  return proxyFromOptions({
+  return {
     protocol,
     ...(unix ? { path } : { host: decoded(url.hostname) }),
     ...(url.port !== '' && { port: Number(url.port) }),
     ...(isNamed && { username, ...((url.password !== '' || protocol !== 'ssh') && { password }) }),
-  })
+  }
 }
 
 function parseUrl(text: string): URL {

@@ -5,6 +5,12 @@
 import type { HostPattern, PortRange } from './pattern.ts'
 import type { ProxyHop } from './hop.ts'
 
+/**
+ * What is known of whoever a connection is for, by names of the caller's choice: sticky pools choose by one of them, and
+ * functions that give credentials are told all.
+ */
+export type Traits = Readonly<Record<string, string>>
+
 /** Straight to the target, from this machine. */
 export interface DirectRoute {
   readonly kind: 'direct'
@@ -38,6 +44,10 @@ export interface PoolRoute {
   readonly kind: 'pool'
   readonly members: readonly (ProxyRoute | ChainRoute | PoolRoute)[]
   readonly strategy: PoolStrategy
+  /** One for each member: its share, where the strategy or `sticky` shares out. Absent: all the same. */
+  readonly weights?: readonly number[]
+  /** The trait by which a connection gets the same member as the one before it, while that works. */
+  readonly sticky?: string
   /** How many different members make the chain; 1 is one proxy. */
   readonly length: number
   /** Milliseconds that a member is avoided after its first failure; doubles with each further one. */

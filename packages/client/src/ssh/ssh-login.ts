@@ -9,13 +9,16 @@ import { credentialsOf } from '../dial/login.ts'
 import type { Spot } from '../dial/route-failure.ts'
 import type { Scope } from '../dial/scope.ts'
 import { hostNameOf } from '../route/hop.ts'
+import type { Traits } from '../route/route.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
 import { isKnownHostKey } from './known-hosts.ts'
 
 /** As the options and the environment of `ssh` have it. */
-export async function configOf(spot: Spot, scope: Scope): Promise<ConnectConfig | RouteFailure> {
-  const { proxy } = spot
-  const credentials = await credentialsOf(proxy, scope)
+export async function configOf(
+  { proxy, traits }: Spot & { readonly traits: Traits },
+  scope: Scope,
+): Promise<ConnectConfig | RouteFailure> {
+  const credentials = await credentialsOf(proxy, traits, scope)
   if (credentials !== undefined && 'code' in credentials) return credentials
   const [username, password] = ['username', 'password'].map(name => {
     const octets = credentials?.reveal()[name as 'username' | 'password']

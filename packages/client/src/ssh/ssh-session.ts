@@ -11,6 +11,7 @@ import { UNLIMITED } from '../dial/limits.ts'
 import { type Spot, handshakeFailure } from '../dial/route-failure.ts'
 import { type PhaseTime, Scope, type Step, uncancellable } from '../dial/scope.ts'
 import type { HopTrace } from '../dial/trace.ts'
+import type { Traits } from '../route/route.ts'
 import type { Phase, RouteFailure } from '../socks-error.ts'
 import { DuplexConnection } from './duplex-connection.ts'
 import { type SshError, channelFailure, configOf, loadSsh2, sshFailure } from './ssh-login.ts'
@@ -40,7 +41,7 @@ export class SshSession {
   /** The proxies before the server, and how long the login took: known when it stands. */
   traces: readonly HopTrace[] = []
   loginTimes: readonly PhaseTime[] = []
-  readonly #spot: Spot
+  readonly #spot: Spot & { readonly traits: Traits }
   readonly #clock: Clock
   readonly #scope: Scope
   readonly #onGone: () => void
@@ -60,7 +61,7 @@ export class SshSession {
   #isClosed = false
 
   /** Begins at once. `onGone` is called when it is of no use to newcomers any more. */
-  constructor(clock: Clock, spot: Spot, carry: Carry, onGone: () => void) {
+  constructor(clock: Clock, spot: Spot & { readonly traits: Traits }, carry: Carry, onGone: () => void) {
     this.#clock = clock
     this.#spot = spot
     this.#onGone = onGone

@@ -3,6 +3,7 @@ import type { Engine } from '@socksmith/engine'
 import { type IpAddress, formatAddress } from '@socksmith/protocol'
 import type { ReachOptions } from '../dial/reach.ts'
 import type { ProxyHop } from '../route/hop.ts'
+import type { Traits } from '../route/route.ts'
 import { type Carry, SshSession } from './ssh-session.ts'
 
 /** What must be the same for two connections to share a session. */
@@ -11,6 +12,8 @@ export interface SshWay {
   /** The proxies up to the ssh server, which is the last. Compared as values that exist once: those of one route. */
   readonly hops: readonly ProxyHop[]
   readonly options: Pick<ReachOptions, 'localAddressFor' | 'resolver'>
+  /** Of whoever the connection is for: what is asked for user names and passwords may answer by them. */
+  readonly traits: Traits
 }
 
 interface Known {
@@ -29,7 +32,7 @@ export function sshSessionFor(way: SshWay, carry: Carry): { readonly session: Ss
   for (const one of known) {
     if (isSameWay(one, way) && one.session.take()) return { session: one.session, isNew: false }
   }
-  const spot = { hop: way.hops.length - 1, proxy }
+  const spot = { hop: way.hops.length - 1, proxy, traits: way.traits }
   const made: Known = { way, session: new SshSession(way.engine.clock, spot, carry, () => known.delete(made)) }
   known.add(made)
   made.session.take()
@@ -41,7 +44,12 @@ function isSameWay({ way, session }: Known, wanted: SshWay): boolean {
     way.engine === wanted.engine &&
     way.hops.length === wanted.hops.length &&
     way.hops.every((hop, index) => hop === wanted.hops[index])
-  return isSame && leavesAlike(way, wanted, session)
+  return isSame && logsInAlike(way, wanted) && leavesAlike(way, wanted, session)
+}
+
+function logsInAlike(way: SshWay, wanted: SshWay): boolean {
+  const isAsked = way.hops.some(({ credentials }) => typeof credentials === 'function')
+  return !isAsked || JSON.stringify(way.traits) === JSON.stringify(wanted.traits)
 }
 
 /** Both leave this machine by the same address. */

@@ -16,6 +16,7 @@ import { type Spot, routeFailure } from '../dial/route-failure.ts'
 import { type Scope, uncancellable } from '../dial/scope.ts'
 import { type Passed, passThrough } from '../dial/through.ts'
 import type { ProxyHop } from '../route/hop.ts'
+import type { Traits } from '../route/route.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
 import { type Association, type PathHandler, UdpPath } from './path.ts'
 
@@ -24,6 +25,7 @@ export interface AssociateOptions {
   readonly resolver: Resolver
   readonly timeouts: PhaseTimeouts
   readonly localAddressFor?: (destination: IpAddress) => IpAddress | undefined
+  readonly traits?: Traits
 }
 
 /**
@@ -67,7 +69,8 @@ async function associateWith(
   options: AssociateOptions,
   scope: Scope,
 ): Promise<Association | RouteFailure> {
-  const asking = { command: 'udp-associate', destination: UNKNOWN_SENDER } as const
+  const { traits } = options
+  const asking = { command: 'udp-associate', destination: UNKNOWN_SENDER, ...(traits && { traits }) } as const
   const passed = await passThrough(engine, hops, asking, options, scope)
   if ('code' in passed) return passed
   const spot: Spot = { hop: hops.length - 1, proxy: hops.at(-1) as ProxyHop }

@@ -50,7 +50,7 @@ async function open(
     const path = await associate(engine, [], handler, using, scope)
     return 'code' in path ? path : { path, resolve: 'here', proxies: [] }
   }
-  return followRoute(applied, engine.clock, scope, async ({ hops }): Promise<Attempted<OpenPath>> => {
+  return followRoute(applied, engine.clock, scope, options.traits, async ({ hops }): Promise<Attempted<OpenPath>> => {
     const startedMs = engine.clock.monotonicMs()
     const path = await associate(engine, hops, handler, using, scope)
     if ('code' in path) return path

@@ -95,7 +95,7 @@ suite('an ssh session', () => {
       return { connection: dialled, early: new Uint8Array(0), traces: [] }
     }
     let isGone = false
-    const session = new SshSession(clock, { hop: 0, proxy: hop.hop }, carry, () => (isGone = true))
+    const session = new SshSession(clock, { hop: 0, proxy: hop.hop, traits: {} }, carry, () => (isGone = true))
     const channel = async (): Promise<Connection> => {
       assert.ok(session.take())
       assert.equal(await session.opened, undefined)

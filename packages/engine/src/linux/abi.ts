@@ -22,7 +22,11 @@ export const SO_RCVBUF = 8
 export const SO_KEEPALIVE = 9
 export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
+export const SO_BINDTODEVICE = 25
+export const SO_MARK = 36
 
+export const IPPROTO_IP = 0
+export const IP_FREEBIND = 15
 export const IPPROTO_TCP = 6
 export const TCP_NODELAY = 1
 export const TCP_KEEPIDLE = 4
@@ -31,6 +35,7 @@ export const IPPROTO_UDP = 17
 export const UDP_SEGMENT = 103
 export const IPPROTO_IPV6 = 41
 export const IPV6_V6ONLY = 26
+export const IPV6_FREEBIND = 78
 
 export const SHUT_WR = 1
 export const MSG_DONTWAIT = 0x40

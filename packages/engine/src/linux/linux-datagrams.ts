@@ -3,7 +3,7 @@ import type { Endpoint, Failure } from '@socksmith/protocol'
 import { DESCRIPTORS_MAX, DIAL_RESERVE, OUT_OF_DESCRIPTORS } from '../node/descriptors.ts'
 import { errnoFailure } from '../node/system-failure.ts'
 import { DATAGRAM_ROOM_OCTETS } from '../ports.ts'
-import type { DatagramHandler, DatagramSocket } from '../ports.ts'
+import type { DatagramHandler, DatagramSocket, SocketOptions } from '../ports.ts'
 import {
   EAGAIN,
   EPOLLIN,
@@ -20,6 +20,7 @@ import { type DatagramBatch, type DatagramSender, KnownSender } from './datagram
 import type { EventLoop, Task, Watched } from './event-loop.ts'
 import { placeOfSocket } from './listening-socket.ts'
 import { familyOf, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
+import { setSocketOptions } from './socket-options.ts'
 import { errnoName, type SystemCalls } from './system-calls.ts'
 
 /** Octets of the kernel's buffers that are asked for: a burst of 16 of the largest datagrams. The kernel's limits hold. */
@@ -33,6 +34,7 @@ export function openDatagrams(
   batch: DatagramBatch,
   local: Endpoint,
   handler: DatagramHandler,
+  options: SocketOptions = {},
 ): DatagramSocket | Failure {
   const { calls } = loop
   const place = { kind: 'ip', endpoint: local } as const
@@ -44,6 +46,8 @@ export function openDatagrams(
   }
   if (fd >= DESCRIPTORS_MAX - DIAL_RESERVE) return fail(OUT_OF_DESCRIPTORS)
   setOptions(calls, fd, local)
+  const refused = setSocketOptions(calls, fd, familyOf(place), options)
+  if (refused !== undefined) return fail(refused)
   const name = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
   if (calls.bind(fd, name, writePlace(place, name)) < 0) return fail(errnoFailure(errnoName(calls.errno()), 'us'))
   const bound = placeOfSocket(calls, fd, place)

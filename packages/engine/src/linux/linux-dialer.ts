@@ -20,6 +20,7 @@ import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
 import { familyOf, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
+import { setSocketOptions } from './socket-options.ts'
 import { errnoName, type SystemCalls } from './system-calls.ts'
 
 const ONE = Buffer.from([1, 0, 0, 0])
@@ -76,13 +77,19 @@ class LinuxDialing implements Dialing, Watched {
     this.#settle(events)
   }
 
-  #start({ localAddress, keepAlive }: DialOptions): Failure | undefined {
+  #start(options: DialOptions): Failure | undefined {
+    const { localAddress, keepAlive } = options
     const { calls } = this.#loop
-    const fd = calls.socket(familyOf(this.#to), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+    const family = familyOf(this.#to)
+    const fd = calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if (fd < 0) return errnoFailure(errnoName(calls.errno()))
     this.#fd = fd
     if (fd >= DESCRIPTORS_MAX - DIAL_RESERVE) return OUT_OF_DESCRIPTORS
-    if (this.#to.kind === 'ip') setStreamOptions(calls, fd, keepAlive)
+    if (this.#to.kind === 'ip') {
+      setStreamOptions(calls, fd, keepAlive)
+      const refused = setSocketOptions(calls, fd, family, options)
+      if (refused !== undefined) return refused
+    }
     withoutPacing(calls, fd, this.#to)
     if (localAddress !== undefined) {
       const length = writePlace({ kind: 'ip', endpoint: { address: localAddress, port: 0 } }, NAME)

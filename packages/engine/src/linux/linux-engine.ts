@@ -6,7 +6,7 @@ import { IdleWheel } from '../idle-wheel.ts'
 import { DESCRIPTORS_MAX } from '../node/descriptors.ts'
 import { createNodeEngine } from '../node/node-engine.ts'
 import { systemClock } from '../node/system-clock.ts'
-import type { Clock, Connection, Engine, Relay, RelayOptions } from '../ports.ts'
+import type { Clock, Connection, Engine, Relay, RelayOptions, SocketOptions } from '../ports.ts'
 import { DatagramBatch } from './datagram-batch.ts'
 import { type DescriptorLedger, recordedCalls } from './descriptor-ledger.ts'
 import { EventLoop } from './event-loop.ts'
@@ -24,6 +24,8 @@ interface Ground {
   readonly pipes: PipePool
   batch: DatagramBatch | undefined
 }
+
+const SOCKET_OPTIONS: ReadonlySet<keyof SocketOptions> = new Set(['interface', 'mark', 'freeBind'])
 
 let ground: Ground | undefined
 
@@ -75,11 +77,12 @@ function engineOn(shared: Ground, clock: Clock): Engine {
     name: 'linux',
     clock,
     descriptorsMax: DESCRIPTORS_MAX,
+    socketOptions: SOCKET_OPTIONS,
     listen: (options, handler) => listen(loop, clock, options, handler),
     dial: (to, options) => dial(loop, clock, to, options),
-    openDatagrams: (local, handler) => {
+    openDatagrams: (local, handler, options) => {
       shared.batch ??= new DatagramBatch(loop.calls)
-      return Promise.resolve(openDatagrams(loop, shared.batch, local, handler))
+      return Promise.resolve(openDatagrams(loop, shared.batch, local, handler, options))
     },
     facing: destination => portable.facing(destination),
     secure: (connection, early, options) => portable.secure(portableOf(connection), early, options),

@@ -21,6 +21,7 @@ import {
 import { withoutPacing } from './congestion.ts'
 import { setStreamOptions } from './linux-dialer.ts'
 import { familyOf, readEndpoint, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
+import { setSocketOptions } from './socket-options.ts'
 import { errnoName, type SystemCalls } from './system-calls.ts'
 
 /** A socket that listens, and where. */
@@ -75,7 +76,14 @@ function open(calls: SystemCalls, options: ListenOptions): ListeningSocket | Fai
     calls.close(fd)
     return errnoFailure(errno, 'us')
   }
-  if (place.kind === 'ip') setListenOptions(calls, fd, options)
+  if (place.kind === 'ip') {
+    setListenOptions(calls, fd, options)
+    const refused = setSocketOptions(calls, fd, familyOf(place), options)
+    if (refused !== undefined) {
+      calls.close(fd)
+      return refused
+    }
+  }
   const name = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
   const length = writePlace(place, name)
   if (length === 0) return fail('ENAMETOOLONG')

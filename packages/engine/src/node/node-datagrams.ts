@@ -2,8 +2,9 @@
 import { createSocket } from 'node:dgram'
 import type { RemoteInfo, Socket } from 'node:dgram'
 import type { Endpoint, Failure } from '@socksmith/protocol'
-import type { DatagramHandler, DatagramSocket } from '../ports.ts'
+import type { DatagramHandler, DatagramSocket, SocketOptions } from '../ports.ts'
 import { DIAL_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
+import { socketOptionsFault } from './node-socket-options.ts'
 import { endpointOf, hostOf } from './place.ts'
 import { systemFailure } from './system-failure.ts'
 
@@ -13,7 +14,13 @@ const RECEIVE_BUFFER_OCTETS = 1024 * 1024
 const SEND_QUEUE_OCTETS_MAX = 1024 * 1024
 
 /** Opens a socket bound to `local`, or says why not. */
-export function openDatagrams(local: Endpoint, handler: DatagramHandler): Promise<DatagramSocket | Failure> {
+export function openDatagrams(
+  local: Endpoint,
+  handler: DatagramHandler,
+  options: SocketOptions = {},
+): Promise<DatagramSocket | Failure> {
+  const fault = socketOptionsFault(options)
+  if (fault !== undefined) return Promise.resolve(fault)
   const { promise, resolve } = Promise.withResolvers<DatagramSocket | Failure>()
   const family = local.address.type === 'ipv4' ? 4 : 6
   const socket = createSocket({

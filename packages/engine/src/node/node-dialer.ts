@@ -6,11 +6,14 @@ import type { Failure } from '@socksmith/protocol'
 import type { Clock, Connection, Dialing, DialOptions, Place, Timer } from '../ports.ts'
 import { DIAL_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
 import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
+import { socketOptionsFault } from './node-socket-options.ts'
 import { hostOf, NAMELESS_UNIX } from './place.ts'
 import { systemFailure } from './system-failure.ts'
 
 /** Starts one attempt. */
 export function dial(clock: Clock, to: Place, options: DialOptions): Dialing {
+  const fault = socketOptionsFault(options)
+  if (fault !== undefined) return { result: Promise.resolve(fault), cancel: () => {} }
   return new NodeDialing(clock, to, options)
 }
 

@@ -7,6 +7,7 @@ import { dial } from './node-dialer.ts'
 import { facing } from './node-facing.ts'
 import { listen } from './node-listener.ts'
 import { startRelay } from './node-relay.ts'
+import { NODE_SOCKET_OPTIONS } from './node-socket-options.ts'
 import { secureAsClient } from './node-secure-client.ts'
 import { NodeSecurity } from './node-secure.ts'
 import { systemClock } from './system-clock.ts'
@@ -19,6 +20,7 @@ export function createNodeEngine(clock: Clock = systemClock): Engine {
     name: 'node',
     clock,
     descriptorsMax: DESCRIPTORS_MAX,
+    socketOptions: NODE_SOCKET_OPTIONS,
     listen: (options, handler) => listen(clock, options, handler),
     dial: (to, options) => dial(clock, to, options),
     openDatagrams,

@@ -12,6 +12,7 @@ import type { Clock, Listener, ListenHandler, ListenOptions, Place } from '../po
 import { removeDeadSocket } from './dead-socket.ts'
 import { ACCEPT_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
 import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
+import { socketOptionsFault } from './node-socket-options.ts'
 import { hostOf, NAMELESS_UNIX, placeOf } from './place.ts'
 import { errnoOf, systemFailure } from './system-failure.ts'
 
@@ -24,6 +25,8 @@ export async function listen(
   options: ListenOptions,
   handler: ListenHandler,
 ): Promise<Listener | Failure> {
+  const fault = socketOptionsFault(options)
+  if (fault !== undefined) return fault
   const first = await open(options)
   if (first.ok) return new NodeListener(clock, first.server, options, handler)
   const retry = options.place.kind === 'unix' && errnoOf(first.error) === 'EADDRINUSE'

@@ -8,7 +8,7 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import { codeOfErrno, comparableName, parseIp } from '@socksmith/protocol'
 import type { Failure, IpAddress } from '@socksmith/protocol'
-import type { Lookup } from '../resolver.ts'
+import type { Resolution } from '../resolver.ts'
 import { errnoOf } from './system-failure.ts'
 
 /** Milliseconds until the first repetition of a question, and how often it is asked; together about six seconds. */
@@ -19,7 +19,7 @@ const DNS_TRIES = 2
 const LOOPBACK: readonly IpAddress[] = ['::1', '127.0.0.1'].map(parseIp).filter(one => one !== undefined)
 
 /** Asks the operating system. */
-export const systemLookup: Lookup = async name => {
+export const systemLookup = async (name: string): Promise<Resolution> => {
   try {
     // "localhost." is that name too, but /etc/hosts does not have it, and a name server must not be asked.
     const found = await lookup(isLocalhost(name) ? comparableName(name) : name, { all: true, order: 'verbatim' })
@@ -30,7 +30,7 @@ export const systemLookup: Lookup = async name => {
 }
 
 /** Asks the given name servers (`"192.0.2.53"`, `"[2001:db8::53]:5353"`) by DNS; throws for a text that is none. */
-export function serverLookup(servers: readonly string[]): Lookup {
+export function serverLookup(servers: readonly string[]): (name: string) => Promise<Resolution> {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
   resolver.setServers(servers)
   return async name => {

@@ -66,6 +66,7 @@ function policyOf(map: RawMap, notes: Notes, files: Set<string>): Policy {
     limits,
     cases: listOf(map, 'cases', notes).flatMap(({ value, path }) => readCase(value, path, notes) ?? []),
     sets: [...sets.summary(), ...groups.summary()],
+    ...(notes.source.defaultWay !== undefined && { defaultWay: notes.source.defaultWay }),
   }
 }
 

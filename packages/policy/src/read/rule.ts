@@ -1,7 +1,7 @@
 /** One rule from its map: the verdict with its condition, and what else it says. */
 import type { RequestFailureCode } from '@socksmith/protocol'
 import { TERMS_PER_RULE_MAX, termsOf } from '../compile/terms.ts'
-import type { AllowRule, Mode, Redirect, Rule } from '../policy.ts'
+import { type AllowRule, BUILT_IN_WAYS, DEFAULT_WAY, type Mode, type Redirect, type Rule } from '../policy.ts'
 import type { Path } from '../problem.ts'
 import { conditionText } from '../walk.ts'
 import type { ConditionReader } from './condition.ts'
@@ -89,12 +89,14 @@ function readWay(
 ): Pick<AllowRule, 'via' | 'limits' | 'log' | 'redirect'> {
   const { routes } = notes.source
   const via =
-    'via' in map ? notes.nameAt(map['via'], [...path, 'via'], 'way out', routes && ['direct', ...routes]) : 'direct'
+    'via' in map
+      ? notes.nameAt(map['via'], [...path, 'via'], 'way out', routes && [...BUILT_IN_WAYS, ...routes])
+      : DEFAULT_WAY
   const names = 'limits' in map ? notes.listAt(map['limits'], [...path, 'limits']) : []
   const known = names.flatMap(one => notes.nameAt(one.value, one.path, 'limit', limits) ?? [])
   const log = 'log' in map ? notes.wordAt(map['log'], [...path, 'log'], LOG_DETAILS) : undefined
   const redirect = 'redirect' in map ? readRedirect(map['redirect'], [...path, 'redirect'], notes) : undefined
-  return { via: via ?? 'direct', limits: known, ...(log && { log }), ...(redirect && { redirect }) }
+  return { via: via ?? DEFAULT_WAY, limits: known, ...(log && { log }), ...(redirect && { redirect }) }
 }
 
 function readRedirect(value: unknown, path: Path, notes: Notes): Redirect | undefined {

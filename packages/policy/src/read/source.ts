@@ -16,6 +16,8 @@ export interface PolicySource {
   readonly readText: (file: string) => { readonly text: string } | { readonly fault: string }
   /** Names that are defined elsewhere; absent: not known, so any name is taken. */
   readonly routes?: readonly string[]
+  /** What people call the way of rules that name none. Default: `direct`. */
+  readonly defaultWay?: string
   readonly listeners?: readonly string[]
 }
 

@@ -296,6 +296,9 @@ function requestFault(options: ClientHandshakeOptions): RequestFault | undefined
     if (options.protocol === 'socks4' && address.name.includes('\0')) {
       return { code: 'name_has_nul', detail: 'the host name holds NUL, which ends it in SOCKS4a' }
     }
+    if (options.protocol === 'http' && /[\0- \x7f]/.test(address.name)) {
+      return { code: 'name_bad_char', detail: 'the host name holds a space or a control, which could begin a field' }
+    }
   }
   if (options.protocol === 'socks5') {
     return options.methods.length > 0 ? undefined : { code: 'empty_method_list', detail: 'no method to offer' }

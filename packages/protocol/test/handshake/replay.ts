@@ -34,7 +34,7 @@ export const { exchanges } = JSON.parse(readFileSync(new URL('../data/vectors.js
   readonly exchanges: readonly Exchange[]
 }
 
-const granted: Destination = ip('192.0.2.10', 40_000)
+export const granted: Destination = ip('192.0.2.10', 40_000)
 const request = { command: 1, reserved: 0, destination: named('example.com', 443) }
 export const requestHex = toHex(encodeSocks5Request(request))
 

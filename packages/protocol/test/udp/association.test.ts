@@ -148,3 +148,80 @@ test('what it remembers of the last datagram changes no verdict, and a header in
     }),
   )
 })
+
+const TO_DNS = '00000001080808080035'
+
+test('with a port that is known beforehand, another port of the same host is a stranger from the first datagram on', () => {
+  const known = associationOf('203.0.113.9', { clientPort: 5000 })
+  assert.deepEqual(known.clientEndpoint, endpoint('203.0.113.9:5000'))
+  assert.equal(known.fromClient(octets(`${TO_DNS}61`), endpoint('203.0.113.9:5001'), 0).kind, 'drop')
+  assert.equal(known.fromClient(octets(`${TO_DNS}61`), endpoint('203.0.113.9:5000'), 0).kind, 'relay')
+})
+
+test('a header that is known is read as any other: for its own sender, whole, and with what follows it', () => {
+  const subject = associationOf('203.0.113.9')
+  const [client, stranger] = [endpoint('203.0.113.9:5000'), endpoint('203.0.113.8:5000')]
+  const tell = (hex: string, from = client): string => {
+    const told = subject.fromClient(octets(hex), from, 0)
+    return told.kind === 'relay' ? `${formatDestination(told.destination)} ${toHex(told.data)}` : told.kind
+  }
+  assert.equal(tell(`${TO_DNS}6162`), '8.8.8.8:53 6162')
+  assert.equal(tell(`${TO_DNS}63`), '8.8.8.8:53 63')
+  assert.equal(tell(TO_DNS), '8.8.8.8:53 ')
+  assert.equal(tell(TO_DNS.slice(0, -2)), 'drop')
+  assert.equal(tell('000000010808080800366162'), '8.8.8.8:54 6162')
+  assert.equal(tell(`${TO_DNS}64`), '8.8.8.8:53 64')
+  assert.equal(tell('000100010808080800356162'), 'drop')
+  assert.equal(tell('000001010808080800356162'), 'drop')
+  assert.equal(tell(`${TO_DNS}65`, stranger), 'drop')
+  assert.equal(tell(`${TO_DNS}65`, endpoint('203.0.113.9:5000')), '8.8.8.8:53 65')
+  assert.equal(tell(`${TO_DNS}65`, endpoint('203.0.113.9:5001')), 'drop')
+})
+
+test('the header that is known does not change when the array of its datagram does', () => {
+  const subject = associationOf('203.0.113.9')
+  const [client, first] = [endpoint('203.0.113.9:5000'), octets(`${TO_DNS}61`)]
+  subject.fromClient(first, client, 0)
+  first.fill(0xff)
+  assert.equal(subject.fromClient(octets(`${TO_DNS}62`), client, 0).kind, 'relay')
+  assert.equal(subject.fromClient(first, client, 0).kind, 'drop')
+})
+
+test('answers come from where the client has written to, each with its own sender', () => {
+  const subject = associationOf('203.0.113.9')
+  const [one, two] = [endpoint('8.8.8.8:53'), endpoint('9.9.9.9:53')]
+  const data = Uint8Array.of(0x61)
+  const early = subject.fromRemote(data, one)
+  assert.ok(early.kind === 'drop' && early.failure.code === 'no_association')
+  subject.fromClient(octets(`${TO_DNS}61`), endpoint('203.0.113.9:5000'), 0)
+  assert.equal(subject.hasContacted(one.address), false)
+  subject.contacted(one.address)
+  subject.contacted(one.address)
+  assert.deepEqual([subject.contactedCount, subject.hasContacted(one.address)], [1, true])
+  const told = [one, one, two, one].map(from => {
+    const answer = subject.fromRemote(data, from)
+    return answer.kind === 'to-client' ? toHex(answer.octets) : answer.failure.code
+  })
+  const answer = `${TO_DNS}61`
+  assert.deepEqual(told, [answer, answer, 'source_mismatch', answer])
+  subject.close()
+  const late = subject.fromRemote(data, one)
+  assert.ok(late.kind === 'drop' && late.failure.code === 'no_association')
+  assert.equal(subject.fromClient(octets(`${TO_DNS}61`), endpoint('203.0.113.9:5000'), 0).kind, 'drop')
+})
+
+test('fragments that begin anew after an abandoned sequence wait again', () => {
+  const subject = associationOf('203.0.113.9', { reassemble: true })
+  const client = endpoint('203.0.113.9:5000')
+  const fragment = (frag: string): string =>
+    subject.fromClient(octets(`0000${frag}${TO_DNS.slice(6)}61`), client, 0).kind
+  assert.deepEqual(['01', '02', '01', '82'].map(fragment), ['queued', 'queued', 'queued', 'relay'])
+  assert.deepEqual(['01', '01', '03'].map(fragment), ['queued', 'drop', 'drop'])
+})
+
+test('without reassembly no fragment passes, also when that is said', () => {
+  for (const rest of [{}, { reassemble: false }]) {
+    const subject = associationOf('203.0.113.9', rest)
+    assert.equal(subject.fromClient(octets(`000001${TO_DNS.slice(6)}61`), endpoint('203.0.113.9:5000'), 0).kind, 'drop')
+  }
+})

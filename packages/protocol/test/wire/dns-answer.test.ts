@@ -51,3 +51,21 @@ test('a question that is not one ordinary name is refused', () => {
   assert.equal(codeOf(octetsOf('12340100000100000000000003612e620000010001')), 'name_bad_char')
   assert.equal(codeOf(octetsOf('1234010000010000000000000000010001')), 'empty_name')
 })
+
+const labelOf = (length: number): string => 'a'.repeat(length)
+
+test('names of labels that are empty or too long are not asked for', () => {
+  for (const name of ['a..b', '.a', `${labelOf(64)}.b`, `a.${labelOf(64)}`]) {
+    assert.throws(() => encodeDnsQuery(1, { name, type: DNS_TYPE.a }), RangeError, name)
+  }
+  const query = queryOf(encodeDnsQuery(1, { name: `${labelOf(63)}.b`, type: DNS_TYPE.a }))
+  assert.equal(query.question.name, `${labelOf(63)}.b`)
+})
+
+test('a class other than IN, and a label of more than 63 octets, are refused', () => {
+  assert.notEqual(codeOf(octetsOf('1234010000010000000000000161000001 0003'.replace(' ', ''))), undefined)
+  assert.notEqual(
+    codeOf(octetsOf(`123401000001000000000000 40${'61'.repeat(64)} 0000010001`.replaceAll(' ', ''))),
+    undefined,
+  )
+})

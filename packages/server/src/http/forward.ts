@@ -14,7 +14,6 @@ import type { SessionEnd, SessionRecord } from '../record.ts'
 import { ruledBy, wayOfRecord } from '../session-record.ts'
 import type { Session } from '../session.ts'
 import { allowedTargets } from '../target.ts'
-import { wayOut } from '../way-out.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
 import { endToEndFields } from './fields.ts'
 
@@ -72,13 +71,14 @@ async function outcomeOf(
     return { ...known, status: 400, failure: cause }
   }
   const { context } = session
-  const way = wayOut(context, target.destination, 'http')
+  const going = session.going({ destination: target.destination, scheme: 'http' }, user === '' ? undefined : user)
   const facts = session.facts('forward', user === '' ? undefined : user)
-  const candidates = await allowedTargets(context, facts, target.destination, way)
-  if ('failure' in candidates) {
-    const { failure: cause, ruling } = candidates
+  const allowed = await allowedTargets(context, facts, target.destination, going)
+  if ('failure' in allowed) {
+    const { failure: cause, ruling } = allowed
     return { ...known, target, ruling, status: mappingOf(cause.code).httpStatus, failure: cause }
   }
+  const { candidates, way } = allowed
   const [granted] = candidates
   const limited = granted && limits.hold(granted)
   if (limited !== undefined) {

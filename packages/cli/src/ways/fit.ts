@@ -1,0 +1,42 @@
+/** Whether a server can go by its ways at all: what its engine can do, and that none leads to the server itself. */
+import type { Route } from '@socksmith/client/route'
+import type { Engine, Place } from '@socksmith/engine'
+import type { WaysConfig } from '../config/config.ts'
+import { formatPlace } from '../config/place-text.ts'
+import { ownListener } from '../config/via-loop.ts'
+import { EXIT, type Trouble } from '../exit.ts'
+import { sourcesOf } from './make-ways.ts'
+import { routeOfWay, wayMap } from './way-route.ts'
+
+/** Why these ways cannot be served by this engine. */
+export function engineFault(ways: WaysConfig, { name: engine, socketOptions }: Engine): Trouble | undefined {
+  for (const [name, given] of Object.entries(ways)) {
+    const way = wayMap(given)
+    const hasPrefix = sourcesOf(way).some(({ address, bits }) => bits < address.octets.length * 8)
+    const wanted = [
+      way.interface !== undefined && !socketOptions.has('interface') && 'interface',
+      way.mark !== undefined && !socketOptions.has('mark') && 'mark',
+      hasPrefix && !socketOptions.has('freeBind') && 'source with a whole prefix',
+    ].find(word => word !== false)
+    if (wanted === undefined) continue
+    const which = engine === 'node' ? 'the portable engine' : `the engine ${engine}`
+    return { exitCode: EXIT.DATA, message: `ways.${name}: ${which} cannot do this (${wanted}); the Linux engine can` }
+  }
+  return undefined
+}
+
+/** The first way that leads to one of these listeners. */
+export function loopFault(ways: WaysConfig, listeners: readonly Place[]): Trouble | undefined {
+  for (const name of Object.keys(ways)) {
+    const fault = routeLoop(`ways.${name}`, routeOfWay(name, ways), listeners)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+/** The same for one route; `key` is what it is called in the configuration. */
+export function routeLoop(key: string, route: Route | undefined, listeners: readonly Place[]): Trouble | undefined {
+  const loop = route && ownListener(route, listeners)
+  if (loop === undefined) return undefined
+  return { exitCode: EXIT.DATA, message: `${key}: ${formatPlace(loop)} is a listener of this server itself` }
+}
