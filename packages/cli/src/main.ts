@@ -1,5 +1,6 @@
 /** The command: its words, its help, and the exit code of whatever was asked for. Loads no more than --help needs. */
 import { Command, CommanderError, Help } from 'commander'
+import { addBanCommands } from './command/add-ban.ts'
 import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
 import { addPolicyCommands } from './command/add-policy.ts'
@@ -120,6 +121,7 @@ function programOf(conclude: Conclude): Command {
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
   addPolicyCommands(program, conclude)
+  addBanCommands(program, conclude)
   addReachCommands(program, conclude)
   addCheckCommand(program, conclude)
   addBenchCommand(program, conclude)

@@ -1,8 +1,9 @@
 /** The door of the package. */
 export type { ServerEvent } from './event.ts'
 export { LOOPBACK, type Network, contains, containsAny, formatNetwork, isInside, parseNetwork } from '@socksmith/policy'
-export { Ledger, forgetLedgerThread, openSharedLedger } from './limit/ledger.ts'
+export { Ledger, forgetLedgerThread, keyOfText, keyText, openSharedLedger } from './limit/ledger.ts'
 export { type LedgerMemory, accountsFor, createLedgerMemory } from './limit/ledger-memory.ts'
+export { type Ban, BanList, type BanSubject, networkOfClient, subjectText } from './login/ban-list.ts'
 export * from './options.ts'
 export type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 export { BACKLOG, type Server, createServer } from './server.ts'

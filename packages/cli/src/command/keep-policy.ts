@@ -1,10 +1,13 @@
 /** What makes a running server read its policy again: SIGHUP, the control socket, a changed set. Knows no rule. */
+import { subjectText } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type ControlSocket, openControl } from '../control/control-socket.ts'
+import type { ControlAnswer, ControlQuestion } from '../control/question.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
 import type { LivePolicy } from '../policy/live-policy.ts'
 import { type OpenPolicy, openConfiguredPolicy } from '../policy/open-policy.ts'
+import type { LiveState } from '../state/live-state.ts'
 import type { EffectiveConfig } from './effective-config.ts'
 
 /** Reads the policy of the configuration as it is now; what else has changed there is told, and waits for a restart. */
@@ -32,9 +35,11 @@ export function policyReader(
 export async function keepPolicy(
   policy: LivePolicy,
   server: GovernedServer,
+  state: LiveState,
   controlPath: string | undefined,
 ): Promise<Outcome<() => Promise<void>>> {
-  const control = controlPath === undefined ? undefined : await openControl(controlPath, () => answer(policy))
+  const control =
+    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, policy, state))
   if (control?.ok === false) return control
   const onHangUp = (): void => void policy.reload()
   process.on('SIGHUP', onHangUp)
@@ -46,9 +51,29 @@ export async function keepPolicy(
   })
 }
 
-async function answer(policy: LivePolicy): Promise<{ readonly ok: boolean; readonly message: string }> {
-  const outcome = await policy.reload()
-  return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+async function answer(question: ControlQuestion, policy: LivePolicy, state: LiveState): Promise<ControlAnswer> {
+  switch (question.ask) {
+    case 'reload': {
+      const outcome = await policy.reload()
+      return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+    }
+    case 'bans':
+      return { ok: true, message: '', bans: state.bans }
+    case 'ban': {
+      const { subject, forMs, reason } = question
+      const sinceMs = Date.now()
+      const until = forMs === undefined ? {} : { untilMs: sinceMs + forMs }
+      const ended = await state.add({ subject, sinceMs, by: 'operator', ...until, ...(reason && { reason }) })
+      const sessions = `${ended} ${ended === 1 ? 'session' : 'sessions'} ended`
+      return { ok: true, message: `${subjectText(subject)} is banned; ${sessions}` }
+    }
+    case 'unban': {
+      const { subject } = question
+      return (await state.remove(subject))
+        ? { ok: true, message: `${subject} is banned no more` }
+        : { ok: false, message: `there is no ban of ${subject}; "socksmith ban list" shows them` }
+    }
+  }
 }
 
 async function closed(control: ControlSocket | undefined): Promise<void> {

@@ -11,10 +11,11 @@ import {
   LOG_SESSIONS,
   PROTOCOLS,
 } from './config.ts'
+import { LOGIN_WORDS } from './login.ts'
 import type { Path } from './problem.ts'
 
-/** `list`: repeatable, and parted at commas unless `whole`. `switch`: without a value, and with `--no-`. */
-export type FlagKind = 'text' | 'list' | 'whole-list' | 'switch'
+/** `number`: what is no number is left to the schema. `list`: repeatable, and parted at commas unless `whole`. `switch`: without a value, and with `--no-`. */
+export type FlagKind = 'text' | 'number' | 'list' | 'whole-list' | 'switch'
 
 export interface ConfigFlag {
   readonly name: string
@@ -241,6 +242,31 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: RUN,
     description: 'Unix socket for "socksmith reload"',
     isFile: true,
+  },
+  {
+    name: 'state',
+    path: ['state'],
+    kind: 'text',
+    value: 'FILE',
+    group: RUN,
+    description: 'keep counted octets and bans in this file (default nothing is kept)',
+    isFile: true,
+  },
+  ...LOGIN_WORDS.map(({ key, kind, description }): ConfigFlag => ({
+    name: `login-${key}`,
+    path: ['login', key],
+    kind: kind === 'count' ? 'number' : 'text',
+    value: kind === 'count' ? 'N' : 'TIME',
+    group: WHO,
+    description,
+  })),
+  {
+    name: 'login-trusted',
+    path: ['login', 'trusted'],
+    kind: 'list',
+    value: 'NETWORKS',
+    group: WHO,
+    description: 'addresses whose failed logins are not counted (default loopback)',
   },
   {
     name: 'workers',

@@ -6,17 +6,8 @@ import { once } from 'node:events'
 import { lstat, rm } from 'node:fs/promises'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { type ControlAnswer, type ControlQuestion, parseQuestion } from './question.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
-
-/** What may be asked for. */
-export interface ControlQuestion {
-  readonly ask: 'reload'
-}
-
-export interface ControlAnswer {
-  readonly ok: boolean
-  readonly message: string
-}
 
 /** A question is one short line. */
 const QUESTION_OCTETS_MAX = 4_096
@@ -86,20 +77,10 @@ function questionFrom(socket: Socket): Promise<ControlQuestion | undefined> {
   socket.setEncoding('utf8')
   socket.on('data', (chunk: string) => {
     line += chunk
-    if (line.includes('\n') || line.length > QUESTION_OCTETS_MAX) resolve(parseQuestion(line))
+    if (line.includes('\n') || line.length > QUESTION_OCTETS_MAX) resolve(parseQuestion(line.split('\n', 1)[0] ?? ''))
   })
   socket.on('close', () => resolve(undefined))
   return promise
-}
-
-function parseQuestion(line: string): ControlQuestion | undefined {
-  try {
-    const value: unknown = JSON.parse(line.split('\n', 1)[0] ?? '')
-    const isReload = typeof value === 'object' && value !== null && 'ask' in value && value.ask === 'reload'
-    return isReload ? { ask: 'reload' } : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function isAnswer(value: unknown): value is ControlAnswer {

@@ -11,6 +11,7 @@ import {
   systemLookup,
 } from '@socksmith/engine'
 import {
+  type Ban,
   type Ledger,
   type ListenerOptions,
   type Server,
@@ -24,6 +25,7 @@ import { type Outcome, done } from '../exit.ts'
 import { eventText } from '../log/event-text.ts'
 import type { SessionLog } from '../log/session-log.ts'
 import { type GovernedServer, type InForce, deciderOf } from '../policy/in-force.ts'
+import type { Banning } from '../state/live-state.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
 import { WayMaker } from '../ways/make-ways.ts'
 
@@ -41,6 +43,12 @@ export interface ServerParts {
   readonly tally?: Tally
   /** Where what is limited is counted, for the servers of all threads. */
   readonly ledger?: Ledger
+  /** Where failed logins are counted. */
+  readonly failures?: Ledger
+  /** Who is kept out from the start. */
+  readonly bans?: readonly Ban[]
+  /** Told of a ban that failed logins have brought. */
+  readonly onBan?: (ban: Ban) => void
   /** Descriptors that listen already, in the order of the listeners. */
   readonly descriptors?: readonly (number | undefined)[]
   /** Called when no listener accepts any more. */
@@ -50,11 +58,11 @@ export interface ServerParts {
 /** A server, and how it takes over new rules and users. */
 export interface BuiltServer {
   readonly server: Server
-  readonly governed: GovernedServer
+  readonly governed: GovernedServer & Banning
 }
 
 export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltServer> {
-  const { log, engine, tally, ledger, threads, inForce, hasUsers } = parts
+  const { log, engine, tally, ledger, failures, bans, threads, inForce, hasUsers } = parts
   const policy = deciderOf(inForce.policy)
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
@@ -71,20 +79,25 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
     policy,
     ...(tally && { tally }),
     ...(ledger && { ledger }),
+    ...(failures && { failures }),
+    ...(bans && { bans }),
     onSession: record => log.session(record),
     onEvent(event) {
       if (event.kind === 'deaf') parts.onDeaf?.()
+      if (event.kind === 'ban') parts.onBan?.(event.ban)
       const message = eventText(event)
       if (message !== undefined) log.notice(event.kind, message)
     },
   }
   const server = createServer(options)
-  const governed: GovernedServer = {
+  const governed: GovernedServer & Banning = {
     usePolicy: data => server.usePolicy(deciderOf(data), maker.make(data.ways)),
     useUsers({ known, gone }) {
       users = known
       return server.endUsers(user => gone.has(user))
     },
+    ban: added => server.ban(added),
+    unban: keys => server.unban(keys),
   }
   if (inForce.users.gone.size > 0) void governed.useUsers(inForce.users)
   return done({ server, governed })

@@ -2,10 +2,11 @@
 import { constants } from 'node:os'
 import type { LiveSession } from '@socksmith/server'
 import type { GovernedServer } from '../policy/in-force.ts'
+import type { Banning } from '../state/live-state.ts'
 import { say } from '../terminal/say.ts'
 
 /** What serves: one server, or several as one. */
-export interface RunningServer extends GovernedServer {
+export interface RunningServer extends GovernedServer, Banning {
   /** Client connections that are not yet closed. */
   readonly sessionCount: number
   sessions(): Promise<readonly LiveSession[]> | readonly LiveSession[]
