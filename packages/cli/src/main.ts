@@ -2,6 +2,7 @@
 import { Command, CommanderError, Help } from 'commander'
 import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
+import { addDnsCommands } from './command/add-dns.ts'
 import { addPolicyCommands } from './command/add-policy.ts'
 import { addConfigFlags } from './command/effective-config.ts'
 import type { CheckFlags } from './command/check.ts'
@@ -120,6 +121,7 @@ function programOf(conclude: Conclude): Command {
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
   addPolicyCommands(program, conclude)
+  addDnsCommands(program, conclude)
   addReachCommands(program, conclude)
   addCheckCommand(program, conclude)
   addBenchCommand(program, conclude)

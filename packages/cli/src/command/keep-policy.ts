@@ -1,6 +1,7 @@
 /** What makes a running server read its policy again: SIGHUP, the control socket, a changed set. Knows no rule. */
 import type { Config } from '../config/config.ts'
-import { type ControlSocket, openControl } from '../control/control-socket.ts'
+import { type ControlAnswer, type ControlQuestion, type ControlSocket, openControl } from '../control/control-socket.ts'
+import type { NameKeeper } from '../dns/name-caches.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
 import type { LivePolicy } from '../policy/live-policy.ts'
@@ -31,10 +32,11 @@ export function policyReader(
 /** From now on SIGHUP and the control socket reload; the answer ends that. */
 export async function keepPolicy(
   policy: LivePolicy,
-  server: GovernedServer,
+  server: GovernedServer & NameKeeper,
   controlPath: string | undefined,
 ): Promise<Outcome<() => Promise<void>>> {
-  const control = controlPath === undefined ? undefined : await openControl(controlPath, () => answer(policy))
+  const control =
+    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, policy, server))
   if (control?.ok === false) return control
   const onHangUp = (): void => void policy.reload()
   process.on('SIGHUP', onHangUp)
@@ -46,9 +48,19 @@ export async function keepPolicy(
   })
 }
 
-async function answer(policy: LivePolicy): Promise<{ readonly ok: boolean; readonly message: string }> {
-  const outcome = await policy.reload()
-  return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+async function answer(question: ControlQuestion, policy: LivePolicy, server: NameKeeper): Promise<ControlAnswer> {
+  switch (question.ask) {
+    case 'names':
+      return { ok: true, message: '', names: await server.names() }
+    case 'flush-names': {
+      const count = await server.flushNames(question.name)
+      return { ok: true, message: `forgot ${count} ${count === 1 ? 'entry' : 'entries'}` }
+    }
+    case 'reload': {
+      const outcome = await policy.reload()
+      return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+    }
+  }
 }
 
 async function closed(control: ControlSocket | undefined): Promise<void> {

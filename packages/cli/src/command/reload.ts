@@ -19,7 +19,8 @@ export async function reload(flags: ReloadFlags): Promise<Outcome<void>> {
   return done(undefined)
 }
 
-async function controlPath({ control, config }: ReloadFlags): Promise<Outcome<string>> {
+/** Of the server that the flags mean. */
+export async function controlPath({ control, config }: ReloadFlags): Promise<Outcome<string>> {
   if (control !== undefined) return done(control)
   if (config === undefined)
     return trouble(EXIT.USAGE, 'which server? Say --control PATH, or --config FILE with the key control')

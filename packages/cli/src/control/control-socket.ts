@@ -6,16 +6,21 @@ import { once } from 'node:events'
 import { lstat, rm } from 'node:fs/promises'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
+import type { CachedName } from '../dns/name-caches.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 
 /** What may be asked for. */
-export interface ControlQuestion {
-  readonly ask: 'reload'
-}
+export type ControlQuestion =
+  | { readonly ask: 'reload' }
+  | { readonly ask: 'names' }
+  /** All, when no name is said. */
+  | { readonly ask: 'flush-names'; readonly name?: string }
 
 export interface ControlAnswer {
   readonly ok: boolean
   readonly message: string
+  /** To the question for names. */
+  readonly names?: readonly CachedName[]
 }
 
 /** A question is one short line. */
@@ -95,8 +100,10 @@ function questionFrom(socket: Socket): Promise<ControlQuestion | undefined> {
 function parseQuestion(line: string): ControlQuestion | undefined {
   try {
     const value: unknown = JSON.parse(line.split('\n', 1)[0] ?? '')
-    const isReload = typeof value === 'object' && value !== null && 'ask' in value && value.ask === 'reload'
-    return isReload ? { ask: 'reload' } : undefined
+    if (typeof value !== 'object' || value === null || !('ask' in value)) return undefined
+    if (value.ask === 'reload' || value.ask === 'names') return { ask: value.ask }
+    if (value.ask !== 'flush-names') return undefined
+    return 'name' in value && typeof value.name === 'string' ? { ask: value.ask, name: value.name } : { ask: value.ask }
   } catch {
     return undefined
   }
