@@ -1,5 +1,6 @@
 /** The command: its words, its help, and the exit code of whatever was asked for. Loads no more than --help needs. */
 import { Command, CommanderError, Help } from 'commander'
+import { addBanCommands } from './command/add-ban.ts'
 import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
 import { addDnsCommands } from './command/add-dns.ts'
@@ -122,6 +123,7 @@ function programOf(conclude: Conclude): Command {
   addUserCommands(program, conclude)
   addPolicyCommands(program, conclude)
   addDnsCommands(program, conclude)
+  addBanCommands(program, conclude)
   addReachCommands(program, conclude)
   addCheckCommand(program, conclude)
   addBenchCommand(program, conclude)

@@ -200,3 +200,36 @@ test('every moment lies in its period, and periods follow each other without a g
     { numRuns: 300 },
   )
 })
+
+const TEXTS: readonly (readonly [limit: object, text: string])[] = [
+  [{ per: 'user', sessions: 20 }, '20 sessions at once; per user'],
+  [{ per: ['client', 'user'], sessions: 0 }, '0 sessions at once; per user and client'],
+  [{ per: 'all', bandwidth: '10Mbit/s' }, '10Mbit/s each way; all together'],
+  [{ per: 'all', bandwidth: { up: '1Mbit/s', down: '2Mbit/s' } }, '1Mbit/s up, 2Mbit/s down; all together'],
+  [{ per: 'all', bandwidth: { up: '1Mbit/s', down: '1Mbit/s' } }, '1Mbit/s each way; all together'],
+  [{ per: 'all', bandwidth: { down: '2Mbit/s' } }, '2Mbit/s down; all together'],
+  [{ per: 'all', bandwidth: { up: '500kbit/s' } }, '500kbit/s up; all together'],
+  [
+    { per: 'all', 'new-sessions': '5/s', datagrams: '9/min' },
+    '5/s new sessions, 9/min datagrams each way; all together',
+  ],
+  [{ per: 'all', 'new-sessions': '5/h', datagrams: '9/d' }, '5/h new sessions, 9/d datagrams each way; all together'],
+  [{ per: 'all', 'session-length': '1h', idle: '90s' }, '1h a session, 90s idle; all together'],
+  [{ per: 'all', octets: '10GiB/day' }, '10GiB a day from 00:00 Europe/Berlin; all together'],
+  [{ per: 'all', octets: '1GiB/week' }, '1GiB a week from mon 00:00 Europe/Berlin; all together'],
+  [
+    { per: 'all', octets: { up: '1GiB', every: 'week', on: 'Sun', at: '04:05' } },
+    '1GiB up a week from sun 04:05 Europe/Berlin; all together',
+  ],
+  [
+    { per: 'all', octets: { up: '1GiB', down: '2GiB', total: '3GiB', every: 'month', on: 31, at: '23:59' } },
+    '3GiB and 1GiB up and 2GiB down a month from day 31, 23:59 Europe/Berlin; all together',
+  ],
+]
+
+for (const [limit, text] of TEXTS) {
+  test(`${JSON.stringify(limit)} is said in words`, () => {
+    const [read] = policyOf({ zone: 'Europe/Berlin', limits: { one: limit } }).limits
+    assert.equal(read?.text, text)
+  })
+}

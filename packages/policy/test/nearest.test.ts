@@ -10,3 +10,24 @@ test('the word with the fewest edits is meant, and nothing when all are far', ()
   assert.equal(nearest('colour', words), undefined)
   assert.equal(nearest('zz', words), undefined)
 })
+
+test('the word that was meant has few edits: one more, one less, another, two swapped', () => {
+  const words = ['password', 'certificate', 'none', 'gssapi']
+  for (const [word, meant] of [
+    ['pasword', 'password'],
+    ['passwword', 'password'],
+    ['passward', 'password'],
+    ['passwrod', 'password'],
+    ['PASSWORD', 'password'],
+    ['noen', 'none'],
+    ['non', 'none'],
+    ['gsapi', 'gssapi'],
+    ['xyz', undefined],
+    ['', undefined],
+  ] as const)
+    assert.equal(nearest(word, words), meant, word)
+  assert.equal(nearest('ab', ['ba', 'abc']), 'ba')
+  assert.equal(nearest('abcde', ['badce']), 'badce')
+  assert.equal(nearest('abcde', ['xyzde']), undefined)
+  assert.equal(nearest('a', []), undefined)
+})

@@ -1,6 +1,7 @@
 /** What happens to the server as a whole and is worth a line in a log. */
 import type { Failure } from '@socksmith/protocol'
 import type { Place } from '@socksmith/engine'
+import type { Ban } from './login/ban-list.ts'
 
 export type ServerEvent =
   | { readonly kind: 'listening'; readonly place: Place }
@@ -15,6 +16,8 @@ export type ServerEvent =
   | { readonly kind: 'preface-failure'; readonly place: Place; readonly client: Place; readonly failure: Failure }
   /** The configured number of connections does not fit the descriptors of the process. */
   | { readonly kind: 'connections-lowered'; readonly wanted: number; readonly connections: number }
+  /** Failed logins have brought a ban. */
+  | { readonly kind: 'ban'; readonly ban: Ban }
   /** Every listener is closed, by `stop`. */
   | { readonly kind: 'deaf' }
   | { readonly kind: 'draining'; readonly sessions: number }

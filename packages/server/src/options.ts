@@ -2,9 +2,10 @@
 import type { Route } from '@socksmith/client/route'
 import type { Engine, Place, Resolver, SecureOptions } from '@socksmith/engine'
 import type { Ipv4Address, Ipv6Address } from '@socksmith/protocol'
-import type { Decider, Network } from '@socksmith/policy'
+import { type Decider, LOOPBACK, type Network } from '@socksmith/policy'
 import type { ServerEvent } from './event.ts'
 import type { Ledger } from './limit/ledger.ts'
+import type { Ban } from './login/ban-list.ts'
 import type { SessionRecord } from './record.ts'
 import type { Tally } from './tally.ts'
 import type { Ways } from './way.ts'
@@ -43,8 +44,48 @@ export interface Credentials {
   readonly password: Uint8Array
 }
 
-/** Says whether these credentials are right: the user's name for rules and records, or `undefined`. It must not throw. */
-export type Authenticate = (credentials: Credentials, client: Place) => Promise<string | undefined>
+/**
+ * Says whether these credentials are right: the user's name for rules and records, or `undefined`. It must not throw. A
+ * client with failures of late is a `suspect`: where logins wait, the others go first.
+ */
+export type Authenticate = (
+  credentials: Credentials,
+  client: Place,
+  standing: 'clean' | 'suspect',
+) => Promise<string | undefined>
+
+/** What failed logins lead to. Failures are forgotten evenly in the time of the window. */
+export interface LoginOptions {
+  /** Failures that are answered at once. */
+  readonly delayAfter: number
+  /** How much later the next one is answered; each further one twice as late, up to the longest. */
+  readonly delayMs: number
+  readonly delayMaxMs: number
+  readonly windowMs: number
+  /** So many failures of one name from one address, and that pair is banned. */
+  readonly loginFailures: number
+  /** So many failures of one address, and it is banned. */
+  readonly addressFailures: number
+  readonly banMs: number
+  /** Addresses that are never counted and never banned; so are Unix sockets. */
+  readonly trusted: readonly Network[]
+}
+
+export const DEFAULT_LOGIN: LoginOptions = {
+  // A person mistypes twice.
+  delayAfter: 2,
+  delayMs: 500,
+  // Within the time for a handshake, so that the client is still there to be answered.
+  delayMaxMs: 10_000,
+  windowMs: 900_000,
+  // A program with an old password is shut out alone, and not the office around it.
+  loginFailures: 10,
+  // An office has many who mistype; 50 guesses in 15 minutes are 5,000 a day.
+  addressFailures: 50,
+  banMs: 900_000,
+  // Whoever is on this host is not kept out by an address, and a local front end stands for all of its clients.
+  trusted: LOOPBACK,
+}
 
 /** What may be asked for, and by whom. */
 export interface AccessOptions {
@@ -156,6 +197,12 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Where connections, dials and associations are counted, when the limits hold for several servers together. */
   readonly tally?: Tally
+  /** What failed logins lead to. Default: {@link DEFAULT_LOGIN}. */
+  readonly login?: Partial<LoginOptions>
+  /** Where failed logins are counted, when several servers count together. */
+  readonly failures?: Ledger
+  /** Who is kept out from the start. */
+  readonly bans?: readonly Ban[]
   /** Further ways out, by the names that rules use; `default` and `direct` may be told more here too. */
   readonly ways?: Ways
   /** Where what is limited is counted, when the limits hold for several servers together. */

@@ -6,10 +6,12 @@ import { Admission } from './admission.ts'
 import type { ServerContext } from './context.ts'
 import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
-import { Counting } from './limit/counting.ts'
+import { Counting, lazily, ownLedger } from './limit/counting.ts'
 import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
-import { DEFAULT_LIMITS, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
+import { type Ban, BanList } from './login/ban-list.ts'
+import { LoginGuard } from './login/login-guard.ts'
+import { DEFAULT_LIMITS, DEFAULT_LOGIN, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
 import { Register } from './register.ts'
 import { Session, type SessionOrigin } from './session.ts'
@@ -38,6 +40,10 @@ export interface Server {
   stop(options: { readonly deadlineMs: number }): Promise<number>
   /** From now on these rules decide, and these are the ways out (the same as before when not given). Live sessions that they forbid end, the rest do not notice; answers how many ended. */
   usePolicy(policy: Decider, ways?: Ways): number
+  /** From now on these are kept out, and their live sessions end; answers how many ended. */
+  ban(bans: readonly Ban[]): number
+  /** Lets them in again, by `subjectText`. */
+  unban(keys: readonly string[]): void
   /** Ends the sessions of users who are no more, and lets no such user in from now on; answers how many ended. */
   endUsers(isGone: (user: string) => boolean): number
 }
@@ -68,6 +74,7 @@ class SocksServer implements Server {
     const limits = withinDescriptors({ ...DEFAULT_LIMITS, ...options.limits }, engine.descriptorsMax)
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
+    const bans = new BanList(options.bans)
     const gate = new Gate(
       options.policy ?? withoutRules(options),
       () => this.#places,
@@ -85,6 +92,18 @@ class SocksServer implements Server {
       ways,
       admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
       idleWheel,
+      bans,
+      loginGuard: new LoginGuard({
+        options: { ...DEFAULT_LOGIN, ...options.login },
+        authenticate: options.authenticate,
+        clock: engine.clock,
+        failures: lazily(() => options.failures ?? ownLedger(engine.clock, limits.connections)),
+        bans,
+        onBan: ban => {
+          options.onEvent?.({ kind: 'ban', ban })
+          if (ban.subject.kind === 'network') this.#endBanned()
+        },
+      }),
       counting: new Counting(engine.clock, idleWheel, limits.connections, options.ledger),
     }
   }
@@ -135,6 +154,26 @@ class SocksServer implements Server {
     return this.#endEach(session => session.isForbidden?.() === true)
   }
 
+  ban(bans: readonly Ban[]): number {
+    for (const ban of bans) this.#context.bans.add(ban)
+    return this.#endBanned()
+  }
+
+  unban(keys: readonly string[]): void {
+    for (const key of keys) this.#context.bans.remove(key)
+  }
+
+  /** Ends the sessions of banned clients and users. */
+  #endBanned(): number {
+    const { bans, engine } = this.#context
+    const nowMs = engine.clock.wallMs()
+    return this.#endEach(session => {
+      const user = session.whose?.()
+      if (user !== undefined && bans.hasUser(user, nowMs)) return true
+      return session.client !== undefined && bans.hasClient(session.client, nowMs)
+    })
+  }
+
   endUsers(isGone: (user: string) => boolean): number {
     this.#context.gate.keepOut(isGone)
     return this.#endEach(session => {
@@ -183,6 +222,8 @@ class SocksServer implements Server {
 
   #onConnection(listener: ListenerOptions, listenerName: string, connection: Connection): void {
     const { admission } = this.#context
+    // Whoever a trusted front end speaks for is known only later.
+    if (!isTrusted(listener, connection.remote) && this.#isBanned(connection.remote)) return connection.destroy()
     if (!admission.take('connections')) return connection.destroy()
     const id = admission.nextId()
     const acceptedAtMs = this.#context.engine.clock.monotonicMs()
@@ -201,6 +242,10 @@ class SocksServer implements Server {
   /** Begins the session of a client who is known by now; `place` is where it stands among the living. */
   #admit(origin: SessionOrigin, place: number, connection: Connection, early: Uint8Array): void {
     const { admission } = this.#context
+    if (this.#isBanned(origin.client)) {
+      connection.destroy()
+      return this.#leave(place)
+    }
     if (!admission.takeClient(origin.client)) {
       connection.destroy()
       return this.#leave(place)
@@ -211,6 +256,11 @@ class SocksServer implements Server {
     })
     this.#live.replace(place, session)
     session.start(early)
+  }
+
+  #isBanned(client: Place): boolean {
+    const { bans, engine } = this.#context
+    return bans.size > 0 && bans.hasClient(client, engine.clock.wallMs())
   }
 
   async #withPreface(listener: ListenerOptions, connection: Connection): ReturnType<typeof readPreface> {
@@ -236,7 +286,8 @@ class SocksServer implements Server {
 
 /** A connection that is not yet closed. */
 interface Live {
-  /** The user, once known. */
+  /** The client and the user, once known. */
+  readonly client?: Place
   whose?(): string | undefined
   live?(): LiveSession | undefined
   stop(end?: 'revoked'): void

@@ -23,7 +23,7 @@ import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
 import { SessionLimits } from './limit/session-limits.ts'
-import type { ListenerOptions } from './options.ts'
+import type { Credentials, ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
 import { type Granted, SessionRules } from './session-rules.ts'
@@ -96,10 +96,9 @@ export class Session implements ConnectionReader {
   start(early: Uint8Array): void {
     const { clock } = this.context.engine
     const { listener } = this.origin
-    if (listener.authentication === 'certificate' && this.#user === undefined) {
-      this.#onFailed(failure('auth_rejected', 'client', 'no client certificate with a name'))
-      return
-    }
+    const isNeeded = listener.authentication === 'certificate'
+    const fault = this.context.loginGuard.certificateFault(this.#user, isNeeded)
+    if (fault !== undefined) return this.#onFailed(fault)
     const { refusal } = this.#rules.arrive()
     if (refusal !== undefined) return this.#onFailed(refusal)
     const leftMs = this.origin.acceptedAtMs + this.context.limits.handshakeMs - clock.monotonicMs()
@@ -138,6 +137,11 @@ export class Session implements ConnectionReader {
   /** Who what is served now is served for: also who asks for a single HTTP request. */
   whose(): string | undefined {
     return this.#successor?.whose() ?? this.user ?? this.#rules.user
+  }
+
+  /** Who the client is. */
+  get client(): Place {
+    return this.origin.client
   }
 
   /** What runs for the request, from now on. */
@@ -318,10 +322,13 @@ export class Session implements ConnectionReader {
     }
   }
 
+  /** The user with these credentials; `undefined`, sooner or later, where they are wrong. */
+  judge(credentials: Credentials): Promise<string | undefined> {
+    return this.context.loginGuard.judge(credentials, this.origin.client)
+  }
+
   async #judge(claim: Claim): Promise<void> {
-    const { authenticate } = this.context.options
-    const credentials = claim.kind === 'password' ? claim : undefined
-    const user = credentials && (await authenticate?.(credentials, this.origin.client))
+    const user = claim.kind === 'password' ? await this.judge(claim) : undefined
     if (this.#isRecorded) return
     this.#take(this.#handshake.verdict(user === undefined ? { kind: 'rejected' } : { kind: 'accepted', user }))
     // FIN may have come while the password was judged: whatever is missing now will never come.

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { Outcome } from '../exit.ts'
 import type { ExplainFlags, PolicyFlags } from './policy.ts'
-import type { ReloadFlags } from './reload.ts'
+import type { ControlFlags } from './control-path.ts'
 
 const EXAMPLES = `
 Examples:
@@ -71,7 +71,7 @@ export function addPolicyCommands(program: Command, conclude: Conclude): void {
     .option('--control <PATH>', 'the control socket of the server')
     .option('-c, --config <FILE>', 'a configuration that names the control socket')
     .addHelpText('after', RELOAD_EXAMPLES)
-    .action(async (flags: ReloadFlags) => conclude((await import('./reload.ts')).reload(flags)))
+    .action(async (flags: ControlFlags) => conclude((await import('./reload.ts')).reload(flags)))
 }
 
 function json(command: Command): Command {

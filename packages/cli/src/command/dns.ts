@@ -4,9 +4,9 @@ import type { CachedName } from '../dns/name-caches.ts'
 import { EXIT, type Outcome, done, trouble } from '../exit.ts'
 import { print, say } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
-import { type ReloadFlags, controlPath } from './reload.ts'
+import { type ControlFlags, controlPath } from './control-path.ts'
 
-export interface DnsFlags extends ReloadFlags {
+export interface DnsFlags extends ControlFlags {
   readonly json?: boolean
 }
 

@@ -1,11 +1,14 @@
 /** What makes a running server read its policy again: SIGHUP, the control socket, a changed set. Knows no rule. */
+import { subjectText } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
-import { type ControlAnswer, type ControlQuestion, type ControlSocket, openControl } from '../control/control-socket.ts'
+import { type ControlSocket, openControl } from '../control/control-socket.ts'
+import type { ControlAnswer, ControlQuestion } from '../control/question.ts'
 import type { NameKeeper } from '../dns/name-caches.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
 import type { LivePolicy } from '../policy/live-policy.ts'
 import { type OpenPolicy, openConfiguredPolicy } from '../policy/open-policy.ts'
+import type { LiveState } from '../state/live-state.ts'
 import type { EffectiveConfig } from './effective-config.ts'
 
 /** Reads the policy of the configuration as it is now; what else has changed there is told, and waits for a restart. */
@@ -33,10 +36,12 @@ export function policyReader(
 export async function keepPolicy(
   policy: LivePolicy,
   server: GovernedServer & NameKeeper,
+  state: LiveState,
   controlPath: string | undefined,
 ): Promise<Outcome<() => Promise<void>>> {
+  const parts = { policy, server, state }
   const control =
-    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, policy, server))
+    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, parts))
   if (control?.ok === false) return control
   const onHangUp = (): void => void policy.reload()
   process.on('SIGHUP', onHangUp)
@@ -48,7 +53,14 @@ export async function keepPolicy(
   })
 }
 
-async function answer(question: ControlQuestion, policy: LivePolicy, server: NameKeeper): Promise<ControlAnswer> {
+/** What the control socket asks and changes. */
+interface Controlled {
+  readonly policy: LivePolicy
+  readonly server: NameKeeper
+  readonly state: LiveState
+}
+
+async function answer(question: ControlQuestion, { policy, server, state }: Controlled): Promise<ControlAnswer> {
   switch (question.ask) {
     case 'names':
       return { ok: true, message: '', names: await server.names() }
@@ -59,6 +71,22 @@ async function answer(question: ControlQuestion, policy: LivePolicy, server: Nam
     case 'reload': {
       const outcome = await policy.reload()
       return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+    }
+    case 'bans':
+      return { ok: true, message: '', bans: state.bans }
+    case 'ban': {
+      const { subject, forMs, reason } = question
+      const sinceMs = Date.now()
+      const until = forMs === undefined ? {} : { untilMs: sinceMs + forMs }
+      const ended = await state.add({ subject, sinceMs, by: 'operator', ...until, ...(reason && { reason }) })
+      const sessions = `${ended} ${ended === 1 ? 'session' : 'sessions'} ended`
+      return { ok: true, message: `${subjectText(subject)} is banned; ${sessions}` }
+    }
+    case 'unban': {
+      const { subject } = question
+      return (await state.remove(subject))
+        ? { ok: true, message: `${subject} is banned no more` }
+        : { ok: false, message: `there is no ban of ${subject}; "socksmith ban list" shows them` }
     }
   }
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
 import { type Engine, type Place, selectEngine } from '@socksmith/engine'
 import type { Failure } from '@socksmith/protocol'
-import { DEFAULT_LIMITS } from '@socksmith/server'
+import { DEFAULT_LIMITS, openSharedLedger } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type CompleteListener, completeListeners } from '../config/effective.ts'
 import { formatPlace } from '../config/place-text.ts'
@@ -18,6 +18,7 @@ import { showSessionsOnSignal } from '../serving/live-sessions.ts'
 import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
 import { startThread } from '../serving/start-thread.ts'
 import { startWorkerPool } from '../serving/worker-pool.ts'
+import { LiveState } from '../state/live-state.ts'
 import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
 import { openUserSource } from '../users/user-source.ts'
@@ -56,16 +57,32 @@ async function run(
   if (!inherited.ok) return inherited
   const stopped = stopSignal()
   const workers = workersOf(config, engine)
-  const ground: Ground = { config, hasUsers, policy: policy.value, log, inherited: inherited.value }
-  const serving = workers > 0 ? await serveInWorkers(workers, ground) : await serveHere(engine, ground)
+  const state = new LiveState({
+    ...(config.state !== undefined && { file: config.state }),
+    threads: workers + 1,
+    connectionsMax: Number(config.limits['connections'] ?? DEFAULT_LIMITS.connections),
+    notice: message => log.notice('state', message),
+  })
+  const ground: Ground = { config, hasUsers, policy: policy.value, log, state, engine, inherited: inherited.value }
+  const outcome = await serveUntil(stopped, workers, ground)
+  state.close()
+  return outcome
+}
+
+/** Serves until it is told to stop, and lets the sessions finish. */
+async function serveUntil(stopped: Promise<void>, workers: number, ground: Ground): Promise<Outcome<void>> {
+  const { config, hasUsers, policy, state, engine } = ground
+  const serving = workers > 0 ? await serveInWorkers(workers, ground) : await serveHere(ground)
   if (!serving.ok) return serving
   const { places, server } = serving.value
-  const release = await keepPolicy(policy.value, server, config.control)
+  state.keep(server)
+  const release = await keepPolicy(policy, server, state, config.control)
   if (!release.ok) {
     await server.stop({ deadlineMs: 0 })
     return release
   }
   const threads = workers === 0 ? '' : `, ${workers} ${workers === 1 ? 'worker' : 'workers'}`
+  const listeners = completeListeners(config, hasUsers)
   say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
   showSessionsOnSignal(server)
   await stopped
@@ -111,6 +128,8 @@ interface Ground {
   readonly hasUsers: boolean
   readonly policy: LivePolicy
   readonly log: SessionLog
+  readonly state: LiveState
+  readonly engine: Engine
   /** Descriptors that listen already, in the order of the listeners. */
   readonly inherited: readonly (number | undefined)[]
 }
@@ -121,13 +140,29 @@ interface Serving {
   readonly server: RunningServer
 }
 
-async function serveHere(
-  engine: Engine,
-  { config, hasUsers, policy, log, inherited }: Ground,
-): Promise<Outcome<Serving>> {
+async function serveHere({
+  engine,
+  config,
+  hasUsers,
+  policy,
+  log,
+  state,
+  inherited,
+}: Ground): Promise<Outcome<Serving>> {
   const { promise: deaf, resolve: onDeaf } = Promise.withResolvers<void>()
-  const parts = { engine, log, inForce: policy.inForce, hasUsers, threads: 1, onDeaf, descriptors: inherited }
-  const built = buildServer(config, parts)
+  const built = buildServer(config, {
+    engine,
+    log,
+    inForce: policy.inForce,
+    hasUsers,
+    threads: 1,
+    ledger: openSharedLedger(state.accounts, 0),
+    failures: openSharedLedger(state.failures, 0),
+    bans: state.bans,
+    onBan: ban => void state.add(ban),
+    onDeaf,
+    descriptors: inherited,
+  })
   if (!built.ok) return built
   const { server, governed, names } = built.value
   const places = await server.start()
@@ -148,7 +183,7 @@ async function serveHere(
 
 async function serveInWorkers(
   workers: number,
-  { config, hasUsers, policy, log, inherited }: Ground,
+  { config, hasUsers, policy, log, state, inherited }: Ground,
 ): Promise<Outcome<Serving>> {
   const configured = toServerOptions(config, hasUsers, () => {}, policy.decider)
   if (!configured.ok) return configured
@@ -162,6 +197,7 @@ async function serveInWorkers(
       hasUsers,
       connectionsMax: limits?.connections ?? DEFAULT_LIMITS.connections,
       log,
+      state,
       startThread,
     },
   )

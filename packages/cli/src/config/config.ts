@@ -91,6 +91,9 @@ export interface Config {
   readonly policy?: string | { readonly [key: string]: unknown }
   readonly geo: readonly string[]
   readonly control?: string
+  /** The file of octets and bans. */
+  readonly state?: string
+  readonly login: { readonly trusted: readonly string[]; readonly [key: string]: string | number | readonly string[] }
   readonly bind: { readonly ports?: string | number; readonly 'any-peer': boolean }
   readonly udp: { readonly ports?: string | number; readonly 'full-cone': boolean; readonly reassemble: boolean }
   readonly limits: { readonly [key: string]: string | number }

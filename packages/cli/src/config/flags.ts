@@ -12,10 +12,11 @@ import {
   LOG_SESSIONS,
   PROTOCOLS,
 } from './config.ts'
+import { LOGIN_WORDS } from './login.ts'
 import type { Path } from './problem.ts'
 
-/** `list`: repeatable, and parted at commas unless `whole`. `switch`: without a value, and with `--no-`. */
-export type FlagKind = 'text' | 'list' | 'whole-list' | 'switch'
+/** `number`: what is no number is left to the schema. `list`: repeatable, and parted at commas unless `whole`. `switch`: without a value, and with `--no-`. */
+export type FlagKind = 'text' | 'number' | 'list' | 'whole-list' | 'switch'
 
 export interface ConfigFlag {
   readonly name: string
@@ -45,6 +46,14 @@ const listener = (
   description: string,
   more: Partial<ConfigFlag> = {},
 ): ConfigFlag => ({ name, path: ['listen', ...path], kind, value, group: LISTEN, description, ...more })
+
+const dns = (
+  key: string,
+  kind: FlagKind,
+  value: string,
+  description: string,
+  more: Partial<ConfigFlag> = {},
+): ConfigFlag => ({ name: `dns-${key}`, path: ['dns', key], kind, value, group: HOW, description, ...more })
 
 export const CONFIG_FLAGS: readonly ConfigFlag[] = [
   {
@@ -180,40 +189,12 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: HOW,
     description: 'leave by these addresses, one for each family',
   },
-  {
-    name: 'dns-servers',
-    path: ['dns', 'servers'],
-    kind: 'list',
-    value: 'ADDRESSES',
-    group: HOW,
-    description: "DNS servers to ask (default the system's resolver)",
-  },
-  {
-    name: 'dns-https',
-    path: ['dns', 'https'],
-    kind: 'text',
-    value: 'URL',
-    group: HOW,
-    description: 'a server that speaks DNS over HTTPS, such as https://dns.example/dns-query',
-  },
-  {
-    name: 'dns-ca',
-    path: ['dns', 'ca'],
-    kind: 'text',
-    value: 'FILE',
-    group: HOW,
-    description: 'authorities to believe for it (PEM)',
-    isFile: true,
-  },
-  {
-    name: 'dns-prefer',
-    path: ['dns', 'prefer'],
-    kind: 'text',
-    value: 'WORD',
-    group: HOW,
-    description: 'ipv4, ipv6, ipv4-only or ipv6-only: which addresses of a name to try first, or at all',
+  dns('servers', 'list', 'ADDRESSES', "DNS servers to ask (default the system's resolver)"),
+  dns('https', 'text', 'URL', 'a server that speaks DNS over HTTPS, such as https://dns.example/dns-query'),
+  dns('ca', 'text', 'FILE', 'authorities to believe for it (PEM)', { isFile: true }),
+  dns('prefer', 'text', 'WORD', 'ipv4, ipv6, ipv4-only or ipv6-only: which addresses to try first, or at all', {
     choices: FAMILIES,
-  },
+  }),
   {
     name: 'bind-ports',
     path: ['bind', 'ports'],
@@ -268,6 +249,31 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: RUN,
     description: 'Unix socket for "socksmith reload"',
     isFile: true,
+  },
+  {
+    name: 'state',
+    path: ['state'],
+    kind: 'text',
+    value: 'FILE',
+    group: RUN,
+    description: 'keep counted octets and bans in this file (default nothing is kept)',
+    isFile: true,
+  },
+  ...LOGIN_WORDS.map(({ key, kind, description }): ConfigFlag => ({
+    name: `login-${key}`,
+    path: ['login', key],
+    kind: kind === 'count' ? 'number' : 'text',
+    value: kind === 'count' ? 'N' : 'TIME',
+    group: WHO,
+    description,
+  })),
+  {
+    name: 'login-trusted',
+    path: ['login', 'trusted'],
+    kind: 'list',
+    value: 'NETWORKS',
+    group: WHO,
+    description: 'addresses whose failed logins are not counted (default loopback)',
   },
   {
     name: 'workers',

@@ -34,7 +34,7 @@ export function overridesOf(values: FlagValues): Outcome<Overrides> {
   for (const flag of CONFIG_FLAGS) {
     const value = values[flag.name]
     if (value === undefined) continue
-    const given = flag.kind === 'list' ? (value as readonly string[]).flatMap(one => one.split(',')) : value
+    const given = valueOf(flag, value)
     const [first, ...rest] = flag.path
     if (first === 'listen' && rest.length > 0) put(eachListener, rest, given)
     else put(keys, flag.path, given)
@@ -45,6 +45,11 @@ export function overridesOf(values: FlagValues): Outcome<Overrides> {
     put(keys, ['limits', limit.value.key], limit.value.value)
   }
   return done({ keys, eachListener })
+}
+
+function valueOf({ kind }: ConfigFlag, value: NonNullable<FlagValues[string]>): unknown {
+  if (kind === 'list') return (value as readonly string[]).flatMap(one => one.split(','))
+  return kind === 'number' && /^[0-9]+$/.test(String(value)) ? Number(value) : value
 }
 
 function limitOf(text: string): Outcome<{ key: string; value: string | number }> {

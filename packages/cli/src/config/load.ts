@@ -53,7 +53,8 @@ function isMap(value: unknown): value is RawMap {
 /** The same configuration with every path resolved against the folder it was written for. */
 function withAbsolutePaths(raw: RawMap, folder: string): RawMap {
   const copy: RawMap = { ...raw }
-  for (const key of ['policy', 'control']) if (typeof copy[key] === 'string') copy[key] = resolve(folder, copy[key])
+  for (const key of ['policy', 'control', 'state'])
+    if (typeof copy[key] === 'string') copy[key] = resolve(folder, copy[key])
   if (Array.isArray(copy['geo']))
     copy['geo'] = copy['geo'].map(file => (typeof file === 'string' ? resolve(folder, file) : file))
   for (const key of ['users', 'log']) if (isMap(copy[key])) copy[key] = withAbsolute(copy[key], ['file'], folder)

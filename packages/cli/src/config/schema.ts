@@ -2,6 +2,7 @@
  * The one description of the configuration: every key with its meaning, its default and its check. Imports zod, which
  * is slow to load: import this file only when a configuration is really read. Knows no file format and no flag.
  */
+import { formatNetwork } from '@socksmith/policy'
 import { DEFAULT_LIMITS, parseNetwork } from '@socksmith/server'
 import { parseIp } from '@socksmith/protocol'
 import { z } from 'zod'
@@ -17,6 +18,7 @@ import {
   PROTOCOLS,
 } from './config.ts'
 import { LIMIT_WORDS, type LimitWord } from './limits.ts'
+import { LOGIN_DEFAULTS, LOGIN_WORDS, type LoginWord } from './login.ts'
 import { PLACE_EXPECTED, parseEndpoint, parsePlace } from './place-text.ts'
 import {
   DURATION_EXPECTED,
@@ -102,6 +104,23 @@ function limit(word: LimitWord): z.ZodType<string | number> {
         .describe(word.description)
   }
 }
+
+function loginValue({ option, kind, description }: LoginWord): z.ZodType<string | number> {
+  const value = LOGIN_DEFAULTS[option]
+  const told = `${description[0]?.toUpperCase()}${description.slice(1)}.`
+  if (kind === 'count') {
+    const least = option === 'delayAfter' ? 0 : 1
+    return z.int({ error: 'expected a whole number' }).min(least).max(1_000_000).default(value).describe(told)
+  }
+  return duration().default(formatDuration(value)).describe(told)
+}
+
+const login = z.strictObject({
+  ...Object.fromEntries(LOGIN_WORDS.map(word => [word.key, loginValue(word)])),
+  trusted: networks
+    .default(LOGIN_DEFAULTS.trusted.map(formatNetwork))
+    .describe('Addresses that are never counted and never banned; so are Unix sockets.'),
+})
 
 const tls = z.strictObject({
   certificate: path.describe('File with the certificate and its chain, PEM. Re-read when it changes.'),
@@ -196,6 +215,12 @@ const schema: z.ZodType<Config> = z.strictObject({
     ),
   geo: z.array(path).default([]).describe('MaxMind DB files that say in which country and network an address is.'),
   control: path.exactOptional().describe('Unix socket on which this server can be told to reload.'),
+  state: path
+    .exactOptional()
+    .describe(
+      'File that keeps counted octets and bans over the end of the server (SQLite). Nothing is kept when nothing is said.',
+    ),
+  login: login.prefault({}).describe('What failed logins lead to: later answers, then bans.'),
   access: access.prefault({}).describe('What may be reached, and by whom.'),
   bind: bind.prefault({}).describe('The BIND command.'),
   udp: udp.prefault({}).describe('The UDP ASSOCIATE command.'),

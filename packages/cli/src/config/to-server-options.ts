@@ -4,6 +4,7 @@ import { type IpAddress, type Ipv4Address, type Ipv6Address, parseIp } from '@so
 import {
   type ListenerOptions,
   type Limits,
+  type LoginOptions,
   type Network,
   type PortRange,
   type ServerOptions,
@@ -17,6 +18,7 @@ import { routeLoop } from '../ways/fit.ts'
 import type { Config } from './config.ts'
 import { type CompleteListener, completeListeners, isOpenToAll } from './effective.ts'
 import { LIMIT_WORDS, type LimitKind } from './limits.ts'
+import { LOGIN_WORDS } from './login.ts'
 import { parsePlace } from './place-text.ts'
 import { parseDuration, parsePortRange, parseSize } from './quantities.ts'
 
@@ -58,6 +60,7 @@ export function toServerOptions(
     bind: { ...portsOf(config.bind.ports), anyPeer: config.bind['any-peer'] },
     udp: { ...portsOf(config.udp.ports), fullCone: config.udp['full-cone'], reassemble: config.udp.reassemble },
     limits,
+    login: loginOf(config),
     ...(route && { route }),
     outgoing: byFamily(config.outgoing),
   })
@@ -153,6 +156,11 @@ const PARSE: { readonly [K in LimitKind]: (value: string | number) => number | u
 function limitsOf(config: Config): Limits {
   const entries = LIMIT_WORDS.map(word => [word.option, checked(PARSE[word.kind](checked(config.limits[word.key])))])
   return Object.fromEntries(entries)
+}
+
+function loginOf({ login }: Config): LoginOptions {
+  const values = LOGIN_WORDS.map(word => [word.option, checked(PARSE[word.kind](checked(login[word.key]) as string))])
+  return { ...Object.fromEntries(values), trusted: networksOf(login.trusted) }
 }
 
 function portsOf(text: string | number | undefined): { ports?: PortRange } {

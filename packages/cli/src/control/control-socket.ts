@@ -6,22 +6,8 @@ import { once } from 'node:events'
 import { lstat, rm } from 'node:fs/promises'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { CachedName } from '../dns/name-caches.ts'
+import { type ControlAnswer, type ControlQuestion, parseQuestion } from './question.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
-
-/** What may be asked for. */
-export type ControlQuestion =
-  | { readonly ask: 'reload' }
-  | { readonly ask: 'names' }
-  /** All, when no name is said. */
-  | { readonly ask: 'flush-names'; readonly name?: string }
-
-export interface ControlAnswer {
-  readonly ok: boolean
-  readonly message: string
-  /** To the question for names. */
-  readonly names?: readonly CachedName[]
-}
 
 /** A question is one short line. */
 const QUESTION_OCTETS_MAX = 4_096
@@ -91,22 +77,10 @@ function questionFrom(socket: Socket): Promise<ControlQuestion | undefined> {
   socket.setEncoding('utf8')
   socket.on('data', (chunk: string) => {
     line += chunk
-    if (line.includes('\n') || line.length > QUESTION_OCTETS_MAX) resolve(parseQuestion(line))
+    if (line.includes('\n') || line.length > QUESTION_OCTETS_MAX) resolve(parseQuestion(line.split('\n', 1)[0] ?? ''))
   })
   socket.on('close', () => resolve(undefined))
   return promise
-}
-
-function parseQuestion(line: string): ControlQuestion | undefined {
-  try {
-    const value: unknown = JSON.parse(line.split('\n', 1)[0] ?? '')
-    if (typeof value !== 'object' || value === null || !('ask' in value)) return undefined
-    if (value.ask === 'reload' || value.ask === 'names') return { ask: value.ask }
-    if (value.ask !== 'flush-names') return undefined
-    return 'name' in value && typeof value.name === 'string' ? { ask: value.ask, name: value.name } : { ask: value.ask }
-  } catch {
-    return undefined
-  }
 }
 
 function isAnswer(value: unknown): value is ControlAnswer {

@@ -1,6 +1,6 @@
 /** What a server event says to a person. */
 import type { Failure } from '@socksmith/protocol'
-import type { ServerEvent } from '@socksmith/server'
+import { type Ban, type ServerEvent, subjectText } from '@socksmith/server'
 import { formatPlace } from '../config/place-text.ts'
 
 /** One sentence; `undefined` for what the command tells in its own way. */
@@ -15,6 +15,8 @@ export function eventText(event: ServerEvent): string | undefined {
       return `cannot accept on ${formatPlace(event.place)}: ${failureText(event.failure)}`
     case 'limit':
       return `the limit ${LIMIT_WORD[event.limit]} has refused ${event.refused} ${event.refused === 1 ? 'newcomer' : 'newcomers'}`
+    case 'ban':
+      return `${subjectText(event.ban.subject)} is banned${untilText(event.ban)}: too many failed logins`
     case 'connections-lowered':
       return `at most ${event.connections} connections instead of ${event.wanted}: this process may not open enough descriptors; raise its limit (ulimit -n)`
     case 'preface-failure':
@@ -27,6 +29,10 @@ const LIMIT_WORD: { readonly [K in (ServerEvent & { kind: 'limit' })['limit']]: 
   connectionsPerClient: 'connections-per-client',
   pendingDials: 'pending-dials',
   udpAssociations: 'udp-associations',
+}
+
+function untilText({ untilMs }: Ban): string {
+  return untilMs === undefined ? '' : ` until ${new Date(untilMs).toISOString()}`
 }
 
 function failureText(failure: Failure): string {

@@ -5,6 +5,7 @@
 import type { Engine } from '@socksmith/engine'
 import { DEFAULT_WAY } from '@socksmith/policy'
 import {
+  type Ban,
   type Ledger,
   type ListenerOptions,
   type Server,
@@ -18,6 +19,7 @@ import { type Outcome, done } from '../exit.ts'
 import { eventText } from '../log/event-text.ts'
 import type { SessionLog } from '../log/session-log.ts'
 import { type GovernedServer, type InForce, deciderOf } from '../policy/in-force.ts'
+import type { Banning } from '../state/live-state.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
 import { WayMaker } from '../ways/make-ways.ts'
 import { NameCaches } from '../dns/name-caches.ts'
@@ -38,6 +40,12 @@ export interface ServerParts {
   readonly tally?: Tally
   /** Where what is limited is counted, for the servers of all threads. */
   readonly ledger?: Ledger
+  /** Where failed logins are counted. */
+  readonly failures?: Ledger
+  /** Who is kept out from the start. */
+  readonly bans?: readonly Ban[]
+  /** Told of a ban that failed logins have brought. */
+  readonly onBan?: (ban: Ban) => void
   /** Descriptors that listen already, in the order of the listeners. */
   readonly descriptors?: readonly (number | undefined)[]
   /** Called when no listener accepts any more. */
@@ -47,12 +55,12 @@ export interface ServerParts {
 /** A server, and how it takes over new rules and users. */
 export interface BuiltServer {
   readonly server: Server
-  readonly governed: GovernedServer
+  readonly governed: GovernedServer & Banning
   readonly names: NameCaches
 }
 
 export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltServer> {
-  const { log, engine, tally, ledger, threads, inForce, hasUsers } = parts
+  const { log, engine, tally, ledger, failures, bans, threads, inForce, hasUsers } = parts
   const policy = deciderOf(inForce.policy)
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
@@ -73,20 +81,25 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
     policy,
     ...(tally && { tally }),
     ...(ledger && { ledger }),
+    ...(failures && { failures }),
+    ...(bans && { bans }),
     onSession: record => log.session(record),
     onEvent(event) {
       if (event.kind === 'deaf') parts.onDeaf?.()
+      if (event.kind === 'ban') parts.onBan?.(event.ban)
       const message = eventText(event)
       if (message !== undefined) log.notice(event.kind, message)
     },
   }
   const server = createServer(options)
-  const governed: GovernedServer = {
+  const governed: GovernedServer & Banning = {
     usePolicy: data => server.usePolicy(deciderOf(data), maker.make(data.ways)),
     useUsers({ known, gone }) {
       users = known
       return server.endUsers(user => gone.has(user))
     },
+    ban: added => server.ban(added),
+    unban: keys => server.unban(keys),
   }
   if (inForce.users.gone.size > 0) void governed.useUsers(inForce.users)
   return done({ server, governed, names })

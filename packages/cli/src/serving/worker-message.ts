@@ -1,6 +1,6 @@
 /** What the main thread and a worker tell each other. Plain data only: it crosses between threads. */
 import type { DescriptorLedger } from '@socksmith/engine'
-import type { LedgerMemory, LiveSession, SharedCounts } from '@socksmith/server'
+import type { Ban, LedgerMemory, LiveSession, SharedCounts } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import type { LineStyle } from '../log/session-log.ts'
 import type { CachedName } from '../dns/name-caches.ts'
@@ -19,6 +19,9 @@ export interface WorkerTask {
   readonly hasUsers: boolean
   readonly counts: SharedCounts
   readonly accounts: LedgerMemory
+  readonly failures: LedgerMemory
+  /** Who is kept out from the start. */
+  readonly bans: readonly Ban[]
   readonly ledger: DescriptorLedger
   /** The sockets that listen, in the order of the configured listeners. */
   readonly descriptors: readonly number[]
@@ -40,6 +43,8 @@ export type Question =
   /** From now on these decide; how many sessions has that ended? */
   | { readonly kind: 'policy'; readonly policy: PolicyData }
   | { readonly kind: 'users'; readonly users: LiveUsers }
+  | { readonly kind: 'ban'; readonly bans: readonly Ban[] }
+  | { readonly kind: 'unban'; readonly keys: readonly string[] }
 
 export interface Answer {
   readonly names: readonly CachedName[]
@@ -57,6 +62,8 @@ export type FromWorker =
   /** Finished lines of the session log, each with its end. */
   | { readonly kind: 'lines'; readonly text: string; readonly count: number }
   | { readonly kind: 'notice'; readonly event: string; readonly message: string }
+  /** Failed logins have brought a ban. */
+  | { readonly kind: 'banned'; readonly ban: Ban }
   /** It accepts nothing any more, since it was told to stop. */
   | { readonly kind: 'deaf' }
   /** All sessions are over; so many were ended at the deadline. Nothing follows. */

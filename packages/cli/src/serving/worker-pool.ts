@@ -16,13 +16,11 @@ import {
 import type { Failure } from '@socksmith/protocol'
 import {
   BACKLOG,
-  type LedgerMemory,
+  type Ban,
   type ListenerOptions,
   type LiveSession,
   type SharedCounts,
   type Tally,
-  accountsFor,
-  createLedgerMemory,
   createSharedCounts,
   forgetLedgerThread,
   forgetThread,
@@ -34,6 +32,7 @@ import { type Outcome, done } from '../exit.ts'
 import type { SessionLog } from '../log/session-log.ts'
 import type { CachedName } from '../dns/name-caches.ts'
 import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
+import type { LiveState } from '../state/live-state.ts'
 import type { RunningServer } from './stop.ts'
 import {
   type Answer,
@@ -58,6 +57,8 @@ export interface WorkerPoolOptions {
   /** Clients at once, for the table that counts them. */
   readonly connectionsMax: number
   readonly log: SessionLog
+  /** What all workers count, and who is kept out. */
+  readonly state: Pick<LiveState, 'accounts' | 'failures' | 'bans' | 'add'>
   /** Starts a thread that runs `runWorker`. */
   readonly startThread: (task: WorkerTask) => Worker
 }
@@ -88,7 +89,6 @@ export class WorkerPool implements RunningServer {
   readonly #sockets: SharedListener[]
   readonly #options: WorkerPoolOptions
   readonly #counts: SharedCounts
-  readonly #accounts: LedgerMemory
   readonly #ledger: DescriptorLedger = createDescriptorLedger()
   readonly #tally: Tally
   readonly #slots: WorkerSlot[]
@@ -104,7 +104,6 @@ export class WorkerPool implements RunningServer {
     this.#inForce = options.inForce
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
     this.#tally = openSharedTally(this.#counts, 0)
-    this.#accounts = createLedgerMemory(options.workers + 1, accountsFor(options.connectionsMax))
     this.#slots = Array.from({ length: options.workers }, (_, index) => new WorkerSlot(index + 1))
     process.on('exit', this.#onProcessExit)
   }
@@ -157,6 +156,14 @@ export class WorkerPool implements RunningServer {
     return sumOf(await this.#ask({ kind: 'users', users }))
   }
 
+  async ban(bans: readonly Ban[]): Promise<number> {
+    return sumOf(await this.#ask({ kind: 'ban', bans }))
+  }
+
+  async unban(keys: readonly string[]): Promise<void> {
+    await this.#ask({ kind: 'unban', keys })
+  }
+
   /** As the server's: no new connections, then the end of all sessions by the deadline; how many were ended by it. */
   async stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<number> {
     this.#isStopping = true
@@ -180,7 +187,7 @@ export class WorkerPool implements RunningServer {
   }
 
   #launch(slot: WorkerSlot): Promise<Outcome<void>> {
-    const { workers, config, hasUsers, log, startThread } = this.#options
+    const { workers, config, hasUsers, log, state, startThread } = this.#options
     const worker = startThread({
       thread: slot.thread,
       threads: workers,
@@ -188,7 +195,9 @@ export class WorkerPool implements RunningServer {
       inForce: this.#inForce,
       hasUsers,
       counts: this.#counts,
-      accounts: this.#accounts,
+      accounts: state.accounts,
+      failures: state.failures,
+      bans: state.bans,
       ledger: this.#ledger,
       descriptors: this.#sockets.map(socket => socket.descriptors[slot.thread - 1] as number),
       style: log.style,
@@ -203,6 +212,7 @@ export class WorkerPool implements RunningServer {
       else if (message.kind === 'failed') resolve({ ok: false, trouble: message.trouble })
       else if (message.kind === 'stopped') void slot.onStopped(message.ended, this.#ledger)
       else if (message.kind === 'deaf') slot.onDeaf()
+      else if (message.kind === 'banned') void state.add(message.ban)
       else slot.onAnswer(message.request, message.answer)
     })
     let fault: Error | undefined
@@ -218,7 +228,8 @@ export class WorkerPool implements RunningServer {
     const wasStopped = slot.onExit()
     const before = this.sessionCount
     forgetThread(this.#counts, slot.thread)
-    forgetLedgerThread(this.#accounts, slot.thread)
+    const { accounts, failures } = this.#options.state
+    for (const memory of [accounts, failures]) forgetLedgerThread(memory, slot.thread)
     const lost = before - this.sessionCount
     reclaimDescriptors(this.#ledger, slot.thread)
     if (this.#isStopping || wasStopped) return

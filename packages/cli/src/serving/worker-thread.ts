@@ -1,10 +1,10 @@
 /** A worker: the whole server on the Linux engine, in a thread of its own. The main thread holds the log and the sockets. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { createLinuxEngine, recordDescriptors, silenceEngines } from '@socksmith/engine'
-import { openSharedLedger, openSharedTally } from '@socksmith/server'
+import { type Ban, openSharedLedger, openSharedTally } from '@socksmith/server'
 import { EXIT, type Outcome, trouble } from '../exit.ts'
 import { type SessionLog, lineOf } from '../log/session-log.ts'
-import { type BuiltServer, buildServer } from './build-server.ts'
+import { type BuiltServer, type ServerParts, buildServer } from './build-server.ts'
 import {
   type Answer,
   type FromWorker,
@@ -21,7 +21,11 @@ export async function runWorker(): Promise<void> {
   const task = workerData as WorkerTask
   process.on('exit', silenceEngines)
   const lines = new LineBatch(port)
-  const built = await startServer(task, () => tell(port, { kind: 'deaf' }), {
+  const tellers = {
+    onDeaf: () => tell(port, { kind: 'deaf' }),
+    onBan: (ban: Ban) => tell(port, { kind: 'banned', ban }),
+  }
+  const built = await startServer(task, tellers, {
     session: record => lines.add(lineOf(record, task.config.log.sessions, task.style)),
     notice: (event, message) => tell(port, { kind: 'notice', event, message }),
   })
@@ -55,12 +59,17 @@ async function answerTo(question: Question, { server, governed, names }: BuiltSe
       return { ...NO_ANSWER, ended: await governed.usePolicy(question.policy) }
     case 'users':
       return { ...NO_ANSWER, ended: await governed.useUsers(question.users) }
+    case 'ban':
+      return { ...NO_ANSWER, ended: await governed.ban(question.bans) }
+    case 'unban':
+      await governed.unban(question.keys)
+      return NO_ANSWER
   }
 }
 
 async function startServer(
   task: WorkerTask,
-  onDeaf: () => void,
+  tellers: Pick<ServerParts, 'onDeaf' | 'onBan'>,
   log: Pick<SessionLog, 'session' | 'notice'>,
 ): Promise<Outcome<BuiltServer>> {
   recordDescriptors(task.ledger, task.thread)
@@ -74,8 +83,10 @@ async function startServer(
     threads: task.threads,
     tally: openSharedTally(task.counts, task.thread),
     ledger: openSharedLedger(task.accounts, task.thread),
+    failures: openSharedLedger(task.failures, task.thread),
+    bans: task.bans,
     descriptors: task.descriptors,
-    onDeaf,
+    ...tellers,
   })
   if (!built.ok) return built
   const places = await built.value.server.start()

@@ -3,10 +3,12 @@
  * unknown user costs as much as a wrong password; and the number of hashes at once is bounded. Knows no connection.
  */
 import { createHmac, randomBytes } from 'node:crypto'
+import type { Place } from '@socksmith/engine'
 import { utf8Text } from '@socksmith/protocol'
-import type { Authenticate, Credentials } from '@socksmith/server'
+import { type Authenticate, type Credentials, networkOfClient } from '@socksmith/server'
 import { type PasswordHash, unknowableHash, verifyPassword } from './password.ts'
 import { Secret } from './secret.ts'
+import { LoginQueue, type Standing } from './login-queue.ts'
 import type { Users } from './users-file.ts'
 
 // Long enough that a browser's page costs one hash; short enough that nobody waits for a removed user (who is gone at
@@ -16,8 +18,6 @@ const REMEMBERED_MS = 60_000
 const REMEMBERED_MAX = 10_000
 // libuv has four threads, which the look-up of names needs as well.
 const HASHES_AT_ONCE = 2
-// At 50 ms a hash and two at once the last of these waits 25 s, which is within the time for a handshake.
-const WAITING_MAX = 1_000
 
 export interface AuthenticatorOptions {
   /** The users of now. The same map means that nothing has changed. */
@@ -33,7 +33,7 @@ export interface AuthenticatorOptions {
 /** The server's `authenticate`. Answers `undefined` for an unknown user, a wrong password and an overfull queue alike. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const authenticator = new Authenticator(options)
-  return credentials => authenticator.check(credentials)
+  return (credentials, client, standing) => authenticator.check(credentials, clientText(client), standing)
 }
 
 class Authenticator {
@@ -41,23 +41,21 @@ class Authenticator {
   readonly #now: () => number
   readonly #verify: (password: Secret, hash: PasswordHash) => Promise<boolean>
   readonly #unknown = unknowableHash()
-  readonly #hashesMax: number
+  readonly #queue: LoginQueue
   readonly #key = randomBytes(32)
   /** Until when a login is known to be right, by its digest, oldest first. */
   readonly #remembered = new Map<string, { readonly user: string; readonly untilMs: number }>()
   readonly #running = new Map<string, Promise<string | undefined>>()
-  readonly #waiting: (() => void)[] = []
-  #hashes = 0
   #users: Users | undefined
 
   constructor(options: AuthenticatorOptions) {
     this.#source = options.users
     this.#now = options.now ?? (() => performance.now())
     this.#verify = options.verify ?? verifyPassword
-    this.#hashesMax = Math.max(1, Math.floor(HASHES_AT_ONCE / (options.threads ?? 1)))
+    this.#queue = new LoginQueue(Math.max(1, Math.floor(HASHES_AT_ONCE / (options.threads ?? 1))))
   }
 
-  async check(credentials: Credentials): Promise<string | undefined> {
+  async check(credentials: Credentials, client: string, standing: Standing): Promise<string | undefined> {
     const users = this.#source()
     if (users !== this.#users) {
       this.#users = users
@@ -68,7 +66,9 @@ class Authenticator {
     const digest = this.#digestOf(credentials)
     const remembered = this.#remembered.get(digest)
     if (remembered !== undefined && this.#now() < remembered.untilMs) return remembered.user
-    return this.#running.get(digest) ?? this.#start(digest, credentials, users)
+    return (
+      this.#running.get(digest) ?? this.#start(digest, users, this.#verifyInTurn(credentials, users, client, standing))
+    )
   }
 
   /** No password is kept, only this; the key makes it useless outside this process. */
@@ -78,9 +78,8 @@ class Authenticator {
     return createHmac('sha256', this.#key).update(length).update(username).update(password).digest('base64')
   }
 
-  #start(digest: string, credentials: Credentials, users: Users): Promise<string | undefined> {
-    if (this.#waiting.length >= WAITING_MAX) return Promise.resolve(undefined)
-    const running = this.#verifyInTurn(credentials, users).then(user => {
+  #start(digest: string, users: Users, verified: Promise<string | undefined>): Promise<string | undefined> {
+    const running = verified.then(user => {
       if (this.#running.get(digest) === running) this.#running.delete(digest)
       if (user !== undefined && users === this.#users) this.#remember(digest, user)
       return user
@@ -89,13 +88,17 @@ class Authenticator {
     return running
   }
 
-  async #verifyInTurn(credentials: Credentials, users: Users): Promise<string | undefined> {
+  async #verifyInTurn(
+    credentials: Credentials,
+    users: Users,
+    client: string,
+    standing: Standing,
+  ): Promise<string | undefined> {
     // The server reuses its buffers while this login waits.
     const password = new Secret(Uint8Array.from(credentials.password))
     const user = utf8Text(credentials.username)
     const hash = user === undefined ? undefined : users.get(user)
-    if (this.#hashes >= this.#hashesMax) await new Promise<void>(resolve => this.#waiting.push(resolve))
-    else this.#hashes++
+    if (!(await this.#queue.turn(client, standing))) return undefined
     try {
       const right = await this.#verify(password, hash ?? this.#unknown)
       return right && hash !== undefined ? user : undefined
@@ -103,9 +106,7 @@ class Authenticator {
       // Out of memory for the hash, for example: nobody comes in.
       return undefined
     } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#hashes--
-      else next()
+      this.#queue.done()
     }
   }
 
@@ -117,4 +118,9 @@ class Authenticator {
     }
     this.#remembered.set(digest, { user, untilMs: this.#now() + REMEMBERED_MS })
   }
+}
+
+/** Clients whose logins take turns: by address, or by the /64 of IPv6. */
+function clientText(client: Place): string {
+  return networkOfClient(client) ?? 'unix'
 }

@@ -56,7 +56,7 @@ test('each fault of a YAML file is told with its line and column, what was expec
     'F:9:9: expected a duration such as 500ms, 30s, 5m or 2h',
     'F:10:7: expected a map of keys',
     'F:11:16: expected auto, pretty or json; did you mean "json"?',
-    'F:12:1: unknown key "colour"; the keys here are listen, users, policy, geo, control, access, bind, udp, limits, via, outgoing, ways, dns, log, drain, engine, workers, danger-open-proxy',
+    'F:12:1: unknown key "colour"; the keys here are listen, users, policy, geo, control, state, login, access, bind, udp, limits, via, outgoing, ways, dns, log, drain, engine, workers, danger-open-proxy',
   ])
 })
 

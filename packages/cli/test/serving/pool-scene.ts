@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { RawMap } from '../../src/config/from-flags.ts'
 import { toServerOptions } from '../../src/config/to-server-options.ts'
 import type { SessionLog } from '../../src/log/session-log.ts'
+import { LiveState } from '../../src/state/live-state.ts'
 import type { LiveUsers, PolicyData } from '../../src/policy/in-force.ts'
 import { type WorkerPool, startWorkerPool } from '../../src/serving/worker-pool.ts'
 
@@ -60,6 +61,7 @@ export async function startPool(
     hasUsers,
     connectionsMax: 1_000,
     log,
+    state: new LiveState({ threads: workers + 1, connectionsMax: 1_000, notice: () => {} }),
     startThread(task) {
       const worker = new Worker(new URL('./dying-worker.js', import.meta.url), { workerData: task, stderr: true })
       threads.push(worker)

@@ -29,7 +29,7 @@ function setup(names: readonly string[]) {
       }),
   })
   const logIn = (name: string | Uint8Array, password: string): Promise<string | undefined> =>
-    authenticate({ username: Buffer.from(name), password: Buffer.from(password) }, CLIENT)
+    authenticate({ username: Buffer.from(name), password: Buffer.from(password) }, CLIENT, 'clean')
   return { state, logIn }
 }
 

@@ -125,7 +125,8 @@ export class NamedLists {
       this.#notes.wrong(at, `cannot read ${name}: ${read.fault}`)
       return []
     }
-    return read.text.split('\n').flatMap((line, index) => {
+    // Lines of other systems end with CR LF, and `.` matches no CR: the comment would stay.
+    return read.text.split(/\r?\n/).flatMap((line, index) => {
       const text = line.replace(/(^|\s)#.*$/, '').trim()
       return text === '' ? [] : [{ text, path: at, origin: `${name}:${index + 1}` }]
     })

@@ -1,8 +1,8 @@
 /** What a client of the server is told before anything is decided: what is switched off, refused, or not SOCKS. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { ServerHandshake, latin1Octets, latin1Text } from '@socksmith/protocol'
-import { ip, octetsOf } from './replay.ts'
+import { ServerHandshake, latin1Octets, latin1Text, toHex } from '@socksmith/protocol'
+import { ip, named, octetsOf } from './replay.ts'
 import {
   BASIC,
   FAILED_HTTP,
@@ -82,6 +82,27 @@ suite('what is not served', () => {
       assert.equal(fed({ ...open, anyPeer: false }, request)[0].phase, 'failed')
       assert.equal(fed({ ...open, anyPeer: true }, request)[0].phase, 'deciding')
     }
+  })
+
+  test('a name that holds NUL is refused, not cut: 127.0.0.1 with anything behind it is not 127.0.0.1', () => {
+    const name = `127.0.0.1\0.evil.test`
+    const hex = toHex(latin1Octets(name))
+    const request = `05010003${name.length.toString(16)}${hex}0050`
+    assert.equal(told(fed(open, GREETING, request)[1]).at(-1), 'name_has_nul client')
+    // In SOCKS4a the NUL ends the name, and what is behind it belongs to the stream.
+    const [server, events] = fed(open, `040100500000000100${hex}00`)
+    assert.deepEqual(requestOf(events), {
+      protocol: 'socks4a',
+      command: 'connect',
+      destination: named('127.0.0.1', 80),
+      userid: new Uint8Array(0),
+    })
+    assert.equal(latin1Text(server.takeRemainder()), '.evil.test\0')
+  })
+
+  test('each message has its own version: a request of SOCKS4 behind a greeting of SOCKS5 is refused', () => {
+    assert.equal(told(fed(open, GREETING, '0401000101020304 0050'.replace(' ', ''))[1]).at(-1), 'bad_version client')
+    assert.equal(told(fed(withPassword, '050102', '0503626f6206736563726574')[1]).at(-1), 'bad_version client')
   })
 
   test('RSV is looked at only where that is wanted', () => {

@@ -110,7 +110,7 @@ async function userOf(session: Session, request: IncomingMessage): Promise<strin
   const field = request.headers['proxy-authorization']
   const credentials = field === undefined ? undefined : basicCredentials([['proxy-authorization', field]])
   if (credentials === undefined && !session.needsPassword) return ''
-  return credentials && session.context.options.authenticate?.(credentials, session.origin.client)
+  return credentials && session.judge(credentials)
 }
 
 /** Sends the request on and the response back; resolves when both are over. */

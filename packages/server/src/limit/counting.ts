@@ -8,27 +8,19 @@ import { Pacer } from './pacer.ts'
 export class Counting {
   readonly clock: Clock
   readonly wheel: IdleWheel
-  readonly #connectionsMax: number
   readonly #stretches = new WeakMap<Quota, Stretch>()
-  #ledger: Ledger | undefined
+  readonly #ledger: () => Ledger
   #pacer: Pacer | undefined
 
   /** Without a ledger one is made when something is counted for the first time. */
   constructor(clock: Clock, wheel: IdleWheel, connectionsMax: number, ledger: Ledger | undefined) {
-    this.#connectionsMax = connectionsMax
     this.clock = clock
     this.wheel = wheel
-    this.#ledger = ledger
+    this.#ledger = lazily(() => ledger ?? ownLedger(clock, connectionsMax))
   }
 
   get ledger(): Ledger {
-    this.#ledger ??= new Ledger(
-      createLedgerMemory(1, accountsFor(this.#connectionsMax)),
-      0,
-      () => this.clock.monotonicMs(),
-      () => this.clock.wallMs(),
-    )
-    return this.#ledger
+    return this.#ledger()
   }
 
   get pacer(): Pacer {
@@ -45,6 +37,23 @@ export class Counting {
     this.#stretches.set(quota, stretch)
     return stretch.endMs
   }
+}
+
+/** A ledger for a server that counts alone. */
+export function ownLedger(clock: Clock, connectionsMax: number): Ledger {
+  const memory = createLedgerMemory(1, accountsFor(connectionsMax))
+  return new Ledger(
+    memory,
+    0,
+    () => clock.monotonicMs(),
+    () => clock.wallMs(),
+  )
+}
+
+/** The same each time; made the first time. */
+export function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
 }
 
 /** Octets that a quota leaves in one direction. */

@@ -4,8 +4,11 @@
  */
 import { AccountTable, KEY_WORDS, type LedgerMemory, NUMBERS } from './ledger-memory.ts'
 
-/** A bucket of an account. Each is two numbers: what is in it, and when that was so. */
-export const BUCKET = { newSessions: 0, up: 2, down: 4, datagramsUp: 6, datagramsDown: 8 } as const
+/**
+ * A bucket of an account. Each is two numbers: what is in it, and when that was so. An account of failed logins has no
+ * sessions.
+ */
+export const BUCKET = { failures: 0, newSessions: 0, up: 2, down: 4, datagramsUp: 6, datagramsDown: 8 } as const
 export type Bucket = (typeof BUCKET)[keyof typeof BUCKET]
 
 const OCTETS_UP = 10
@@ -104,11 +107,16 @@ export class Ledger {
 
   /** Takes it whether it is there or not; what is missing fills first. True when something is left. Negative gives back. */
   spend(account: number, bucket: Bucket, filling: Filling, amount: number): boolean {
+    return this.spendAndTell(account, bucket, filling, amount) > 0
+  }
+
+  /** The same; answers what is left. */
+  spendAndTell(account: number, bucket: Bucket, filling: Filling, amount: number): number {
     this.#table.lock(account)
     const left = this.#fill(account, bucket, filling) - amount
     this.#change(account, bucket, filling, -amount)
     this.#table.unlock(account)
-    return left > 0
+    return left
   }
 
   /** The octets of the period that ends then; of another one, none. */

@@ -1,0 +1,145 @@
+/** Who is kept out for a while, or for good: looked up at each accept and login. Decides nothing, and keeps no file. */
+import type { Place } from '@socksmith/engine'
+import { type Network, formatNetwork, parseNetwork } from '@socksmith/policy'
+import { type IpAddress, latin1Text, unmapped } from '@socksmith/protocol'
+import { clientName } from '../limit/account-key.ts'
+
+/** Whom a ban concerns. `login`: this name from this address (a /64 of IPv6), and nobody else. */
+export type BanSubject =
+  | { readonly kind: 'network'; readonly network: string }
+  | { readonly kind: 'user'; readonly user: string }
+  | { readonly kind: 'login'; readonly client: string; readonly user: string }
+
+/** Plain data: it crosses between threads and goes into a file. */
+export interface Ban {
+  readonly subject: BanSubject
+  readonly sinceMs: number
+  /** Milliseconds since 1970; absent: for good. */
+  readonly untilMs?: number
+  /** Who has said so: a person, or failed logins. */
+  readonly by: 'operator' | 'login'
+  readonly reason?: string
+}
+
+/** Bans at once. An attacker with many addresses must not take all memory: the oldest made by logins gives way. */
+export const BANS_MAX = 100_000
+
+/** What a person calls the subject, and by which it is found: `192.0.2.0/24`, `user alice`, `alice from 192.0.2.7`. */
+export function subjectText(subject: BanSubject): string {
+  switch (subject.kind) {
+    case 'network':
+      return subject.network
+    case 'user':
+      return `user ${subject.user}`
+    case 'login':
+      return `${subject.user} from ${subject.client}`
+  }
+}
+
+/** The network of a client's address: one address of IPv4, a /64 of IPv6; `undefined` for a Unix socket. */
+export function networkOfClient(client: Place): string | undefined {
+  if (client.kind === 'unix') return undefined
+  const name = clientName(client.endpoint.address)
+  const network = parseNetwork(name)
+  return network && formatNetwork(network)
+}
+
+export class BanList {
+  readonly #bans = new Map<string, Ban>()
+  /** By the length of the prefix, the networks of that length by their octets. */
+  readonly #networks = new Map<string, Map<string, Ban>>()
+
+  constructor(bans: readonly Ban[] = []) {
+    for (const ban of bans) this.add(ban)
+  }
+
+  get size(): number {
+    return this.#bans.size
+  }
+
+  add(ban: Ban): void {
+    const key = subjectText(ban.subject)
+    // At the end of the order: the youngest.
+    this.remove(key)
+    if (this.#bans.size >= BANS_MAX) this.#makeRoom()
+    this.#bans.set(key, ban)
+    const network = ban.subject.kind === 'network' ? parseNetwork(ban.subject.network) : undefined
+    if (network !== undefined) this.#atLength(network).set(octetsText(network.address, network.bits), ban)
+  }
+
+  /** By {@link subjectText}; false when there is none. */
+  remove(key: string): boolean {
+    const ban = this.#bans.get(key)
+    if (ban === undefined) return false
+    this.#bans.delete(key)
+    const network = ban.subject.kind === 'network' ? parseNetwork(ban.subject.network) : undefined
+    if (network !== undefined) {
+      const lengths = this.#atLength(network)
+      lengths.delete(octetsText(network.address, network.bits))
+      if (lengths.size === 0) this.#networks.delete(lengthKey(network))
+    }
+    return true
+  }
+
+  /** Forgets those that have passed; answers their keys. */
+  prune(nowMs: number): readonly string[] {
+    const passed = [...this.#bans].filter(([, ban]) => !isInForce(ban, nowMs)).map(([key]) => key)
+    for (const key of passed) this.remove(key)
+    return passed
+  }
+
+  /** Those in force, oldest first. */
+  all(nowMs: number): readonly Ban[] {
+    return [...this.#bans.values()].filter(ban => isInForce(ban, nowMs))
+  }
+
+  hasClient(client: Place, nowMs: number): boolean {
+    if (client.kind === 'unix' || this.#networks.size === 0) return false
+    const address = unmapped(client.endpoint.address)
+    for (const [length, networks] of this.#networks) {
+      const [type, bits] = length.split(' ')
+      if (type !== address.type) continue
+      if (isInForce(networks.get(octetsText(address, Number(bits))), nowMs)) return true
+    }
+    return false
+  }
+
+  hasUser(user: string, nowMs: number): boolean {
+    return this.#bans.size > 0 && isInForce(this.#bans.get(subjectText({ kind: 'user', user })), nowMs)
+  }
+
+  hasLogin(client: string, user: string, nowMs: number): boolean {
+    return this.#bans.size > 0 && isInForce(this.#bans.get(subjectText({ kind: 'login', client, user })), nowMs)
+  }
+
+  #makeRoom(): void {
+    for (const [key, { by }] of this.#bans) if (by === 'login') return void this.remove(key)
+    const [oldest] = this.#bans.keys()
+    if (oldest !== undefined) this.remove(oldest)
+  }
+
+  #atLength(network: Network): Map<string, Ban> {
+    const key = lengthKey(network)
+    const known = this.#networks.get(key)
+    if (known !== undefined) return known
+    const made = new Map<string, Ban>()
+    this.#networks.set(key, made)
+    return made
+  }
+}
+
+function isInForce(ban: Ban | undefined, nowMs: number): boolean {
+  return ban !== undefined && (ban.untilMs === undefined || nowMs < ban.untilMs)
+}
+
+function lengthKey({ address, bits }: Network): string {
+  return `${address.type} ${bits}`
+}
+
+/** The leading bits of an address. */
+function octetsText({ octets }: IpAddress, bits: number): string {
+  const leading = octets.slice(0, Math.ceil(bits / 8))
+  const rest = bits & 7
+  if (rest !== 0) leading[leading.length - 1] = (leading.at(-1) ?? 0) & (0xff << (8 - rest))
+  return latin1Text(leading)
+}
