@@ -15,7 +15,10 @@ const PAGES: Readonly<Record<string, number>> = {
 for (const [path, least] of Object.entries(PAGES)) {
   const page = readFileSync(join(ROOT, path), 'utf8')
   /** `file`: "name" */
-  const named = [...page.matchAll(/`([^`]+\/[^`]+\.ts)`: "([^"]+)"/gu)].map(([, file = '', name = '']) => ({ file, name }))
+  const named = [...page.matchAll(/`([^`]+\/[^`]+\.ts)`: "([^"]+)"/gu)].map(([, file = '', name = '']) => ({
+    file,
+    name,
+  }))
 
   test(`each test that ${path} names stands in its file`, () => {
     assert.ok(named.length > least, `only ${named.length} are named`)
