@@ -47,7 +47,7 @@ export class FlowMeter implements Meter, Waiting {
 
   take(wanted: number): number {
     if (this.#granted > 0) return this.#takeGranted(wanted)
-    if (this.isWaiting || this.#isClosed) return 0
+    if (this.isWaiting || this.#isClosed || wanted <= 0) return 0
     if (this.#standsBehindOthers()) return 0
     return this.#takeFromAll(wanted, Math.min(wanted, SLICE_MIN))
   }
@@ -86,7 +86,8 @@ export class FlowMeter implements Meter, Waiting {
 
   grant(amount: number, from: Shortage): number {
     this.isWaiting = false
-    const others = this.#sources.filter(source => source.kind === 'quota' || source.shortage !== from)
+    // What it waited for is taken already; the line is of whichever flow came first.
+    const others = this.#sources.filter(source => source.kind === 'quota' || !isSame(source.shortage, from))
     const got = this.#takeFrom(others, amount, 1)
     this.#granted += got
     if (got > 0) this.onReady?.()
@@ -200,6 +201,10 @@ export class FlowMeter implements Meter, Waiting {
     this.isWaiting = true
     this.#counting.pacer.wait(this, shortage)
   }
+}
+
+function isSame(one: Shortage, other: Shortage): boolean {
+  return one.account === other.account && one.bucket === other.bucket
 }
 
 function sourcesOf({ limit, account }: Metered, isUp: boolean): readonly Source[] {
