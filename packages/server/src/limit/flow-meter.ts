@@ -49,7 +49,7 @@ export class FlowMeter implements Meter, Waiting {
     if (this.#granted > 0) return this.#takeGranted(wanted)
     if (this.isWaiting || this.#isClosed || wanted <= 0) return 0
     if (this.#standsBehindOthers()) return 0
-    return this.#takeFromAll(wanted, Math.min(wanted, SLICE_MIN))
+    return this.#takeFrom(this.#sources, wanted, Math.min(wanted, SLICE_MIN), 1)
   }
 
   giveBack(octets: number): void {
@@ -121,7 +121,7 @@ export class FlowMeter implements Meter, Waiting {
       octets,
       ...this.#sources.map(one => (one.kind === 'bucket' ? one.shortage.filling.most : octets)),
     )
-    if (this.#takeFromAll(most, most) < most) return false
+    if (this.#takeFrom(this.#sources, most, most) < most) return false
     if (most < octets) this.#returnTo(this.#sources, most - octets)
     return true
   }
@@ -143,15 +143,14 @@ export class FlowMeter implements Meter, Waiting {
     return false
   }
 
-  #takeFromAll(wanted: number, least: number): number {
-    return this.#takeFrom(this.#sources, wanted, least)
-  }
-
-  /** As much as all of these have, at least `least`; otherwise nothing, and it waits for the one that has not. */
-  #takeFrom(sources: readonly Source[], wanted: number, least: number): number {
+  /**
+   * As much as all of these have, at least `least`; otherwise nothing, and it waits for the one that has not. What is left
+   * of a period may be less: `leastOfPeriod`.
+   */
+  #takeFrom(sources: readonly Source[], wanted: number, least: number, leastOfPeriod: number = least): number {
     let taken = wanted
     for (const [index, source] of sources.entries()) {
-      const got = this.#takeOne(source, taken, Math.min(least, taken))
+      const got = this.#takeOne(source, taken, Math.min(source.kind === 'quota' ? leastOfPeriod : least, taken))
       if (got < taken) this.#returnTo(sources.slice(0, index), taken - got)
       if (got === 0) {
         if (source.kind === 'bucket') this.#wait(source.shortage)
@@ -171,8 +170,10 @@ export class FlowMeter implements Meter, Waiting {
     const { account, quota, limit } = source
     const endMs = this.#counting.periodEndMs(quota)
     const got = ledger.countOctets(account, this.#isUp, endMs, wanted, octets => roomIn(quota, this.#isUp, octets))
-    if (got === 0) this.#onUsedUp(limit)
-    return got
+    if (got >= least && got > 0) return got
+    if (got > 0) ledger.countOctets(account, this.#isUp, endMs, -got, () => Infinity)
+    this.#onUsedUp(limit)
+    return 0
   }
 
   #spendQuota({ account, quota, limit }: Source & { kind: 'quota' }, octets: number): void {
