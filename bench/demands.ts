@@ -43,8 +43,21 @@ function rateVerdicts(results: Results): readonly Verdict[] {
     atMost('p99 of round trips, to microsocks', 1, late),
     against('UDP echoes', 'udp', 'dante', 2.3),
     against('UDP echoes', 'udp', CEILING, 0.45),
+    ...RULED.map(([demand, measure]) => {
+      const found = results.ratio({ measure, program: `${OURS}-rules` }, { measure, program: OURS })
+      return atLeast(`${demand} with 1,000 rules, to without`, 0.95, found)
+    }),
   ]
 }
+
+/** What rules and counting could cost. */
+const RULED = [
+  ['one stream down', 'down'],
+  ['16 streams down', 'down16'],
+  ['tunnels opened', 'open'],
+  ['round trips', 'roundtrip'],
+  ['UDP echoes', 'udp'],
+] as const
 
 function cpuPerUnit({ cpuSeconds, amount }: Sample): number | undefined {
   return cpuSeconds && cpuSeconds / amount

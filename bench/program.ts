@@ -52,7 +52,7 @@ export function isInstalled({ needs }: Program): boolean {
 }
 
 /** Milliseconds that a server may take to listen, and to end. */
-const START_MS = 10_000
+const START_MS = 60_000
 const END_MS = 5_000
 let starts = 0
 const alive = new Set<ChildProcess>()

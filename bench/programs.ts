@@ -3,25 +3,28 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OPENSSH } from './openssh.ts'
 import type { Program, Terms } from './program.ts'
+import { policyOfManyRules } from './rules.ts'
 
 const LAUNCHER = join(import.meta.dirname, '../packages/cli/bin/socksmith.js')
 
 /** The limits stay on; all clients of a benchmark come from one address, so that one has room for all. */
 const LIMITS = ['--limit', 'connections=20000', '--limit', 'connections-per-client=20000']
 
-function socksmith(key: string, name: string, flags: readonly string[]): Program {
+function socksmith(key: string, name: string, flags: readonly string[], policy?: string): Program {
   return {
     key,
     name,
     needs: [],
-    can: { password: true, udp: true },
-    shown: ['socksmith serve', ...flags, '--log-file FILE', ...LIMITS].join(' '),
-    commands: ({ port, folder, credentials }) => {
+    // Its rules are not about the user of the benchmark.
+    can: { password: policy === undefined, udp: true },
+    shown: ['socksmith serve', ...flags, '--log-file FILE', ...LIMITS, ...(policy ? ['--policy FILE'] : [])].join(' '),
+    async commands({ port, folder, credentials }) {
+      const rules = policy === undefined ? [] : ['--policy', join(folder, 'policy.yaml')]
+      if (policy !== undefined) await writeFile(join(folder, 'policy.yaml'), policy)
       const user = credentials === undefined ? [] : ['--user', `${credentials.user}:${credentials.password}`]
       const listen = ['--listen', `127.0.0.1:${port}`, '--log-file', join(folder, 'log')]
-      return Promise.resolve([
-        { command: process.execPath, args: [LAUNCHER, 'serve', ...flags, ...listen, ...user, ...LIMITS] },
-      ])
+      const args = [LAUNCHER, 'serve', ...flags, ...listen, ...user, ...rules, ...LIMITS]
+      return [{ command: process.execPath, args }]
     },
   }
 }
@@ -97,9 +100,12 @@ function v2rayConfiguration({ port, folder, credentials }: Terms): object {
   }
 }
 
+const TWO_WORKERS = ['--engine', 'linux', '--workers', '2']
+
 /** Ours, the one that is judged, comes first. */
 export const PROGRAMS: readonly Program[] = [
-  socksmith('socksmith', 'socksmith, 2 workers', ['--engine', 'linux', '--workers', '2']),
+  socksmith('socksmith', 'socksmith, 2 workers', TWO_WORKERS),
+  socksmith('socksmith-rules', 'socksmith, 2 workers, 1,000 rules', TWO_WORKERS, policyOfManyRules()),
   socksmith('socksmith-0', 'socksmith, no worker', ['--engine', 'linux', '--workers', '0']),
   socksmith('socksmith-node', 'socksmith, portable engine', ['--engine', 'node']),
   DANTE,

@@ -25,7 +25,7 @@ ${speedTable(results, lines)}
 socksmith with two workers, as a ratio.
 
 ${otherTable(results, programs)}
-## Latency
+${rulesTable(results)}## Latency
 
 Milliseconds, p50 and p99.
 
@@ -85,6 +85,24 @@ function otherTable(results: Results, programs: readonly Program[]): string {
     return [withoutUnit(title), best].concat(shown)
   })
   return markdownTable([['', 'to the best other', ...others.map(({ name }) => `to ${name}`)], ...rows])
+}
+
+/** What a thousand rules and counted sessions leave of the figures without them. */
+function rulesTable(results: Results): string {
+  const [one, other] = ['socksmith-rules', 'socksmith']
+  const rows = RATES.flatMap(({ key, title, needs }) => {
+    const ratio = results.ratio({ measure: key, program: one }, { measure: key, program: other })
+    return ratio === undefined || needs === 'password' ? [] : [[withoutUnit(title), ratio.toFixed(2)]]
+  })
+  return rows.length === 0
+    ? ''
+    : `## With 1,000 rules
+
+Two workers with 1,000 rules, of which the last one decides, and sessions counted by client, user and rule, as a ratio to
+two workers without.
+
+${markdownTable([['', 'to without'], ...rows])}
+`
 }
 
 const KIB = 1_024

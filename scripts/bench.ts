@@ -5,7 +5,7 @@
  *   --seconds N        for each rate (2)
  *   --rounds N         of each (5)
  *   --only A,B         measures or modes: down, up, down16, open, login, roundtrip, udp, idle, stall, crowd, rest
- *   --programs A,B     socksmith, socksmith-0, socksmith-node, dante, microsocks, v2ray, openssh
+ *   --programs A,B     socksmith, socksmith-rules, socksmith-0, socksmith-node, dante, microsocks, v2ray, openssh
  *   --short            only proves that it works
  *   --write            writes docs/benchmarks.md
  */

@@ -86,7 +86,12 @@ export function udpEchoTarget(t: TestContext): Promise<number> {
 
 /** A DNS server that answers A questions with 127.0.0.1 if they ask for `NAME`, all others with nothing; the port. */
 export function dnsTarget(t: TestContext): Promise<number> {
-  return udpTarget(t, dnsAnswer)
+  return nameServer(t, name => (name === NAME ? ['127.0.0.1'] : []))
+}
+
+/** A DNS server that answers A questions with what `addressesOf` says of the name, in lower case; the port. */
+export function nameServer(t: TestContext, addressesOf: (name: string) => readonly string[]): Promise<number> {
+  return udpTarget(t, query => dnsAnswer(query, addressesOf))
 }
 
 async function udpTarget(t: TestContext, answer: (octets: Buffer) => Buffer): Promise<number> {
@@ -101,17 +106,19 @@ async function udpTarget(t: TestContext, answer: (octets: Buffer) => Buffer): Pr
 const QUESTION_AT = 12
 const TYPE_A = 1
 
-function dnsAnswer(query: Buffer): Buffer {
+function dnsAnswer(query: Buffer, addressesOf: (name: string) => readonly string[]): Buffer {
   const nameEnd = query.indexOf(0, QUESTION_AT) + 1
   const question = query.subarray(QUESTION_AT, nameEnd + 4)
-  const wanted = Buffer.concat(
-    [...NAME.split('.'), ''].map(label => Buffer.from([label.length, ...Buffer.from(label)])),
+  const labels: string[] = []
+  for (let at = QUESTION_AT; query[at]; at += 1 + (query[at] as number)) {
+    labels.push(query.toString('latin1', at + 1, at + 1 + (query[at] as number)))
+  }
+  const addresses = query.readUInt16BE(nameEnd) === TYPE_A ? addressesOf(labels.join('.').toLowerCase()) : []
+  // A response, authoritative, recursion available; one question.
+  const header = Buffer.from([...query.subarray(0, 2), 0x85, 0x80, 0, 1, 0, addresses.length, 0, 0, 0, 0])
+  // Each answer's name points at the question's; class IN, no time to be kept, four octets.
+  const records = addresses.map(address =>
+    Buffer.from([0xc0, QUESTION_AT, 0, TYPE_A, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split('.').map(Number)]),
   )
-  const asked = Buffer.from(query.toString('latin1', QUESTION_AT, nameEnd).toLowerCase(), 'latin1')
-  const isKnown = asked.equals(wanted) && query.readUInt16BE(nameEnd) === TYPE_A
-  // A response, authoritative, recursion available; one question, and one answer or none.
-  const header = Buffer.from([...query.subarray(0, 2), 0x85, 0x80, 0, 1, 0, isKnown ? 1 : 0, 0, 0, 0, 0])
-  // The answer's name points at the question's; class IN, 60 seconds, four octets.
-  const record = Buffer.from([0xc0, QUESTION_AT, 0, TYPE_A, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1])
-  return Buffer.concat(isKnown ? [header, question, record] : [header, question])
+  return Buffer.concat([header, question, ...records])
 }

@@ -217,7 +217,7 @@ export interface Clock {
   monotonicMs(): number
   /** Milliseconds since 1970, for records. */
   wallMs(): number
-  /** Calls back once. A waiting timer does not keep the process alive. */
+  /** Calls back once; never after `Infinity`. A waiting timer does not keep the process alive. */
   after(ms: number, callback: () => void): Timer
 }
 

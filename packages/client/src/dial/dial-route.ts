@@ -150,7 +150,8 @@ function dialProxies(
   const asking = { command, ...(earlyData && { earlyData }), ...(traits && { traits }) }
   return followRoute(route, engine.clock, scope, traits, async ({ hops }): Promise<Attempted<RouteConnection>> => {
     const last: Spot = { hop: hops.length - 1, proxy: hops.at(-1) as ProxyHop }
-    const targets = await targetsFor(destination, command, last, reaching, scope)
+    const found = targetsFor(destination, command, last, reaching, scope)
+    const targets = found instanceof Promise ? await found : found
     if ('code' in targets) return targets
     for (const [index, target] of targets.entries()) {
       const passed = await passThrough(engine, hops, { ...asking, destination: target }, reaching, scope)

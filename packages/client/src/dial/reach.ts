@@ -3,7 +3,7 @@ import { type Connection, type Engine, type Resolution, type Resolver, dialAny }
 import { type Address, type IpAddress, failure, plainAddress } from '@socksmith/protocol'
 import type { HopPlace } from '../route/hop.ts'
 import type { RouteFailure } from '../socks-error.ts'
-import { type PhaseTimeouts, limitOf } from './limits.ts'
+import type { PhaseTimeouts } from './limits.ts'
 import { type Spot, dialFailure, resolveFailure } from './route-failure.ts'
 import { type Scope, uncancellable } from './scope.ts'
 
@@ -25,15 +25,16 @@ export async function reach(
   scope: Scope,
   spot?: Spot,
 ): Promise<Connection | RouteFailure> {
-  // The scope ends it; this only has to be no shorter.
-  const timeoutMs = limitOf('connect', options.timeouts) + 1_000
+  // The scope ends it.
+  const timeoutMs = Infinity
   if (place.kind === 'unix') {
     scope.enter('connect', spot)
     const dialled = await scope.during(engine.dial(place, { timeoutMs }))
     return isDialFailure(dialled) ? dialFailure(dialled, spot) : dialled
   }
   const { address, port } = place.destination
-  const addresses = await resolveHere(address, options.resolver, scope, spot)
+  const known = resolveHere(address, options.resolver, scope, spot)
+  const addresses = known instanceof Promise ? await known : known
   if ('code' in addresses) return addresses
   scope.enter('connect', spot)
   const endpoints = addresses.map(one => ({ address: one, port }))
@@ -42,20 +43,28 @@ export async function reach(
   return isDialFailure(dialled) ? dialFailure(dialled, spot) : dialled
 }
 
-/** The addresses of a target, resolved by this machine. */
-export async function resolveHere(
+/** The addresses of a target, resolved by this machine. Waits for names only, as every connection passes here. */
+export function resolveHere(
   host: Address,
   resolver: Resolver,
   scope: Scope,
   spot?: Spot,
-): Promise<readonly IpAddress[] | RouteFailure> {
+): readonly IpAddress[] | Promise<readonly IpAddress[] | RouteFailure> {
   const address = plainAddress(host)
-  if (address.type !== 'domain') return [address]
+  return address.type === 'domain' ? resolveName(address.name, resolver, scope, spot) : [address]
+}
+
+async function resolveName(
+  name: string,
+  resolver: Resolver,
+  scope: Scope,
+  spot: Spot | undefined,
+): Promise<readonly IpAddress[] | RouteFailure> {
   scope.enter('resolve', spot)
-  const resolution: Resolution | RouteFailure = await scope.during(uncancellable(resolver.resolve(address.name)))
+  const resolution: Resolution | RouteFailure = await scope.during(uncancellable(resolver.resolve(name)))
   if (!('code' in resolution)) return resolution
   if ('failure' in resolution) return resolution
-  return resolveFailure(resolution.code === 'name_not_found' ? withName(resolution, address.name) : resolution, spot)
+  return resolveFailure(resolution.code === 'name_not_found' ? withName(resolution, name) : resolution, spot)
 }
 
 function withName<T extends { readonly detail?: string }>(why: T, name: string): T {

@@ -1,5 +1,5 @@
 /** A destination in the forms that a proxy can take: as it is, or resolved here, with all its addresses. */
-import { type CommandName, type Destination, formatAddress } from '@socksmith/protocol'
+import { type Address, type CommandName, type Destination, formatAddress } from '@socksmith/protocol'
 import type { RouteFailure } from '../socks-error.ts'
 import { type ReachOptions, resolveHere } from './reach.ts'
 import { type Spot, routeFailure } from './route-failure.ts'
@@ -8,14 +8,17 @@ import type { Scope } from './scope.ts'
 /** Addresses of one name that a proxy is asked for, one after the other: each may cost its whole time limit. */
 const ADDRESSES_TRIED_MAX = 4
 
+/** At least one, to be tried in this order. */
+export type Targets = readonly [Destination, ...Destination[]]
+
 /** What to ask this proxy for: at least one destination, to be tried in this order. */
-export async function targetsFor(
+export function targetsFor(
   { address, port }: Destination,
   command: CommandName,
   spot: Spot,
   options: ReachOptions,
   scope: Scope,
-): Promise<readonly [Destination, ...Destination[]] | RouteFailure> {
+): Targets | Promise<Targets | RouteFailure> {
   const { protocol, resolve } = spot.proxy
   if (address.type === 'ipv6' && protocol === 'socks4a') {
     // The request has room for IPv4 only; servers read the text of an address where a name belongs.
@@ -23,6 +26,17 @@ export async function targetsFor(
   }
   // RESOLVE asks the proxy for just that.
   if (resolve === 'there' || address.type !== 'domain' || command === 'resolve') return [{ address, port }]
+  return resolvedTargets(address, port, spot, options, scope)
+}
+
+async function resolvedTargets(
+  address: Address,
+  port: number,
+  spot: Spot,
+  options: ReachOptions,
+  scope: Scope,
+): Promise<Targets | RouteFailure> {
+  const { protocol } = spot.proxy
   const found = await resolveHere(address, options.resolver, scope, spot)
   if ('code' in found) return found
   const usable = protocol === 'socks4' ? found.filter(one => one.type === 'ipv4') : found

@@ -47,7 +47,7 @@ export interface Passed {
 }
 
 /** Goes through `hops`, of which there is at least one. The last one gets the destination as it is. */
-export async function passThrough(
+export function passThrough(
   engine: Engine,
   hops: readonly ProxyHop[],
   asking: Asking,
@@ -55,7 +55,7 @@ export async function passThrough(
   scope: Scope,
 ): Promise<Passed | RouteFailure> {
   const fault = faultOf(hops, asking)
-  if (fault !== undefined) return fault
+  if (fault !== undefined) return Promise.resolve(fault)
   scope.takeTimes()
   return pass({ engine, hops, options, id: nextTraceId() }, hops.length, asking, scope)
 }
@@ -121,38 +121,36 @@ async function pass(passage: Passage, end: number, asking: Asking, scope: Scope)
 type OnePassed = (Granted | (Listening & { run: HandshakeRun })) & Partial<Pick<SshGranted, 'before' | 'login'>>
 
 async function passOne(
-  passage: Passage,
+  { engine, options }: Passage,
   spot: Spot,
   carrier: Connection | undefined,
   received: Uint8Array,
   goal: Asking,
   scope: Scope,
 ): Promise<Granted | (Listening & { run: HandshakeRun }) | RouteFailure> {
-  const carried = await carry(passage, spot, carrier, received, scope)
-  if ('code' in carried) return carried
-  return await shakeHands(carried.connection, carried.early, goal, spot, scope)
+  const connection = carrier ?? (await reach(engine, spot.proxy.place, options, scope, spot))
+  if ('code' in connection) return connection
+  if (spot.proxy.tls === undefined) return shakeHands(connection, received, goal, spot, scope)
+  const secured = await secure(engine, connection, received, spot, options, scope)
+  return 'code' in secured ? secured : shakeHands(secured, NO_OCTETS, goal, spot, scope)
 }
 
-/** The stream on which the proxy is spoken to: TCP, or what the proxies before it opened, and TLS in it. */
-async function carry(
-  { engine, options }: Passage,
-  spot: Spot,
-  carrier: Connection | undefined,
+async function secure(
+  engine: Engine,
+  connection: Connection,
   received: Uint8Array,
+  spot: Spot,
+  options: ReachOptions,
   scope: Scope,
-): Promise<{ readonly connection: Connection; readonly early: Uint8Array } | RouteFailure> {
-  const { proxy } = spot
-  const connection = carrier ?? (await reach(engine, proxy.place, options, scope, spot))
-  if ('code' in connection || proxy.tls === undefined) {
-    return 'code' in connection ? connection : { connection, early: received }
-  }
+): Promise<Connection | RouteFailure> {
   scope.enter('tls', spot)
-  const { serverName = hostNameOf(proxy.place), ...tls } = proxy.tls
+  const { place } = spot.proxy
+  const { serverName = hostNameOf(place), ...tls } = spot.proxy.tls ?? {}
   const timeoutMs = limitOf('tls', options.timeouts) + 1_000
   const secured: Connection | Failure | RouteFailure = await scope.during(
     engine.secureAsClient(connection, received, { ...tls, serverName, timeoutMs }),
   )
-  if (!('code' in secured)) return { connection: secured, early: NO_OCTETS }
+  if (!('code' in secured)) return secured
   return 'failure' in secured ? secured : routeFailure('SOCKS_TLS_FAILED', secured, 'tls', spot)
 }
 
@@ -188,9 +186,15 @@ async function carryToSsh(
     before = passed
   }
   begin()
-  const carried = await carry(lasting, spot, before?.connection, before?.early ?? NO_OCTETS, scope)
-  if ('code' in carried) before?.connection.destroy()
-  return 'code' in carried ? carried : { ...carried, traces: before?.hops ?? [] }
+  const { engine, options } = lasting
+  const traces = before?.hops ?? []
+  const early = before?.early ?? NO_OCTETS
+  const connection = before?.connection ?? (await reach(engine, spot.proxy.place, options, scope, spot))
+  if ('code' in connection || spot.proxy.tls === undefined) {
+    return 'code' in connection ? connection : { connection, early, traces }
+  }
+  const secured = await secure(engine, connection, early, spot, options, scope)
+  return 'code' in secured ? secured : { connection: secured, early: NO_OCTETS, traces }
 }
 
 async function shakeHands(
@@ -201,7 +205,10 @@ async function shakeHands(
   scope: Scope,
 ): Promise<Granted | (Listening & { run: HandshakeRun }) | RouteFailure> {
   scope.enter('greeting', spot)
-  const options = await handshakeOptions(asking, spot, scope)
+  const known = credentialsOf(spot.proxy, asking.traits, scope)
+  const credentials = known instanceof Promise ? await known : known
+  const options =
+    credentials !== undefined && 'code' in credentials ? credentials : handshakeOptions(asking, spot, credentials)
   if ('code' in options) {
     connection.destroy()
     return options
@@ -222,14 +229,11 @@ async function shakeHands(
   return outcome
 }
 
-async function handshakeOptions(
+function handshakeOptions(
   asking: Asking,
-  spot: Spot,
-  scope: Scope,
-): Promise<ClientHandshakeOptions | RouteFailure> {
-  const { proxy } = spot
-  const credentials = await credentialsOf(proxy, asking.traits ?? {}, scope)
-  if (credentials !== undefined && 'code' in credentials) return credentials
+  { proxy }: Spot,
+  credentials: Credentials | undefined,
+): ClientHandshakeOptions | RouteFailure {
   const told = credentials?.reveal()
   const { command, destination } = asking
   switch (proxy.protocol) {

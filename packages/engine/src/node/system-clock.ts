@@ -8,8 +8,10 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
-  after: (ms, callback) => new SystemTimer(ms, callback),
+  after: (ms, callback) => (ms === Infinity ? NEVER : new SystemTimer(ms, callback)),
 }
+
+const NEVER: Timer = { cancel: () => {} }
 
 class SystemTimer implements Timer {
   #timeout: NodeJS.Timeout
