@@ -3,6 +3,7 @@ import { Command, CommanderError, Help } from 'commander'
 import { addBanCommands } from './command/add-ban.ts'
 import { addReachCommands } from './command/add-reach.ts'
 import { addCompletion } from './command/completion.ts'
+import { addDnsCommands } from './command/add-dns.ts'
 import { addPolicyCommands } from './command/add-policy.ts'
 import { addConfigFlags } from './command/effective-config.ts'
 import type { CheckFlags } from './command/check.ts'
@@ -121,6 +122,7 @@ function programOf(conclude: Conclude): Command {
   addConfigCommands(program, conclude)
   addUserCommands(program, conclude)
   addPolicyCommands(program, conclude)
+  addDnsCommands(program, conclude)
   addBanCommands(program, conclude)
   addReachCommands(program, conclude)
   addCheckCommand(program, conclude)

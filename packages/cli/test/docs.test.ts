@@ -12,8 +12,8 @@ import { readYaml } from '../src/config/yaml-source.ts'
 const page = (name: string): Promise<string> => readFile(new URL(`../../../docs/${name}.md`, import.meta.url), 'utf8')
 
 test('the configurations of the documentation are right', async () => {
-  const blocks = [...(await page('config')).matchAll(/```(yaml|toml)\n([^]*?)```/g)]
-  assert.ok(blocks.length >= 3)
+  const blocks = [...`${await page('config')}\n${await page('ways')}`.matchAll(/```(yaml|toml)\n([^]*?)```/g)]
+  assert.ok(blocks.length >= 5)
   for (const [, format, text = ''] of blocks) {
     const parsed = format === 'toml' ? readToml(text) : readYaml(text)
     assert.ok(parsed.ok, text)

@@ -69,7 +69,7 @@ function deadRules(policy: Policy, nowMs: number, options: CompileOptions): read
       ;({ place } = point)
       const decision = decider.decide(point.facts)
       if (decision.verdict === 'open') return undefined
-      return decision.reported.some(one => one.rule === rule) ? rule : decision.rule
+      return decision.reported.some(one => one.rule === rule) ? rule : (decision.rule ?? null)
     })
     return takers === undefined ? [] : [deadFinding(rule, takers)]
   })
@@ -79,7 +79,7 @@ function deadRules(policy: Policy, nowMs: number, options: CompileOptions): read
 function takersOf(
   rule: Rule,
   points: Points,
-  deciding: (point: Point) => Rule | undefined,
+  deciding: (point: Point) => Rule | null | undefined,
 ): ReadonlySet<Rule> | undefined {
   const takers = new Set<Rule>()
   for (const term of termsOf(rule.condition) ?? []) {
@@ -87,7 +87,8 @@ function takersOf(
     for (const point of within) {
       const taker = deciding(point)
       if (taker === rule || taker === undefined) return undefined
-      takers.add(taker)
+      // Nothing allows it, with this rule or without: an address that carries another one, which is not allowed.
+      if (taker !== null) takers.add(taker)
     }
     if (!isAll) return undefined
   }

@@ -136,8 +136,12 @@ const [NAT64, NAT64_LOCAL, SIX_TO_FOUR, TEREDO, COMPATIBLE] = networks(
   '::/96',
 ) as [Network, Network, Network, Network, Network]
 
+const NEVER_COMPATIBLE = networks('::/127')
+
 function embeddedIpv4(address: Ipv6Address): Ipv4Address | undefined {
   const { octets } = address
+  // :: and ::1 have the prefix of IPv4-compatible addresses and are none (RFC 4291 sections 2.5.2 and 2.5.3).
+  if (containsAny(NEVER_COMPATIBLE, address)) return undefined
   if (contains(SIX_TO_FOUR, address)) return { type: 'ipv4', octets: octets.slice(2, 6) }
   // Teredo hides the client's address behind an exclusive or (RFC 4380 section 4).
   if (contains(TEREDO, address)) return { type: 'ipv4', octets: octets.slice(12).map(octet => octet ^ 0xff) }

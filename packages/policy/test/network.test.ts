@@ -81,6 +81,9 @@ test('an address is asked about as what the packets reach', () => {
   assert.deepEqual(told('2001:0:1:2:3:4:f7f7:fbfb'), ['2001:0:1:2:3:4:f7f7:fbfb', '8.8.4.4'])
   assert.deepEqual(told('64:ff9b:1::8.8.4.4').length, 2)
   assert.deepEqual(told('2003::1'), ['2003::1'])
+  assert.deepEqual(told('::1'), ['::1'])
+  assert.deepEqual(told('::'), ['::'])
+  assert.deepEqual(told('::2').length, 2)
 })
 
 function networkOf(text: string): Network {

@@ -1,4 +1,9 @@
 /** The door of the package. */
+export type { DnsGround } from './dns/ground.ts'
+export { type HttpsServer, httpsExchange } from './dns/https-exchange.ts'
+export { messageLookup } from './dns/lookup.ts'
+export { tcpExchange } from './dns/tcp-exchange.ts'
+export { udpExchange } from './dns/udp-exchange.ts'
 export type { ServerEvent } from './event.ts'
 export { LOOPBACK, type Network, contains, containsAny, formatNetwork, isInside, parseNetwork } from '@socksmith/policy'
 export { Ledger, forgetLedgerThread, keyOfText, keyText, openSharedLedger } from './limit/ledger.ts'

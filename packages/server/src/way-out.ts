@@ -50,6 +50,7 @@ interface Known {
   readonly sources: Sources | undefined
   /** Where it is the same for everybody. */
   engine?: Engine
+  resolver?: Resolver
 }
 
 export interface WayChooserOptions {
@@ -61,11 +62,13 @@ export interface WayChooserOptions {
 
 export class WayChooser {
   readonly #options: WayChooserOptions
-  #ways: ReadonlyMap<string, Known>
+  readonly #server: Pick<ServerOptions, 'route' | 'outgoing'>
+  #ways: Map<string, Known>
   /** Ways that are the same for everybody. */
   readonly #made = new Map<string, WayOut>()
 
   constructor(server: Pick<ServerOptions, 'route' | 'outgoing' | 'ways'>, options: WayChooserOptions) {
+    this.#server = server
     this.#options = options
     this.#ways = knownWays(server)
   }
@@ -73,12 +76,11 @@ export class WayChooser {
   /** From now on these are the ways; one that is the same object goes on as it was. */
   replace(ways: Ways): void {
     const before = this.#ways
-    const builtIn = [...before].filter(([name]) => name === DEFAULT_WAY || name === DIRECT_WAY)
-    const given = [...ways].map(([name, way]): [string, Known] => {
+    this.#ways = knownWays({ ...this.#server, ways })
+    for (const [name, way] of ways) {
       const known = before.get(name)
-      return [name, known?.way === way ? known : remembering(way)]
-    })
-    this.#ways = new Map([...builtIn, ...given])
+      if (known?.way === way) this.#ways.set(name, known)
+    }
     this.#made.clear()
   }
 
@@ -106,7 +108,7 @@ export class WayChooser {
 
   #make(name: string, known: Known, { traits, destination = NO_ENDPOINT, scheme }: Errand): WayOut | Failure {
     const { way, sources } = known
-    const { resolver, family, knows } = way
+    const { family, knows, names } = way
     const question = { destination, ...(scheme !== undefined && { scheme }) }
     const route = way.route === undefined ? undefined : appliedRoute(way.route, question)
     if (route?.kind === 'block') return failure('not_allowed', 'policy', `the way ${name} is blocked`)
@@ -115,9 +117,9 @@ export class WayChooser {
     const out: WayOut = {
       name,
       ...(proxies && { route: proxies }),
-      resolve: proxies === undefined ? 'here' : whoResolves(proxies, resolver),
+      resolve: proxies === undefined ? 'here' : whoResolves(proxies, names),
       engine: this.#engineFor(name, known, traits),
-      resolver: resolver === undefined || resolver === 'proxy' ? this.#options.resolver : resolver,
+      resolver: this.#resolverFor(name, known),
       ...(knows && { knows }),
       traits,
       ...(family && { family }),
@@ -126,6 +128,14 @@ export class WayChooser {
     const isForAll = sources?.isSticky !== true && (way.route === undefined || way.route.kind === 'direct')
     if (isForAll) this.#made.set(name, { ...out, traits: {} })
     return out
+  }
+
+  #resolverFor(name: string, known: Known): Resolver {
+    const { resolver } = this.#options
+    const { route } = known.way
+    known.resolver ??=
+      known.way.resolver?.({ engine: this.#engineFor(name, known, {}), resolver, ...(route && { route }) }) ?? resolver
+    return known.resolver
   }
 
   #engineFor(name: string, known: Known, traits: Traits): Engine {
@@ -194,9 +204,9 @@ export function firstFamily({ family }: WayOut): IpAddress['type'] | undefined {
   return family.startsWith('ipv4') ? 'ipv4' : 'ipv6'
 }
 
-function whoResolves(route: AppliedRoute, resolver: Way['resolver']): 'here' | 'there' {
-  if (resolver === 'proxy') return 'there'
-  return resolver === undefined ? resolvesNames(route) : 'here'
+function whoResolves(route: AppliedRoute, names: Way['names']): 'here' | 'there' {
+  if (names === undefined) return resolvesNames(route)
+  return names === 'proxy' ? 'there' : 'here'
 }
 
 function knownWays({
@@ -206,12 +216,12 @@ function knownWays({
 }: Pick<ServerOptions, 'route' | 'outgoing' | 'ways'>): Map<string, Known> {
   const from = Object.values(outgoing).map(address => ({ address, bits: address.octets.length * 8 }))
   const straight: Way = from.length > 0 ? { source: { from } } : {}
-  const all = [
-    [DIRECT_WAY, straight],
-    [DEFAULT_WAY, { ...straight, ...(route && { route }) }],
-    ...ways,
-  ] satisfies readonly (readonly [string, Way])[]
-  return new Map(all.map(([name, way]): [string, Known] => [name, remembering(way)]))
+  const built = {
+    [DIRECT_WAY]: { ...straight, ...ways.get(DIRECT_WAY) },
+    [DEFAULT_WAY]: { ...straight, ...(route && { route }), ...ways.get(DEFAULT_WAY) },
+  }
+  const all = new Map<string, Way>([...ways, ...Object.entries(built)])
+  return new Map([...all].map(([name, way]): [string, Known] => [name, remembering(way)]))
 }
 
 function remembering(way: Way): Known {

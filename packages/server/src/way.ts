@@ -1,5 +1,6 @@
 /** What a way out is, as whoever embeds the server describes it. Plain values; chooses and opens nothing. */
 import type { Route } from '@socksmith/client/route'
+import type { DnsGround } from './dns/ground.ts'
 import type { Resolver, SocketOptions } from '@socksmith/engine'
 import type { Network } from '@socksmith/policy'
 
@@ -9,12 +10,11 @@ export interface Way extends Pick<SocketOptions, 'interface' | 'mark'> {
   readonly route?: Route
   /** The addresses to leave by. Default: the kernel's choice. */
   readonly source?: SourceOptions
-  /**
-   * Who turns the names of targets into addresses. Default: the last proxy where its URL says so, otherwise the server's
-   * resolver. `proxy`: the last proxy in any case.
-   */
-  readonly resolver?: Resolver | 'proxy'
-  /** Names that are resolved here whatever the last proxy could do: those with an address in a file of hosts. */
+  /** Who turns the names of targets into addresses. Default: the last proxy where its URL says so, otherwise we. */
+  readonly names?: 'here' | 'proxy'
+  /** Resolves what is resolved here; it may go along the way itself. Default: the server's resolver. */
+  readonly resolver?: (ground: DnsGround) => Resolver
+  /** Names that are resolved here whatever the last proxy could do: those with an address of their own. */
   readonly knows?: (name: string) => boolean
   /** Which addresses of a name to use, or to try first. */
   readonly family?: FamilyPreference

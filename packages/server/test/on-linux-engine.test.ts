@@ -28,4 +28,5 @@ if ('reason' in first) {
   await import('./udp-associate.test.ts')
   await import('./ways.test.ts')
   await import('./http/forward.test.ts')
+  await import('./dns/exchange.test.ts')
 }

@@ -200,7 +200,7 @@ suite('the way of a rule', () => {
     }
     const route = toRoute(`socks5h://127.0.0.1:${far.port}`)
     const scene = await openWay(t, { route, knows: name => name === 'near.example' }, { resolver })
-    const here = await openWay(t, { route, resolver })
+    const here = await openWay(t, { route, names: 'here' }, { resolver })
     for (const [port, name, dialled] of [
       [scene.port, 'far.example', undefined],
       [scene.port, 'near.example', '127.0.0.1'],

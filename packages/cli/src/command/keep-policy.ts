@@ -3,6 +3,7 @@ import { subjectText } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type ControlSocket, openControl } from '../control/control-socket.ts'
 import type { ControlAnswer, ControlQuestion } from '../control/question.ts'
+import type { NameKeeper } from '../dns/name-caches.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
 import type { LivePolicy } from '../policy/live-policy.ts'
@@ -34,12 +35,13 @@ export function policyReader(
 /** From now on SIGHUP and the control socket reload; the answer ends that. */
 export async function keepPolicy(
   policy: LivePolicy,
-  server: GovernedServer,
+  server: GovernedServer & NameKeeper,
   state: LiveState,
   controlPath: string | undefined,
 ): Promise<Outcome<() => Promise<void>>> {
+  const parts = { policy, server, state }
   const control =
-    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, policy, state))
+    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, parts))
   if (control?.ok === false) return control
   const onHangUp = (): void => void policy.reload()
   process.on('SIGHUP', onHangUp)
@@ -51,8 +53,21 @@ export async function keepPolicy(
   })
 }
 
-async function answer(question: ControlQuestion, policy: LivePolicy, state: LiveState): Promise<ControlAnswer> {
+/** What the control socket asks and changes. */
+interface Controlled {
+  readonly policy: LivePolicy
+  readonly server: NameKeeper
+  readonly state: LiveState
+}
+
+async function answer(question: ControlQuestion, { policy, server, state }: Controlled): Promise<ControlAnswer> {
   switch (question.ask) {
+    case 'names':
+      return { ok: true, message: '', names: await server.names() }
+    case 'flush-names': {
+      const count = await server.flushNames(question.name)
+      return { ok: true, message: `forgot ${count} ${count === 1 ? 'entry' : 'entries'}` }
+    }
     case 'reload': {
       const outcome = await policy.reload()
       return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }

@@ -23,7 +23,7 @@ import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
 import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
-import { engineFault, loopFault } from '../ways/fit.ts'
+import { authoritiesFault, engineFault, loopFault } from '../ways/fit.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
 import { keepPolicy, policyReader } from './keep-policy.ts'
 
@@ -114,7 +114,10 @@ async function policyOf(
     read: policyReader(effective, readAgain, notice),
     users: users.value,
     objection: (decider, ways) =>
-      listenersFault(config, hasUsers, decider) ?? engineFault(ways, engine) ?? loopFault(ways, placesOf(config)),
+      listenersFault(config, hasUsers, decider) ??
+      engineFault(ways, engine) ??
+      loopFault(ways, placesOf(config)) ??
+      authoritiesFault(config.dns, ways),
     notice,
   })
 }
@@ -161,7 +164,7 @@ async function serveHere({
     descriptors: inherited,
   })
   if (!built.ok) return built
-  const { server, governed } = built.value
+  const { server, governed, names } = built.value
   const places = await server.start()
   if ('code' in places) return trouble(EXIT.UNAVAILABLE, startFailureText(places))
   const running: RunningServer = {
@@ -172,6 +175,8 @@ async function serveHere({
     stop: options => server.stop(options),
     deaf,
     ...governed,
+    names: () => names.list(),
+    flushNames: name => names.flush(name),
   }
   return done({ places, server: running })
 }

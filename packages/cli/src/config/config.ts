@@ -35,6 +35,26 @@ export interface ListenerConfig {
 /** How a pool chooses; the words of the client library. */
 export const STRATEGIES = ['failover', 'round-robin', 'random', 'least-latency'] as const
 
+/** Which addresses of a name are used, or tried first. */
+export const FAMILIES = ['ipv4', 'ipv6', 'ipv4-only', 'ipv6-only'] as const
+
+/** How names become addresses. At most one of `servers` and `https`. */
+export interface DnsConfig {
+  readonly servers?: readonly string[]
+  /** URL of a server that speaks DNS over HTTPS. */
+  readonly https?: string
+  /** File with the authorities to believe instead of the system's. */
+  readonly ca?: string
+  readonly hosts?: { readonly [name: string]: string | readonly string[] }
+  readonly prefer?: (typeof FAMILIES)[number]
+}
+
+export interface WayDnsConfig extends DnsConfig {
+  readonly names?: 'system' | 'proxy'
+  /** Asked through the way itself. */
+  readonly over?: 'tcp' | 'udp'
+}
+
 /** A proxy by its URL, or another way by its name. */
 export type PoolMember = string | { readonly to: string; readonly weight: number }
 
@@ -50,6 +70,8 @@ export interface WayConfig {
   readonly source?: string | readonly string[]
   readonly interface?: string
   readonly mark?: number
+  /** `system`, `proxy`, a URL, a server, servers, or more. */
+  readonly dns?: string | readonly string[] | WayDnsConfig
 }
 
 /** A text is the URL of a proxy, or `block`. */
@@ -80,7 +102,7 @@ export interface Config {
   readonly outgoing: readonly string[]
   /** Ways out by the names that rules use; they may hold passwords. */
   readonly ways: WaysConfig
-  readonly dns: { readonly servers: readonly string[] }
+  readonly dns: DnsConfig & { readonly servers: readonly string[] }
   readonly log: { readonly format: LogFormat; readonly sessions: SessionDetail; readonly file?: string }
   readonly drain: string | number
   readonly engine: (typeof ENGINES)[number]

@@ -7,6 +7,7 @@ import {
   CLIENT_CERTIFICATES,
   COMMANDS,
   ENGINES,
+  FAMILIES,
   LOG_FORMATS,
   LOG_SESSIONS,
   PROTOCOLS,
@@ -45,6 +46,14 @@ const listener = (
   description: string,
   more: Partial<ConfigFlag> = {},
 ): ConfigFlag => ({ name, path: ['listen', ...path], kind, value, group: LISTEN, description, ...more })
+
+const dns = (
+  key: string,
+  kind: FlagKind,
+  value: string,
+  description: string,
+  more: Partial<ConfigFlag> = {},
+): ConfigFlag => ({ name: `dns-${key}`, path: ['dns', key], kind, value, group: HOW, description, ...more })
 
 export const CONFIG_FLAGS: readonly ConfigFlag[] = [
   {
@@ -180,14 +189,12 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     group: HOW,
     description: 'leave by these addresses, one for each family',
   },
-  {
-    name: 'dns-servers',
-    path: ['dns', 'servers'],
-    kind: 'list',
-    value: 'ADDRESSES',
-    group: HOW,
-    description: "DNS servers to ask (default the system's resolver)",
-  },
+  dns('servers', 'list', 'ADDRESSES', "DNS servers to ask (default the system's resolver)"),
+  dns('https', 'text', 'URL', 'a server that speaks DNS over HTTPS, such as https://dns.example/dns-query'),
+  dns('ca', 'text', 'FILE', 'authorities to believe for it (PEM)', { isFile: true }),
+  dns('prefer', 'text', 'WORD', 'ipv4, ipv6, ipv4-only or ipv6-only: which addresses to try first, or at all', {
+    choices: FAMILIES,
+  }),
   {
     name: 'bind-ports',
     path: ['bind', 'ports'],

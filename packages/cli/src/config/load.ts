@@ -58,11 +58,21 @@ function withAbsolutePaths(raw: RawMap, folder: string): RawMap {
   if (Array.isArray(copy['geo']))
     copy['geo'] = copy['geo'].map(file => (typeof file === 'string' ? resolve(folder, file) : file))
   for (const key of ['users', 'log']) if (isMap(copy[key])) copy[key] = withAbsolute(copy[key], ['file'], folder)
+  if (isMap(copy['dns'])) copy['dns'] = withAbsolute(copy['dns'], ['ca'], folder)
+  if (isMap(copy['ways'])) {
+    copy['ways'] = Object.fromEntries(
+      Object.entries(copy['ways']).map(([name, way]) => [name, withAbsoluteDns(way, folder)]),
+    )
+  }
   const listen = copy['listen']
   if (Array.isArray(listen)) {
     copy['listen'] = listen.map(one => (isMap(one) ? withAbsoluteListener(one, folder) : absolutePlace(one, folder)))
   }
   return copy
+}
+
+function withAbsoluteDns(way: unknown, folder: string): unknown {
+  return isMap(way) && isMap(way['dns']) ? { ...way, dns: withAbsolute(way['dns'], ['ca'], folder) } : way
 }
 
 function withAbsoluteListener(listener: RawMap, folder: string): RawMap {

@@ -32,7 +32,7 @@ import {
   parseSize,
   parseWorkers,
 } from './quantities.ts'
-import { waysSchema } from './ways-schema.ts'
+import { dnsKeys, waysSchema } from './ways-schema.ts'
 
 /** Checks a configuration and fills in the defaults. */
 export function configSchema(): z.ZodType<Config> {
@@ -249,6 +249,15 @@ const schema: z.ZodType<Config> = z.strictObject({
         )
         .default([])
         .describe("DNS servers to ask. The system's resolver when empty."),
+      ...dnsKeys(),
+    })
+    .superRefine((dns, context) => {
+      if (dns.https !== undefined && dns.servers.length > 0) {
+        context.addIssue({ code: 'custom', path: ['https'], message: 'expected it without servers' })
+      }
+      if (dns.ca !== undefined && dns.https === undefined) {
+        context.addIssue({ code: 'custom', path: ['ca'], message: 'expected https beside it' })
+      }
     })
     .prefault({})
     .describe('How names are resolved.'),

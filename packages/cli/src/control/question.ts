@@ -1,10 +1,14 @@
 /** What may be asked of a running server, checked octet for octet: whoever opens the socket may write anything. */
 import { type Ban, type BanSubject } from '@socksmith/server'
 import { parseNetwork } from '@socksmith/policy'
+import type { CachedName } from '../dns/name-caches.ts'
 
 export type ControlQuestion =
   | { readonly ask: 'reload' }
   | { readonly ask: 'bans' }
+  | { readonly ask: 'names' }
+  /** All, when no name is said. */
+  | { readonly ask: 'flush-names'; readonly name?: string }
   /** Without `forMs`: for good. */
   | { readonly ask: 'ban'; readonly subject: BanSubject; readonly forMs?: number; readonly reason?: string }
   /** By the text of a subject. */
@@ -14,6 +18,7 @@ export interface ControlAnswer {
   readonly ok: boolean
   readonly message: string
   readonly bans?: readonly Ban[]
+  readonly names?: readonly CachedName[]
 }
 
 /** The question that a line of JSON asks; `undefined` when it is none. */
@@ -27,8 +32,9 @@ export function parseQuestion(line: string): ControlQuestion | undefined {
 }
 
 function questionOf(value: Record<string, unknown>): ControlQuestion | undefined {
-  const { ask, subject, forMs, reason } = value
-  if (ask === 'reload' || ask === 'bans') return { ask }
+  const { ask, subject, forMs, reason, name } = value
+  if (ask === 'reload' || ask === 'bans' || ask === 'names') return { ask }
+  if (ask === 'flush-names') return typeof name === 'string' ? { ask, name } : { ask }
   if (ask === 'unban') return typeof subject === 'string' ? { ask, subject } : undefined
   if (ask !== 'ban' || !isSubject(subject)) return undefined
   if (forMs !== undefined && !(typeof forMs === 'number' && forMs > 0)) return undefined

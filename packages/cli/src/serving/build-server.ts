@@ -2,14 +2,8 @@
  * Makes the server that a configuration asks for: its users, its name look-ups, its log. Used as it is where the server
  * runs in the main thread, and in each worker. Starts nothing.
  */
-import {
-  type Engine,
-  type Resolver,
-  createCachingResolver,
-  serverLookup,
-  systemClock,
-  systemLookup,
-} from '@socksmith/engine'
+import type { Engine } from '@socksmith/engine'
+import { DEFAULT_WAY } from '@socksmith/policy'
 import {
   type Ban,
   type Ledger,
@@ -28,6 +22,9 @@ import { type GovernedServer, type InForce, deciderOf } from '../policy/in-force
 import type { Banning } from '../state/live-state.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
 import { WayMaker } from '../ways/make-ways.ts'
+import { NameCaches } from '../dns/name-caches.ts'
+import { usualResolver, withHosts } from '../dns/resolvers.ts'
+import { hostsOf } from '../dns/way-dns.ts'
 
 /** What a configuration does not say, and a server needs. */
 export interface ServerParts {
@@ -59,6 +56,7 @@ export interface ServerParts {
 export interface BuiltServer {
   readonly server: Server
   readonly governed: GovernedServer & Banning
+  readonly names: NameCaches
 }
 
 export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltServer> {
@@ -67,14 +65,18 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
   const { listeners } = configured.value
-  const maker = new WayMaker()
+  const names = new NameCaches()
+  const usual = usualResolver(config.dns, engine, threads)
+  names.set(DEFAULT_WAY, usual)
+  const resolver = withHosts(usual, hostsOf(config.dns.hosts))
+  const maker = new WayMaker({ dns: config.dns, engine, threads, names })
   let users = inForce.users.known
   const options: ServerOptions = {
     ...configured.value,
     ways: maker.make(inForce.policy.ways),
     listeners: listeners.map((listener, index) => withDescriptor(listener, parts.descriptors?.[index])),
     engine,
-    resolver: resolverOf(config, threads),
+    resolver,
     authenticate: createAuthenticator({ users: () => users, threads }),
     policy,
     ...(tally && { tally }),
@@ -100,37 +102,10 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
     unban: keys => server.unban(keys),
   }
   if (inForce.users.gone.size > 0) void governed.useUsers(inForce.users)
-  return done({ server, governed })
+  return done({ server, governed, names })
 }
 
 /** A listener that takes over a socket, when there is one. */
 export function withDescriptor(listener: ListenerOptions, descriptor: number | undefined): ListenerOptions {
   return descriptor === undefined ? listener : { ...listener, descriptor }
-}
-
-// The system's look-up holds one of libuv's four threads each, and password hashing needs two of them.
-const SYSTEM_LOOKUPS_AT_ONCE = 2
-// DNS by ourselves costs no thread, only a socket and memory.
-const SERVER_LOOKUPS_AT_ONCE = 256
-// Neither way tells the record's own time to live; a minute is what dynamic names commonly ask for.
-const NAMES_KEPT_MS = 60_000
-// A name that was mistyped is asked for again at once; one that appears must not stay hidden.
-const FAILURES_KEPT_MS = 5_000
-// About 200 octets each.
-const NAMES_KEPT_MAX = 10_000
-// Under the usual time for a dial, so that a client gets a reply.
-const LOOKUP_MS = 10_000
-
-function resolverOf(config: Config, threads: number): Resolver {
-  const { servers } = config.dns
-  const systemLookups = Math.max(1, Math.floor(SYSTEM_LOOKUPS_AT_ONCE / threads))
-  return createCachingResolver({
-    lookup: servers.length === 0 ? systemLookup : serverLookup(servers),
-    clock: systemClock,
-    positiveTtlMs: NAMES_KEPT_MS,
-    negativeTtlMs: FAILURES_KEPT_MS,
-    entriesMax: NAMES_KEPT_MAX,
-    concurrentMax: servers.length === 0 ? systemLookups : SERVER_LOOKUPS_AT_ONCE,
-    timeoutMs: LOOKUP_MS,
-  })
 }

@@ -1,12 +1,13 @@
 /** The end of a server: the first signal lets sessions finish up to a deadline, the second ends at once. */
 import { constants } from 'node:os'
 import type { LiveSession } from '@socksmith/server'
+import type { NameKeeper } from '../dns/name-caches.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
 import type { Banning } from '../state/live-state.ts'
 import { say } from '../terminal/say.ts'
 
 /** What serves: one server, or several as one. */
-export interface RunningServer extends GovernedServer, Banning {
+export interface RunningServer extends GovernedServer, Banning, NameKeeper {
   /** Client connections that are not yet closed. */
   readonly sessionCount: number
   sessions(): Promise<readonly LiveSession[]> | readonly LiveSession[]

@@ -3,6 +3,7 @@ import type { DescriptorLedger } from '@socksmith/engine'
 import type { Ban, LedgerMemory, LiveSession, SharedCounts } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import type { LineStyle } from '../log/session-log.ts'
+import type { CachedName } from '../dns/name-caches.ts'
 import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
 import type { Trouble } from '../exit.ts'
 
@@ -33,6 +34,10 @@ export type ToWorker =
   | { readonly kind: 'ask'; readonly request: number; readonly question: Question }
 
 export type Question =
+  /** Which names are remembered? */
+  | { readonly kind: 'names' }
+  /** Forget this one, or all. */
+  | { readonly kind: 'flush-names'; readonly name?: string }
   /** Which sessions live? */
   | { readonly kind: 'sessions' }
   /** From now on these decide; how many sessions has that ended? */
@@ -42,12 +47,14 @@ export type Question =
   | { readonly kind: 'unban'; readonly keys: readonly string[] }
 
 export interface Answer {
+  readonly names: readonly CachedName[]
+  readonly flushed: number
   readonly sessions: readonly LiveSession[]
   readonly ended: number
 }
 
 /** Of a worker that is no more, or was not asked about one of them. */
-export const NO_ANSWER: Answer = { sessions: [], ended: 0 }
+export const NO_ANSWER: Answer = { names: [], flushed: 0, sessions: [], ended: 0 }
 
 export type FromWorker =
   | { readonly kind: 'ready' }

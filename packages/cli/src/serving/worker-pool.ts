@@ -30,6 +30,7 @@ import type { Config } from '../config/config.ts'
 import { formatPlace } from '../config/place-text.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { SessionLog } from '../log/session-log.ts'
+import type { CachedName } from '../dns/name-caches.ts'
 import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
 import type { LiveState } from '../state/live-state.ts'
 import type { RunningServer } from './stop.ts'
@@ -134,6 +135,15 @@ export class WorkerPool implements RunningServer {
   async sessions(): Promise<readonly LiveSession[]> {
     const all = await this.#ask({ kind: 'sessions' })
     return all.flatMap(answer => answer.sessions).toSorted((a, b) => a.id - b.id)
+  }
+
+  async names(): Promise<readonly CachedName[]> {
+    return (await this.#ask({ kind: 'names' })).flatMap(({ names }) => names)
+  }
+
+  async flushNames(name?: string): Promise<number> {
+    const all = await this.#ask({ kind: 'flush-names', ...(name !== undefined && { name }) })
+    return all.reduce((sum, { flushed }) => sum + flushed, 0)
   }
 
   async usePolicy(policy: PolicyData): Promise<number> {

@@ -47,8 +47,12 @@ export async function runWorker(): Promise<void> {
   tell(port, { kind: 'ready' })
 }
 
-async function answerTo(question: Question, { server, governed }: BuiltServer): Promise<Answer> {
+async function answerTo(question: Question, { server, governed, names }: BuiltServer): Promise<Answer> {
   switch (question.kind) {
+    case 'names':
+      return { ...NO_ANSWER, names: names.list() }
+    case 'flush-names':
+      return { ...NO_ANSWER, flushed: names.flush(question.name) }
     case 'sessions':
       return { ...NO_ANSWER, sessions: server.sessions() }
     case 'policy':

@@ -1,10 +1,12 @@
 /** Whether a server can go by its ways at all: what its engine can do, and that none leads to the server itself. */
+import { readFileSync } from 'node:fs'
 import type { Route } from '@socksmith/client/route'
 import type { Engine, Place } from '@socksmith/engine'
-import type { WaysConfig } from '../config/config.ts'
+import type { DnsConfig, WaysConfig } from '../config/config.ts'
 import { formatPlace } from '../config/place-text.ts'
 import { ownListener } from '../config/via-loop.ts'
-import { EXIT, type Trouble } from '../exit.ts'
+import { dnsOfWay } from '../dns/way-dns.ts'
+import { EXIT, type Trouble, fileErrorText } from '../exit.ts'
 import { sourcesOf } from './make-ways.ts'
 import { routeOfWay, wayMap } from './way-route.ts'
 
@@ -21,6 +23,20 @@ export function engineFault(ways: WaysConfig, { name: engine, socketOptions }: E
     if (wanted === undefined) continue
     const which = engine === 'node' ? 'the portable engine' : `the engine ${engine}`
     return { exitCode: EXIT.DATA, message: `ways.${name}: ${which} cannot do this (${wanted}); the Linux engine can` }
+  }
+  return undefined
+}
+
+/** The first file with authorities that cannot be read. */
+export function authoritiesFault(dns: DnsConfig, ways: WaysConfig): Trouble | undefined {
+  const files = [dns.ca, ...Object.values(ways).map(way => dnsOfWay(wayMap(way)).ca)]
+  for (const file of files) {
+    if (file === undefined) continue
+    try {
+      readFileSync(file)
+    } catch (error) {
+      return { exitCode: EXIT.NO_INPUT, message: `cannot read ${file}: ${fileErrorText(error)}` }
+    }
   }
   return undefined
 }

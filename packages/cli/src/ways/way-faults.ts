@@ -1,7 +1,9 @@
 /** Everything that can be wrong with the ways of a configuration and that no single value shows. Opens nothing. */
+import { resolvesNames } from '@socksmith/client/route'
 import { BUILT_IN_WAYS } from '@socksmith/policy'
 import type { WayConfig, WaysConfig } from '../config/config.ts'
 import type { Path } from '../config/problem.ts'
+import { dnsOfWay } from '../dns/way-dns.ts'
 import { WayFault, routeOfWay, wayMap } from './way-route.ts'
 
 /** Each fault with its path below `ways`. */
@@ -30,14 +32,21 @@ function shapeFault(way: WayConfig): WayFault | undefined {
   if (way.sticky !== undefined && way.pool === undefined && way.source === undefined) {
     return new WayFault(['sticky'], 'expected a pool or a source beside it')
   }
+  const dns = dnsOfWay(way)
+  const isStraight = way.chain === undefined && way.pool === undefined
+  if (dns.names === 'proxy' && isStraight) return new WayFault(['dns'], 'there is no proxy that could resolve names')
   const [useless] = way.block === true ? Object.keys(way).filter(key => key !== 'block') : []
   return useless === undefined ? undefined : new WayFault([useless], 'a way that is blocked needs nothing else')
 }
 
 function routeFault(name: string, ways: WaysConfig): { readonly path: Path; readonly message: string } | undefined {
   try {
-    routeOfWay(name, ways)
-    return undefined
+    const route = routeOfWay(name, ways)
+    const { names, servers, https, prefer } = dnsOfWay(wayMap(ways[name] ?? {}))
+    const isHere = names === 'system' || servers !== undefined || https !== undefined
+    if (prefer === undefined || isHere || route === undefined || route.kind === 'rules') return undefined
+    if (names !== 'proxy' && resolvesNames(route) === 'here') return undefined
+    return new WayFault(['dns'], 'prefer is of no use where the last proxy resolves names; say names: system beside it')
   } catch (error) {
     if (error instanceof WayFault) return error
     throw error

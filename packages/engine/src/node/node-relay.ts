@@ -2,6 +2,7 @@
  * Joins two connections of this engine: octets, FIN and RST of each go to the other. Written against the connection's
  * port, so that TCP, Unix and TLS are the same; relies on this engine handing out octets that it does not use again.
  */
+import { NO_OCTETS } from '@socksmith/protocol'
 import { IdleWheel } from '../idle-wheel.ts'
 import type { Idling } from '../idle-wheel.ts'
 import { RELAY_BUFFER_OCTETS_MAX } from '../ports.ts'
@@ -15,6 +16,7 @@ import type {
   RelayEnd,
   RelayMeters,
   RelayOptions,
+  Timer,
 } from '../ports.ts'
 
 /**
@@ -22,6 +24,12 @@ import type {
  * times more: by the read that passes the mark, and by what Node reads ahead (its own mark, passed by one read).
  */
 const PAUSE_ABOVE_OCTETS = RELAY_BUFFER_OCTETS_MAX / 4
+
+/**
+ * Milliseconds between two looks at a side that is not read. Node does not watch such a socket, so that its RST would be
+ * noticed when the other side takes octets again, which may be never.
+ */
+const RESET_LOOK_MS = 1_000
 
 type Side = 'client' | 'target'
 
@@ -47,8 +55,8 @@ class NodeRelay implements Relay, Idling {
     this.#clock = clock
     this.#wheel = wheel
     this.#activeAtMs = clock.monotonicMs()
-    this.#up = new Direction(this, 'client', options.client, options.target)
-    this.#down = new Direction(this, 'target', options.target, options.client)
+    this.#up = new Direction(this, clock, 'client', options.client, options.target)
+    this.#down = new Direction(this, clock, 'target', options.target, options.client)
     if (options.meters !== undefined) this.useMeters(options.meters)
     this.#up.start(options.toTarget)
     this.#down.start(options.toClient)
@@ -129,15 +137,18 @@ class NodeRelay implements Relay, Idling {
 class Direction implements ConnectionReader {
   carriedOctets = 0
   readonly #relay: NodeRelay
+  readonly #clock: Clock
   readonly #side: Side
   readonly #from: Connection
   readonly #to: Connection
   /** The other side has not taken what it was given. */
   #isFull = false
   #meter: Meter | undefined
+  #look: Timer | undefined
 
-  constructor(relay: NodeRelay, side: Side, from: Connection, to: Connection) {
+  constructor(relay: NodeRelay, clock: Clock, side: Side, from: Connection, to: Connection) {
     this.#relay = relay
+    this.#clock = clock
     this.#side = side
     this.#from = from
     this.#to = to
@@ -181,6 +192,7 @@ class Direction implements ConnectionReader {
   }
 
   onClose(cause: CloseCause): void {
+    this.#look?.cancel()
     this.#relay.onClose(this.#side, cause)
   }
 
@@ -188,10 +200,20 @@ class Direction implements ConnectionReader {
     if (this.#isFull || this.#to.unsentOctets <= PAUSE_ABOVE_OCTETS) return
     this.#isFull = true
     this.#from.pause()
+    this.#lookForReset()
     this.#to.onceSent(() => {
       this.#isFull = false
+      this.#look?.cancel()
       this.#relay.onActivity()
       this.#goOn()
+    })
+  }
+
+  /** To send nothing fails on a connection that was reset. Where octets wait to be sent, the kernel tells by itself. */
+  #lookForReset(): void {
+    this.#look = this.#clock.after(RESET_LOOK_MS, () => {
+      if (this.#from.unsentOctets === 0) this.#from.write(NO_OCTETS)
+      this.#lookForReset()
     })
   }
 

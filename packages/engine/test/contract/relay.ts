@@ -188,6 +188,25 @@ function resetCases(makeEngine: MakeEngine): void {
       assert.deepEqual([end.cause, end.by], ['reset', first])
       assert.equal(tunnel[second].error, 'ECONNRESET')
     })
+
+    leakTest(`ends at a RST of the ${first} although the ${second} never reads again`, async () => {
+      const tunnel = await openTunnel(makeEngine())
+      tunnel[first].listen()
+      // More than every buffer on the way takes.
+      tunnel[first].socket.write(Buffer.alloc(64 * MEBIBYTE))
+      const carried = (): number => tunnel.relay.clientToTarget + tunnel.relay.targetToClient
+      let [last, same] = [-1, 0]
+      await until(() => {
+        same = carried() === last ? same + 1 : 0
+        last = carried()
+        return last > MEBIBYTE && same > 50
+      }, 'the stream stands still')
+      tunnel[first].socket.resetAndDestroy()
+      await until(() => tunnel.ends.length > 0, 'the relay ends')
+      tunnel[second].listen()
+      const end = await endOf(tunnel)
+      assert.deepEqual([end.cause, end.by], ['reset', first])
+    })
   }
 }
 

@@ -70,6 +70,12 @@ test('an inside address is opened by a rule that names it, not by one that allow
   assert.equal(open('$inside', '169.254.169.254'), 'allow')
 })
 
+test('a rule that names ::1 opens it', () => {
+  const decider = deciderOf({ rules: [{ allow: { to: '::1' } }] })
+  assert.equal(decider.decide(factsOf({ address: ip('::1') })).verdict, 'allow')
+  assert.equal(decider.decide(factsOf({ address: ip('::2') })).verdict, 'deny')
+})
+
 test('every disguise of an inside address is seen through', () => {
   const decider = deciderOf({ rules: [{ allow: 'everything' }] })
   for (const address of [

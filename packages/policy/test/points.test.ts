@@ -1,0 +1,177 @@
+/** Lint and diff at the edges of each kind of condition: what a wider one takes from a narrower, and what it leaves. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Policy, compile, diff, lint } from '../src/index.ts'
+import { policyOf } from './policy-text.ts'
+
+const NOW = Date.UTC(2026, 10, 18, 12)
+
+/** The narrower lies in the wider as a whole; the neighbour does not. */
+const NESTED: readonly (readonly [wider: object, narrower: object, neighbour: object])[] = [
+  [{ port: '80-100' }, { port: 100 }, { port: 101 }],
+  [{ port: '80-100' }, { port: 80 }, { port: 79 }],
+  [{ port: '1-65535' }, { port: '65535' }, { port: 0 }],
+  [{ to: '8.0.0.0/8' }, { to: '8.255.255.255' }, { to: '9.0.0.0' }],
+  [{ to: '8.0.0.0/8' }, { to: '8.0.0.0' }, { to: '7.255.255.255' }],
+  [{ to: '2600::/16' }, { to: '2600:ffff::/32' }, { to: '2601::' }],
+  [{ to: '0.0.0.0/0' }, { to: '9.9.9.9' }, { to: '::1' }],
+  [{ from: '8.0.0.0/8' }, { from: '8.255.255.255' }, { from: '9.0.0.0' }],
+  [{ from: ['8.0.0.0/8', 'unix'] }, { from: 'unix' }, { from: ['8.0.0.0/8', '9.0.0.0'] }],
+  [{ to: '.a.example' }, { to: 'a.example' }, { to: 'b.example' }],
+  [{ to: '.a.example' }, { to: '*.a.example' }, { to: '.example' }],
+  [{ to: '*.a.example' }, { to: 'b.a.example' }, { to: 'a.example' }],
+  [{ user: ['a', 'b'] }, { user: 'b' }, { user: 'c' }],
+  [{ method: ['password', 'none'] }, { method: 'none' }, { method: 'chap' }],
+  [{ protocol: 'socks4' }, { protocol: 'socks4a' }, { protocol: 'socks5' }],
+  [{ command: 'connect' }, { command: 'forward' }, { command: 'bind' }],
+  [{ listener: ['a', 'b'] }, { listener: 'b' }, { listener: 'c' }],
+  [{ country: ['DE', 'FR'] }, { country: 'FR' }, { country: 'US' }],
+  [{ asn: ['1', '2'] }, { asn: '2' }, { asn: '3' }],
+  [{ when: 'Mon-Fri' }, { when: 'Wed 08:00-09:00' }, { when: 'Sat' }],
+  [{ when: '08:00-18:00' }, { when: '17:45-18:00' }, { when: '17:45-18:15' }],
+  [{ when: '2026-11-10..2026-11-12' }, { when: '2026-11-12..2026-11-12' }, { when: '2026-11-13..2026-11-13' }],
+  [{ when: '..2026-11-10' }, { when: '2026-11-01..2026-11-10' }, { when: '2026-11-11..' }],
+  [{ user: 'a' }, { user: 'a', port: 80 }, { port: 80 }],
+  [{ not: { port: 80 } }, { port: [79, 81] }, { port: [79, 80] }],
+]
+
+function allowing(...conditions: readonly object[]): Policy {
+  return policyOf({ rules: conditions.map(condition => ({ allow: condition })) })
+}
+
+function kindsOf(policy: Policy): readonly string[] {
+  return lint(policy, NOW).map(({ kind, rule }) => `${kind} ${rule ?? ''}`)
+}
+
+/** The kinds of the differences, each of whose examples is one. */
+function movedBetween(before: object, after: object): readonly string[] {
+  const [old, young] = [allowing(before), allowing(after)]
+  const { differences, isComplete } = diff(old, young, NOW)
+  assert.ok(isComplete)
+  for (const one of differences) {
+    const { facts, place } = one.example
+    // The example is one: each policy says to it what the difference says.
+    const verdicts = [old, young].map(policy => compile(policy, { geo: () => place }).decide(facts).verdict)
+    assert.deepEqual(verdicts, [one.before.verdict, one.after.verdict])
+  }
+  return differences.map(({ kind }) => kind)
+}
+
+for (const [wider, narrower, neighbour] of NESTED) {
+  const [wide, narrow, beside] = [wider, narrower, neighbour].map(one => JSON.stringify(one))
+  test(`${narrow} behind ${wide} never decides, ${beside} does`, () => {
+    assert.deepEqual(kindsOf(allowing(wider, narrower)), ['shadowed 2'])
+    assert.deepEqual(kindsOf(allowing(wider, neighbour)), [])
+    assert.deepEqual(kindsOf(allowing(narrower, wider)), [])
+  })
+
+  test(`from ${narrow} to ${wide} somebody gains, and back loses; ${beside} is seen to differ`, () => {
+    assert.deepEqual(movedBetween(narrower, wider), ['gains'])
+    assert.deepEqual(movedBetween(wider, narrower), ['loses'])
+    assert.deepEqual(movedBetween(wider, wider), [])
+    assert.notDeepEqual(movedBetween(wider, neighbour), [])
+  })
+}
+
+const messageOf = (...rules: readonly object[]): readonly string[] =>
+  lint(policyOf({ rules }), NOW).map(({ message }) => message)
+
+test('a dead rule is told with those that take its requests, and whether they say the opposite', () => {
+  assert.deepEqual(messageOf({ name: 'all', allow: 'everything' }, { allow: { port: 1 } }), [
+    'rule 2 never decides: rule 1 (all) at line 1 matches first',
+  ])
+  assert.deepEqual(
+    messageOf({ deny: { port: '1-5' } }, { allow: { port: '6-9' } }, { name: 'x', allow: { port: '3-7' } }),
+    ['rule 3 (x) never decides: rule 1 at line 1, rule 2 at line 2 match first, and do not allow'],
+  )
+  assert.deepEqual(messageOf({ deny: 'everything' }, { allow: { port: 1 } }), [
+    'rule 2 never decides: rule 1 at line 1 matches first, and does not allow',
+  ])
+  assert.deepEqual(messageOf({ allow: { user: 'a', not: { user: 'a' } } }), ['rule 1 can never match'])
+})
+
+test('a rule that only reports takes nothing, and is alive', () => {
+  assert.deepEqual(kindsOf(policyOf({ rules: [{ deny: { port: 1 }, mode: 'report' }, { allow: { port: 1 } }] })), [])
+  assert.deepEqual(kindsOf(policyOf({ mode: 'report', rules: [{ allow: { port: 1 } }, { allow: { port: 1 } }] })), [
+    'shadowed 2',
+  ])
+})
+
+test('a name is denied in vain only where the address is open behind it', () => {
+  const named = { deny: { to: 'bad.example' } }
+  assert.deepEqual(kindsOf(policyOf({ rules: [named, { allow: { port: 1 } }] })), ['name-only-deny 1'])
+  assert.deepEqual(kindsOf(policyOf({ rules: [{ allow: { port: 1 } }, named] })), [])
+  assert.deepEqual(kindsOf(policyOf({ rules: [named, { deny: { port: 1 } }] })), [])
+  assert.deepEqual(
+    kindsOf(policyOf({ rules: [{ deny: { to: ['bad.example', '8.8.8.8'] } }, { allow: { port: 1 } }] })),
+    [],
+  )
+  assert.deepEqual(
+    kindsOf(policyOf({ rules: [{ deny: { not: { to: 'good.example' } } }, { allow: { port: 1 } }] })),
+    [],
+  )
+  assert.deepEqual(kindsOf(policyOf({ rules: [{ allow: { to: 'a.example' } }, { allow: { port: 1 } }] })), [])
+})
+
+test('sets and limits are told by their names, at their lines, problems before hints of the same line', () => {
+  const policy = policyOf({
+    sets: { none: [], spare: ['a.example'] },
+    groups: { staff: [] },
+    limits: { idle: { per: 'all', sessions: 1 }, own: { of: { user: 'a' }, per: 'all', sessions: 1 } },
+    rules: [{ allow: { to: ['$none', 'b.example'] } }],
+  })
+  assert.deepEqual(
+    lint(policy, NOW).map(({ kind, level, message }) => `${kind} ${level}: ${message}`),
+    [
+      'empty-set problem: the set none is empty',
+      'unused-set hint: no rule uses the set spare',
+      'empty-set problem: the group staff is empty',
+      'unused-set hint: no rule uses the group staff',
+      'unused-limit problem: no rule names the limit idle, and it does not say what it applies to (of)',
+    ],
+  )
+})
+
+test('another way, other limits or another target of the same requests is a change', () => {
+  const limits = { a: { per: 'all', sessions: 1 }, b: { per: 'all', sessions: 2 } }
+  const told = (before: object, after: object): readonly string[] => {
+    const [old, young] = [before, after].map(more => policyOf({ limits, rules: [{ allow: { port: 1 }, ...more }] }))
+    return diff(old ?? assert.fail(), young ?? assert.fail(), NOW).differences.map(({ kind }) => kind)
+  }
+  assert.deepEqual(told({}, { via: 'tor' }), ['changes'])
+  assert.deepEqual(told({ limits: 'a' }, { limits: 'b' }), ['changes'])
+  assert.deepEqual(told({ redirect: 'a.example:1' }, { redirect: 'a.example:2' }), ['changes'])
+  assert.deepEqual(told({ via: 'tor' }, { via: 'tor' }), [])
+  assert.deepEqual(told({}, { name: 'x', note: 'y', log: 'none' }), [])
+})
+
+const movedPorts = (before: readonly object[], after: readonly object[]): readonly string[] =>
+  diff(policyOf({ rules: before }), policyOf({ rules: after }), NOW).differences.map(
+    ({ kind, example }) => `${kind} ${example.facts.port}`,
+  )
+
+test('rules that move or come between others are compared by what they decide', () => {
+  const [one, two, three] = [{ allow: { port: 1 } }, { deny: { port: '1-2' } }, { allow: { port: '1-3' } }]
+  assert.deepEqual(movedPorts([one, two, three], [two, one, three]), ['loses 1'])
+  assert.deepEqual(movedPorts([one, two, three], [one, three, two]), ['gains 2'])
+  assert.deepEqual(movedPorts([one, two, three], [one, three]), ['gains 2'])
+  assert.deepEqual(movedPorts([one, three], [one, two, three]), ['loses 2'])
+  assert.deepEqual(movedPorts([two, three], [one, two, three]), ['gains 1'])
+  assert.deepEqual(movedPorts([one, two], [one, two, three]), ['gains 3'])
+  assert.deepEqual(movedPorts([one, two, three], [one, two]), ['loses 3'])
+  assert.deepEqual(movedPorts([one, three], [three, one]), [])
+})
+
+const kindsBetween = (before: Policy, after: Policy): readonly string[] => [
+  ...new Set(diff(before, after, NOW).differences.map(({ kind }) => kind)),
+]
+
+test('the first rule, the last rule and the mode change what nothing matches', () => {
+  const [none, some] = [policyOf({}), policyOf({ rules: [{ allow: { port: 1 } }] })]
+  const report = policyOf({ mode: 'report', rules: [{ allow: { port: 1 } }] })
+  assert.deepEqual(kindsBetween(none, some), ['loses'])
+  assert.deepEqual(kindsBetween(some, none), ['gains'])
+  assert.deepEqual(kindsBetween(some, report), ['gains'])
+  assert.deepEqual(kindsBetween(report, some), ['loses'])
+  assert.deepEqual(kindsBetween(none, none), [])
+})

@@ -1,0 +1,99 @@
+/** Readers that do not read, at either end: nobody else may pay for them. */
+import type { Socket } from 'node:net'
+import { openTunnel, closed } from '../client.ts'
+import { PIECE_OCTETS_MAX, firstWrong } from '../../simulation/world/pattern.ts'
+import { SOURCE_KEY } from '../target-words.ts'
+import type { Bound } from '../criteria.ts'
+import { type Fault, type Stage, amount, times, wait } from '../stage.ts'
+
+/** What one stalled tunnel may cost the server, buffers of both its sockets not counted. */
+const STALLED_KIB_MAX = 256
+/** For a few tunnels the rest of the process weighs more than they do: then it is only told. */
+function bound({ size }: Stage): Bound {
+  return size === 'full' ? { atMost: STALLED_KIB_MAX, unit: 'KiB' } : { unit: 'KiB' }
+}
+
+/** Octets that a reader takes once it reads again. */
+const READ_AGAIN_OCTETS = 4_000_000
+
+export const stalledReaders: Fault = {
+  rows: ['R-07'],
+  name: 'clients do not read while their target sends without end',
+  // Its figure is the memory of the process.
+  isAlone: true,
+  async run(stage) {
+    const { served, targets, criteria } = stage
+    const count = amount(stage, 20, 50, 200)
+    const before = (await served.look()).pssOctets
+    const sockets = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.held }))
+    let sent = -1
+    let now = await targets.sent()
+    for (let looks = 0; now !== sent && looks < 30; looks++) {
+      sent = now
+      await wait(500)
+      now = await targets.sent()
+    }
+    criteria.note('R-07', 'octets that a source sends on to a reader who reads nothing', now - sent, { atMost: 0 })
+    await wait(amount(stage, 0, 5_000, 60_000))
+    criteria.note(
+      'R-07',
+      'memory for a stalled reader',
+      ((await served.look()).pssOctets - before) / count / 1_024,
+      bound(stage),
+    )
+    const wrong = (await Promise.all(sockets.map(readAgain))).reduce((sum, one) => sum + one, 0)
+    criteria.note('R-07', 'wrong pieces when they read again', wrong, { atMost: 0 })
+  },
+}
+
+async function readAgain(socket: Socket): Promise<number> {
+  let [offset, wrong] = [0, 0]
+  socket.on('data', (chunk: Buffer) => {
+    for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
+      const piece = chunk.subarray(at, at + PIECE_OCTETS_MAX)
+      if (firstWrong(SOURCE_KEY, offset, piece) !== -1) wrong++
+      offset += piece.length
+    }
+    if (offset >= READ_AGAIN_OCTETS) socket.destroy()
+  })
+  await closed(socket)
+  return offset >= READ_AGAIN_OCTETS ? wrong : wrong + 1
+}
+
+export const deafTargets: Fault = {
+  rows: ['R-08'],
+  name: 'targets do not read while their client sends without end',
+  isAlone: true,
+  async run(stage) {
+    const { served, targets, criteria } = stage
+    const count = amount(stage, 20, 50, 200)
+    const before = (await served.look()).pssOctets
+    const sockets = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.deaf }))
+    const piece = Buffer.alloc(65_536)
+    let taken = 0
+    const pour = (socket: Socket): void => {
+      while (!socket.destroyed && !socket.writableNeedDrain) socket.write(piece, error => (taken += error ? 0 : 1))
+    }
+    for (const socket of sockets) {
+      socket.on('drain', () => pour(socket))
+      pour(socket)
+    }
+    let last = -1
+    for (let looks = 0; last !== taken && looks < 30; looks++) {
+      last = taken
+      await wait(500)
+    }
+    await wait(amount(stage, 0, 5_000, 60_000))
+    criteria.note('R-08', 'pieces taken for a target that reads nothing, after it was full', taken - last, {
+      atMost: 0,
+    })
+    criteria.note(
+      'R-08',
+      'memory for a target that does not read',
+      ((await served.look()).pssOctets - before) / count / 1_024,
+      bound(stage),
+    )
+    // A FIN would leave each half open, as it should: its target might still say something.
+    for (const socket of sockets) socket.resetAndDestroy()
+  },
+}

@@ -1,0 +1,83 @@
+/**
+ * Loaded into the `socksmith serve` of the soak by `--import`, in each of its threads: tells what the thread holds, and lets a
+ * worker die when it is asked to. The server does not know of it.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
+
+/** Asked by the soak. */
+export type ToProbe =
+  /** Answered by every thread, after garbage was collected. */
+  | { readonly kind: 'look'; readonly request: number }
+  /** The worker with the lowest number ends by an error that nobody catches. */
+  | { readonly kind: 'die' }
+
+/** Of one thread. */
+export interface ThreadLook {
+  readonly request: number
+  readonly thread: number
+  readonly heapOctets: number
+  /** Since the last look: how late timers were, in milliseconds. */
+  readonly delayP99Ms: number
+  readonly delayMaxMs: number
+}
+
+const CHANNEL = 'soak-probe'
+const RESOLUTION_MS = 10
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+delay.enable()
+
+function look(request: number): ThreadLook {
+  const [delayP99Ms, delayMaxMs] = [delay.percentile(99) / 1e6, delay.max / 1e6]
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  delay.reset()
+  return { request, thread: threadId, heapOctets: heapUsed + external, delayP99Ms, delayMaxMs }
+}
+
+const channel = new BroadcastChannel(CHANNEL) as BroadcastChannel & EventTarget & { unref(): void }
+const broadcast: (message: unknown) => void = channel.postMessage.bind(channel)
+
+function listen(to: (data: unknown) => void): void {
+  channel.addEventListener('message', event => to((event as Event & { readonly data: unknown }).data))
+  // Being asked is no reason for the thread to live on.
+  channel.unref()
+}
+
+if (isMainThread) {
+  let workers: number[] = []
+  listen(data => {
+    if (typeof data === 'number') workers.push(data)
+    else if (isLook(data)) process.send?.(data)
+  })
+  process.on('message', (asked: ToProbe) => {
+    if (asked.kind === 'look') {
+      broadcast(asked)
+      process.send?.(look(asked.request))
+    } else {
+      const [first] = workers
+      workers = workers.slice(1)
+      broadcast({ kind: 'die', thread: first })
+    }
+  })
+  process.channel?.unref()
+} else {
+  broadcast(threadId)
+  listen(data => {
+    if (isAsked(data, 'look')) broadcast(look(data.request))
+    if (isAsked(data, 'die') && data.thread === threadId) throw new Error('a planted fault')
+  })
+}
+
+function isLook(data: unknown): data is ThreadLook {
+  return typeof data === 'object' && data !== null && 'heapOctets' in data
+}
+
+function isAsked(data: unknown, kind: string): data is { readonly request: number; readonly thread: number } {
+  return typeof data === 'object' && data !== null && 'kind' in data && data.kind === kind
+}

@@ -1,0 +1,21 @@
+/** What the soak and the process of its targets tell each other. */
+
+/** `good`: 127.0.0.1 for names below good.test; `slow`: the same after a while; `lying`: nonsense first, then the truth. */
+export type NameService = 'good' | 'slow' | 'lying' | 'failing' | 'gone'
+
+/** What each port does: `echo` sends back; `source` and `held` send the pattern without end; `deaf` never reads; `reset` resets. */
+export interface TargetPorts {
+  readonly echo: number
+  readonly source: number
+  readonly held: number
+  readonly deaf: number
+  readonly reset: number
+  readonly datagrams: number
+  readonly names: number
+}
+
+export type ToTargets = { readonly names: NameService } | 'sent'
+export type FromTargets = { readonly ports: TargetPorts } | { readonly sent: number } | { readonly names: NameService }
+
+/** The pattern that `source` sends. */
+export const SOURCE_KEY = 1
