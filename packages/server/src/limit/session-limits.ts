@@ -21,6 +21,11 @@ export class SessionLimits {
     this.#onOver = onOver
   }
 
+  /** There are limits, on whatever. */
+  get mayApply(): boolean {
+    return this.#gate.hasLimits
+  }
+
   /** The name of the limit that refused, or ended, the session. */
   get limit(): string | undefined {
     return this.#refusedBy
