@@ -4,7 +4,7 @@
  *   --package NAME   protocol or policy (both)
  *   --only GLOB      of sources, from the root of the repository; may be given more than once
  *   --show           lists each mutant that nothing noticed
- *   --json FILE      writes them to a file
+ *   --json FILE      writes every mutant, with what became of it, to a file
  *
  * Exits 1 when a package has less than the score it must have.
  */
@@ -41,6 +41,11 @@ let isGood = true
 const found: MutantResult[] = []
 for (const name of chosen) {
   const mutants = await new Stryker(optionsOf(name)).runMutationTest()
+  if (mutants.length === 0) {
+    // A hundred per cent of nothing would be no proof.
+    process.stderr.write(`mutate: nothing to change in ${values.only?.join(', ') ?? name}\n`)
+    process.exit(66)
+  }
   found.push(...mutants)
   const score: Score = scoreOf(mutants)
   process.stdout.write(`\n${tableOf(mutants)}\n`)

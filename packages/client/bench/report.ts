@@ -1,5 +1,5 @@
 /** The figures as a table, and as the page of the documentation. Knows nothing of how they were won. */
-import { cpus, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 
 /** One measurement. */
 export interface Sample {
@@ -69,12 +69,14 @@ export function page(
     `${Math.round(totalmem() / 2 ** 30)} GiB`,
     `${type()} ${release()}`,
     `Node ${process.versions.node}`,
+    `load average at the end ${(loadavg()[0] ?? 0).toFixed(1)}`,
   ]
   return `# Benchmarks of the client
 
 Written by \`${command}\`; run it to get your own figures. The ratios are ours to the best of the
 others in the same round, the median of all rounds: a rate above 1 is faster, processor time below 1 is cheaper. Read the
-ratios; the absolute figures belong to the machine.
+ratios; the absolute figures belong to the machine. On a machine that has other work, the rates of short runs scatter widely,
+and the processor time says more.
 
 ${table(results)}
 Machine: ${machine.join(', ')}. Date: ${new Date().toISOString().slice(0, 10)}.

@@ -64,6 +64,11 @@ export class Gate {
     return this.#decider.hasRules
   }
 
+  /** Without limits nothing has to be counted. */
+  get hasLimits(): boolean {
+    return this.#decider.hasLimits
+  }
+
   /** The limits on what was decided. */
   limitsOn({ facts, decision }: Ruling & { readonly facts: Facts }): readonly Limit[] {
     return this.#decider.hasLimits ? this.#decider.limitsOn(facts, decision) : NO_LIMITS

@@ -18,6 +18,8 @@ export type ServerEvent =
   | { readonly kind: 'connections-lowered'; readonly wanted: number; readonly connections: number }
   /** Failed logins have brought a ban. */
   | { readonly kind: 'ban'; readonly ban: Ban }
+  /** A proxy of a pool does not work, for this reason; or works again, without one. */
+  | { readonly kind: 'proxy-health'; readonly way: string; readonly proxy: string; readonly detail?: string }
   /** Every listener is closed, by `stop`. */
   | { readonly kind: 'deaf' }
   | { readonly kind: 'draining'; readonly sessions: number }

@@ -54,6 +54,13 @@ export type Authenticate = (
   standing: 'clean' | 'suspect',
 ) => Promise<string | undefined>
 
+/** A user name in its parts. */
+export interface SplitLogin {
+  readonly user: string
+  /** By names other than `user` and `client`: ways may stick by them, and tell them to proxies. */
+  readonly parameters: Readonly<Record<string, string>>
+}
+
 /** What failed logins lead to. Failures are forgotten evenly in the time of the window. */
 export interface LoginOptions {
   /** Failures that are answered at once. */
@@ -186,6 +193,8 @@ export interface ServerOptions {
   readonly listeners: readonly ListenerOptions[]
   /** Needed when a listener asks for a password. */
   readonly authenticate?: Authenticate
+  /** Parts a user name that carries parameters; the login is then checked for the bare user. Default: none does. */
+  readonly splitLogin?: (username: string) => SplitLogin | undefined
   readonly access?: AccessOptions
   /**
    * The rules, compiled; they know of `access.insideFrom` and `insideOpen` by themselves. Default: everything is allowed

@@ -41,6 +41,8 @@ export interface SessionRecord {
   readonly dialled?: Endpoint
   /** The proxies that it went by, in order, parted by ` > `; without user names and passwords. */
   readonly via?: string
+  /** What the user name carried beside the user. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** Octets from the client to the target, and back. For UDP: payload octets. */
   readonly clientToTarget: number
   readonly targetToClient: number

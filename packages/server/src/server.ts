@@ -7,6 +7,7 @@ import type { ServerContext } from './context.ts'
 import { Gate } from './decide.ts'
 import type { ServerEvent } from './event.ts'
 import { Counting, lazily, ownLedger } from './limit/counting.ts'
+import { HealthChecks } from './health.ts'
 import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
 import { type Ban, BanList } from './login/ban-list.ts'
@@ -64,6 +65,7 @@ class SocksServer implements Server {
   readonly #options: ServerOptions
   readonly #context: ServerContext
   readonly #live = new Register<Live>()
+  readonly #health: HealthChecks
   #listeners: Listener[] = []
   #places: readonly Place[] = []
   #onEmpty: (() => void) | undefined
@@ -71,6 +73,7 @@ class SocksServer implements Server {
   constructor(options: ServerOptions) {
     this.#options = options
     const { engine, resolver } = options
+    this.#health = new HealthChecks(resolver, event => options.onEvent?.(event))
     const limits = withinDescriptors({ ...DEFAULT_LIMITS, ...options.limits }, engine.descriptorsMax)
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
@@ -133,10 +136,12 @@ class SocksServer implements Server {
       this.#options.onEvent?.({ kind: 'connections-lowered', wanted, connections })
     }
     for (const place of this.#places) this.#options.onEvent?.({ kind: 'listening', place })
+    this.#health.watch(this.#context.ways.checked())
     return this.#places
   }
 
   async stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<number> {
+    this.#health.stop()
     await this.#closeListeners()
     this.#options.onEvent?.({ kind: 'deaf' })
     if (this.#live.size > 0 && deadlineMs > 0) {
@@ -149,7 +154,10 @@ class SocksServer implements Server {
   }
 
   usePolicy(policy: Decider, ways?: Ways): number {
-    if (ways !== undefined) this.#context.ways.replace(ways)
+    if (ways !== undefined) {
+      this.#context.ways.replace(ways)
+      this.#health.watch(this.#context.ways.checked())
+    }
     this.#context.gate.replace(policy)
     return this.#endEach(session => session.isForbidden?.() === true)
   }

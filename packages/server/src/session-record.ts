@@ -31,6 +31,7 @@ export interface SessionFacts {
   /** What was reached; a name only where a proxy resolves it. */
   readonly dialled: Destination | undefined
   readonly via: string | undefined
+  readonly parameters: SessionRecord['parameters']
   readonly carried: Carried | undefined
 }
 
@@ -45,6 +46,7 @@ export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failu
     ...ruledBy(ruling),
     ...(limit !== undefined && { limit }),
     ...(userid !== undefined && { userid }),
+    ...(facts.parameters !== undefined && { parameters: facts.parameters }),
     ...(handshake.reply !== undefined && { reply: handshake.reply }),
     ...(cause !== undefined && { failure: cause.code }),
     ...(cause?.detail !== undefined && { detail: cause.detail }),

@@ -12,9 +12,7 @@ import {
   type ServerHandshakeEvent,
   type ServerHandshakeOptions,
   failure,
-  formatAddress,
 } from '@socksmith/protocol'
-import type { Traits } from '@socksmith/client/route'
 import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
@@ -23,6 +21,7 @@ import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
 import type { Ruling } from './decide.ts'
 import { SessionLimits } from './limit/session-limits.ts'
+import { type Login, judgeLogin, traitsOf } from './login/login.ts'
 import type { Credentials, ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
@@ -66,6 +65,7 @@ export class Session implements ConnectionReader {
   #request: HandshakeRequest | undefined
   #dialled: Destination | undefined
   #via: string | undefined
+  #parameters: Login['parameters']
   #successor: Session | undefined
   readonly #user: string | undefined
   readonly #rules: SessionRules
@@ -170,16 +170,10 @@ export class Session implements ConnectionReader {
   }
 
   /** By which ways this client's request may leave. */
-  going(errand: Omit<Errand, 'traits'>, user: string | undefined = this.user): Going {
-    return this.context.ways.going({ ...errand, traits: this.#traits(user) })
-  }
-
-  #traits(user: string | undefined): Traits {
-    const { client } = this.origin
-    return {
-      ...(user !== undefined && { user }),
-      client: client.kind === 'unix' ? 'unix' : formatAddress(client.endpoint.address),
-    }
+  going(errand: Omit<Errand, 'traits'>, login?: Partial<Login>): Going {
+    const [user, parameters] = [this.user, this.#parameters]
+    const own = { ...(user !== undefined && { user }), parameters }
+    return this.context.ways.going({ ...errand, traits: traitsOf(this.origin.client, login ?? own) })
   }
 
   /** Notes the way and its proxies. */
@@ -323,14 +317,17 @@ export class Session implements ConnectionReader {
   }
 
   /** The user with these credentials; `undefined`, sooner or later, where they are wrong. */
-  judge(credentials: Credentials): Promise<string | undefined> {
-    return this.context.loginGuard.judge(credentials, this.origin.client)
+  judge(credentials: Credentials): Promise<Login | undefined> {
+    return judgeLogin(this.context, credentials, this.origin.client)
   }
 
   async #judge(claim: Claim): Promise<void> {
-    const user = claim.kind === 'password' ? await this.judge(claim) : undefined
+    const login = claim.kind === 'password' ? await this.judge(claim) : undefined
     if (this.#isRecorded) return
-    this.#take(this.#handshake.verdict(user === undefined ? { kind: 'rejected' } : { kind: 'accepted', user }))
+    this.#parameters = login?.parameters
+    const verdict =
+      login === undefined ? { kind: 'rejected' as const } : { kind: 'accepted' as const, user: login.user }
+    this.#take(this.#handshake.verdict(verdict))
     // FIN may have come while the password was judged: whatever is missing now will never come.
     if (this.#hasClientEnded) this.#take(this.#handshake.endOfStream())
   }
@@ -396,6 +393,7 @@ export class Session implements ConnectionReader {
       limit: this.limits.limit,
       dialled: this.#dialled,
       via: this.#via,
+      parameters: this.#parameters,
       carried,
     }
   }

@@ -6,6 +6,7 @@ import { type AppliedRoute, type Traits, appliedRoute, resolvesNames } from '@so
 import type { Engine, Place, Resolver } from '@socksmith/engine'
 import { BLOCK_WAY, DEFAULT_WAY, DIRECT_WAY, type Decision, routeOf } from '@socksmith/policy'
 import { type Destination, type Failure, type IpAddress, NO_ENDPOINT, failure } from '@socksmith/protocol'
+import type { CheckedWay } from './health.ts'
 import { type Leaving, leavingBy, noSource } from './leaving.ts'
 import type { ServerOptions } from './options.ts'
 import { Sources } from './source.ts'
@@ -92,6 +93,13 @@ export class WayChooser {
     if (known !== undefined || name === BLOCK_WAY) return failure('not_allowed', 'policy', `the way ${name} is blocked`)
     // Never direct by accident.
     return failure('not_allowed', 'policy', `there is no way out ${name}`)
+  }
+
+  /** Those whose proxies are to be asked whether they work. */
+  checked(): readonly CheckedWay[] {
+    return [...this.#ways].flatMap(([name, known]) =>
+      known.way.check === undefined ? [] : [{ name, way: known.way, engine: this.#engineFor(name, known, {}) }],
+    )
   }
 
   going(errand: Errand): Going {

@@ -19,6 +19,7 @@ if ('reason' in first) {
   await import('./connect.test.ts')
   await import('./hostile.test.ts')
   await import('./limits.test.ts')
+  await import('./limits-octets.test.ts')
   await import('./login.test.ts')
   await import('./policy.test.ts')
   await import('./policy-udp.test.ts')

@@ -9,7 +9,7 @@ import { placesOf, toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
 import { openConfiguredPolicy } from '../policy/open-policy.ts'
 import { starredVia } from '../reach/via.ts'
-import { authoritiesFault, engineFault, loopFault } from '../ways/fit.ts'
+import { authoritiesFault, engineFault, loopFault, parameterFault } from '../ways/fit.ts'
 import { starredWays } from '../ways/way-text.ts'
 import { print, say } from '../terminal/say.ts'
 import { readUsersFile } from '../users/users-file.ts'
@@ -32,7 +32,8 @@ export async function checkConfigFile(file: string): Promise<Outcome<void>> {
   const fault =
     loopFault(ways, placesOf(config.value)) ??
     (engine && engineFault(ways, engine)) ??
-    authoritiesFault(config.value.dns, ways)
+    authoritiesFault(config.value.dns, ways) ??
+    parameterFault(ways, config.value.users.template)
   if (fault !== undefined) return { ok: false, trouble: fault }
   print(`${file} is right`)
   if (usersFile !== undefined && users.value.size === 0)

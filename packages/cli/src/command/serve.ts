@@ -23,7 +23,7 @@ import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
 import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
-import { authoritiesFault, engineFault, loopFault } from '../ways/fit.ts'
+import { authoritiesFault, engineFault, loopFault, parameterFault } from '../ways/fit.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
 import { keepPolicy, policyReader } from './keep-policy.ts'
 
@@ -117,7 +117,8 @@ async function policyOf(
       listenersFault(config, hasUsers, decider) ??
       engineFault(ways, engine) ??
       loopFault(ways, placesOf(config)) ??
-      authoritiesFault(config.dns, ways),
+      authoritiesFault(config.dns, ways) ??
+      parameterFault(ways, config.users.template),
     notice,
   })
 }

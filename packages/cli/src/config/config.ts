@@ -66,6 +66,12 @@ export interface WayConfig {
   readonly strategy?: (typeof STRATEGIES)[number]
   readonly 'back-off'?: string | number
   readonly 'back-off-max'?: string | number
+  readonly check?: {
+    readonly every: string | number
+    readonly to?: string
+    readonly timeout?: string | number
+    readonly 'back-off-max'?: string | number
+  }
   readonly sticky?: string
   readonly source?: string | readonly string[]
   readonly interface?: string
@@ -81,7 +87,7 @@ export interface WaysConfig {
 
 export interface Config {
   readonly listen: readonly (string | ListenerConfig)[]
-  readonly users: { readonly file?: string }
+  readonly users: { readonly file?: string; readonly template?: string }
   readonly access: {
     readonly 'inside-from'?: readonly string[]
     readonly 'inside-open': readonly string[]

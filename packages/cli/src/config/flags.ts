@@ -124,6 +124,14 @@ export const CONFIG_FLAGS: readonly ConfigFlag[] = [
     isFile: true,
   },
   {
+    name: 'users-template',
+    path: ['users', 'template'],
+    kind: 'text',
+    value: 'TEMPLATE',
+    group: WHO,
+    description: 'user names that carry parameters, such as {user}-session-{session}',
+  },
+  {
     name: 'policy',
     path: ['policy'],
     kind: 'text',

@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, parseNetwork } from '@socksmith/server'
 import { parseIp } from '@socksmith/protocol'
 import { z } from 'zod'
 import { viaFault } from '../reach/via.ts'
+import { TEMPLATE_EXPECTED, parseTemplate } from '../users/login-template.ts'
 import {
   AUTHENTICATIONS,
   CLIENT_CERTIFICATES,
@@ -202,6 +203,11 @@ const schema: z.ZodType<Config> = z.strictObject({
   users: z
     .strictObject({
       file: path.exactOptional().describe('File with users and hashed passwords, made by "socksmith user add".'),
+      template: text(TEMPLATE_EXPECTED, value => parseTemplate(value) !== undefined)
+        .exactOptional()
+        .describe(
+          'User names that carry parameters, such as {user}-session-{session}. They do not when nothing is said.',
+        ),
     })
     .prefault({})
     .describe('Who may log in.'),

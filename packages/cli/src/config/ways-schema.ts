@@ -6,6 +6,7 @@ import { wayFaults } from '../ways/way-faults.ts'
 import { isHttpsUrl } from '../dns/way-dns.ts'
 import { type DnsConfig, FAMILIES, STRATEGIES, type WaysConfig } from './config.ts'
 import { parseEndpoint } from './place-text.ts'
+import { TARGET_EXPECTED, parseTarget } from '../reach/target-text.ts'
 import { DURATION_EXPECTED, parseDuration } from './quantities.ts'
 
 /** Linux's IFNAMSIZ is 16 octets with the zero at the end. */
@@ -99,6 +100,19 @@ const wayDns = z
 
 const DNS_EXPECTED = 'expected system, proxy, the URL of a DNS server, its address, a list of addresses, or a map'
 
+const check = z.strictObject({
+  every: duration.describe('Pause between two questions to a proxy that works. One that does not is asked less often.'),
+  to: z
+    .string({ error: TARGET_EXPECTED })
+    .refine(value => parseTarget(value) !== undefined, { error: TARGET_EXPECTED })
+    .exactOptional()
+    .describe(
+      'HOST:PORT to connect to through the proxy. That it accepts a connection is enough when nothing is said.',
+    ),
+  timeout: duration.exactOptional().describe('How long an answer may take (5s).'),
+  'back-off-max': duration.exactOptional().describe('The longest pause for a proxy that does not work (5m).'),
+})
+
 const way = z.strictObject({
   block: z.boolean().exactOptional().describe('Nothing goes by this way.'),
   chain: z.array(link).min(1).exactOptional().describe('Through all of these, in this order.'),
@@ -110,6 +124,7 @@ const way = z.strictObject({
   strategy: z.enum(STRATEGIES).exactOptional().describe('How the pool chooses; failover when nothing is said.'),
   'back-off': duration.exactOptional().describe('How long a proxy that failed is avoided at first (1s); it doubles.'),
   'back-off-max': duration.exactOptional().describe('And at most (1m).'),
+  check: check.exactOptional().describe('Ask the proxies of the pool whether they work, before somebody needs them.'),
   sticky: z
     .string({ error: 'expected user, client or a credential parameter' })
     .regex(/^[a-z][a-z0-9_]{0,31}$/, { error: 'expected user, client or a credential parameter' })

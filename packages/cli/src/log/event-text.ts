@@ -17,6 +17,10 @@ export function eventText(event: ServerEvent): string | undefined {
       return `the limit ${LIMIT_WORD[event.limit]} has refused ${event.refused} ${event.refused === 1 ? 'newcomer' : 'newcomers'}`
     case 'ban':
       return `${subjectText(event.ban.subject)} is banned${untilText(event.ban)}: too many failed logins`
+    case 'proxy-health':
+      return event.detail === undefined
+        ? `the proxy ${event.proxy} of the way ${event.way} works again`
+        : `the proxy ${event.proxy} of the way ${event.way} does not work: ${event.detail}`
     case 'connections-lowered':
       return `at most ${event.connections} connections instead of ${event.wanted}: this process may not open enough descriptors; raise its limit (ulimit -n)`
     case 'preface-failure':

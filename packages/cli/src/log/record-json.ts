@@ -17,6 +17,7 @@ export function sessionJson(record: SessionRecord): string {
     // Said by the address already, but for names, wildcards and port 0.
     listenerNameJson(record.listenerName, listener) +
     (user === undefined ? '' : `,"user":${JSON.stringify(user)}`) +
+    (record.parameters === undefined ? '' : `,"parameters":${JSON.stringify(record.parameters)}`) +
     (method === undefined ? '' : `,"method":"${method}"`) +
     (userid === undefined ? '' : `,"userid":${JSON.stringify(userid)}`) +
     (protocol === undefined ? '' : `,"protocol":"${protocol}"`) +

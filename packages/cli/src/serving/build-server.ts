@@ -21,6 +21,7 @@ import type { SessionLog } from '../log/session-log.ts'
 import { type GovernedServer, type InForce, deciderOf } from '../policy/in-force.ts'
 import type { Banning } from '../state/live-state.ts'
 import { createAuthenticator } from '../users/authenticator.ts'
+import { parseTemplate, splitLogin } from '../users/login-template.ts'
 import { WayMaker } from '../ways/make-ways.ts'
 import { NameCaches } from '../dns/name-caches.ts'
 import { usualResolver, withHosts } from '../dns/resolvers.ts'
@@ -65,6 +66,7 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
   const { listeners } = configured.value
+  const template = config.users.template === undefined ? undefined : parseTemplate(config.users.template)
   const names = new NameCaches()
   const usual = usualResolver(config.dns, engine, threads)
   names.set(DEFAULT_WAY, usual)
@@ -78,6 +80,7 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
     engine,
     resolver,
     authenticate: createAuthenticator({ users: () => users, threads }),
+    ...(template && { splitLogin: name => splitLogin(name, template, one => users.has(one)) }),
     policy,
     ...(tally && { tally }),
     ...(ledger && { ledger }),

@@ -8,7 +8,9 @@ import { ownListener } from '../config/via-loop.ts'
 import { dnsOfWay } from '../dns/way-dns.ts'
 import { EXIT, type Trouble, fileErrorText } from '../exit.ts'
 import { sourcesOf } from './make-ways.ts'
-import { routeOfWay, wayMap } from './way-route.ts'
+import { parseTemplate } from '../users/login-template.ts'
+import { placesOf } from './proxy-login.ts'
+import { isUrl, routeOfWay, wayMap } from './way-route.ts'
 
 /** Why these ways cannot be served by this engine. */
 export function engineFault(ways: WaysConfig, { name: engine, socketOptions }: Engine): Trouble | undefined {
@@ -36,6 +38,24 @@ export function authoritiesFault(dns: DnsConfig, ways: WaysConfig): Trouble | un
       readFileSync(file)
     } catch (error) {
       return { exitCode: EXIT.NO_INPUT, message: `cannot read ${file}: ${fileErrorText(error)}` }
+    }
+  }
+  return undefined
+}
+
+/** The first way that sticks by, or tells its proxies, a parameter that no user name carries. */
+export function parameterFault(ways: WaysConfig, template: string | undefined): Trouble | undefined {
+  const known = new Set(['user', 'client', ...((template && parseTemplate(template)) || []).map(({ name }) => name)])
+  for (const [name, given] of Object.entries(ways)) {
+    const way = wayMap(given)
+    const urls = [...(way.chain ?? []), ...(way.pool ?? []).map(one => (typeof one === 'string' ? one : one.to))]
+    const wanted = [...(way.sticky === undefined ? [] : [way.sticky]), ...urls.filter(isUrl).flatMap(placesOf)]
+    const unknown = wanted.find(one => !known.has(one))
+    if (unknown === undefined) continue
+    const there = [...known].join(', ')
+    return {
+      exitCode: EXIT.DATA,
+      message: `ways.${name}: there is no parameter "${unknown}"; there is ${there} (users.template)`,
     }
   }
   return undefined

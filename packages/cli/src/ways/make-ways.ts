@@ -2,8 +2,10 @@
 import type { Engine } from '@socksmith/engine'
 import { DEFAULT_WAY, DIRECT_WAY } from '@socksmith/policy'
 import { comparableName } from '@socksmith/protocol'
-import { type Network, type Way, type Ways, parseNetwork } from '@socksmith/server'
+import { type HealthCheck, type Network, type Way, type Ways, parseNetwork } from '@socksmith/server'
 import type { DnsConfig, WayConfig, WayDnsConfig, WaysConfig } from '../config/config.ts'
+import { parseDuration } from '../config/quantities.ts'
+import { parseTarget } from '../reach/target-text.ts'
 import type { NameCaches } from '../dns/name-caches.ts'
 import { wayResolver, withHosts } from '../dns/resolvers.ts'
 import { dnsOfWay, hostsOf } from '../dns/way-dns.ts'
@@ -58,6 +60,7 @@ export class WayMaker {
       ...(from.length > 0 && { source: { from, ...(config.sticky !== undefined && { sticky: config.sticky }) } }),
       ...(config.interface !== undefined && { interface: config.interface }),
       ...(config.mark !== undefined && { mark: config.mark }),
+      ...(config.check && { check: checkOf(config.check) }),
       ...lookingUp({ ...dns, ...(dns.prefer === undefined && common.prefer && { prefer: common.prefer }) }, hosts),
       resolver(ground) {
         const own = wayResolver(dns, ground, engine, threads)
@@ -65,6 +68,21 @@ export class WayMaker {
         return withHosts(own ?? ground.resolver, hosts)
       },
     }
+  }
+}
+
+// Long enough for a slow proxy at the other end of the world.
+const CHECK_TIMEOUT_MS = 5_000
+// A proxy that is down for hours is found again within minutes.
+const CHECK_BACK_OFF_MAX_MS = 300_000
+
+function checkOf({ every, to, timeout, 'back-off-max': longest }: NonNullable<WayConfig['check']>): HealthCheck {
+  const target = to === undefined ? undefined : parseTarget(to)
+  return {
+    everyMs: Math.max(1, parseDuration(every) ?? 0),
+    timeoutMs: (timeout === undefined ? undefined : parseDuration(timeout)) ?? CHECK_TIMEOUT_MS,
+    backOffMaxMs: (longest === undefined ? undefined : parseDuration(longest)) ?? CHECK_BACK_OFF_MAX_MS,
+    ...(target && { to: target }),
   }
 }
 

@@ -20,7 +20,7 @@ function nameFault(name: string): WayFault | undefined {
   return new WayFault([], 'expected a name of letters, digits, ".", "_" and "-", at most 64 of them')
 }
 
-const POOL_KEYS = ['strategy', 'back-off', 'back-off-max'] as const
+const POOL_KEYS = ['strategy', 'check', 'back-off', 'back-off-max'] as const
 
 function shapeFault(way: WayConfig): WayFault | undefined {
   const kinds = (['block', 'chain', 'pool'] as const).filter(key => way[key] !== undefined && way[key] !== false)

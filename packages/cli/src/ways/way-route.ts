@@ -1,5 +1,6 @@
 /** From the configuration of ways to routes of proxies: names are followed, and what is wrong is said without any URL. */
 import { type Route, SocksError, chain, pool, toRoute } from '@socksmith/client/route'
+import { proxyWithPlaces } from './proxy-login.ts'
 import { parseDuration } from '../config/quantities.ts'
 import type { PoolMember, WayConfig, WaysConfig } from '../config/config.ts'
 import type { Path } from '../config/problem.ts'
@@ -58,7 +59,7 @@ function routeOf(name: string, ways: WaysConfig, within: readonly string[]): Rou
 }
 
 function linkOf(text: string, path: Path, ways: WaysConfig, within: readonly string[]): Link {
-  if (isUrl(text)) return checked(path, () => toRoute(text) as Link)
+  if (isUrl(text)) return checked(path, () => toRoute(proxyWithPlaces(text)) as Link)
   if (within.includes(text)) throw new WayFault(path, `the way ${text} leads through itself`)
   if (!Object.hasOwn(ways, text)) {
     throw new WayFault(
@@ -99,7 +100,7 @@ function durationOf<K extends string>(key: K, text: string | number | undefined)
   return ms === undefined ? {} : ({ [key]: ms } as { readonly [P in K]?: number })
 }
 
-function isUrl(text: string): boolean {
+export function isUrl(text: string): boolean {
   return text.includes('://')
 }
 

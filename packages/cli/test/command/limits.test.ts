@@ -1,6 +1,8 @@
 /** Limits of a policy by the real command, in the main thread and in workers. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createLinuxEngine } from '@socksmith/engine'
@@ -9,10 +11,12 @@ import { type OctetStream, connectPlainly, echo, open } from '../socks-client.ts
 
 const made = createLinuxEngine()
 
+const noLinuxEngine = 'reason' in made ? made.reason : false
+
 /** One thread, and several, where they can be. */
 const WORKERS: readonly (readonly [count: number, skip: string | false])[] = [
   [0, false],
-  [2, 'reason' in made ? made.reason : false],
+  [2, noLinuxEngine],
 ]
 
 interface Limited {
@@ -70,4 +74,49 @@ for (const [workers, skip] of WORKERS) {
       await server.logged(end)
     }
   })
+}
+
+for (const [workers, skip] of WORKERS) {
+  test(`with ${workers} workers octets are counted over all of them, and over a restart`, { skip }, async t => {
+    const folder = await temporaryFolder(t)
+    const state = join(folder, 'state.db')
+    const target = await source(t, 60_000)
+    const quota = '{ per: all, octets: { down: 100KiB, every: month } }'
+    const first = await serveWith(t, workers, quota, '--state', state)
+    const { stream } = await tunnel(t, first.server.port, target)
+    await stream.take(60_000)
+    await first.server.logged('"down_octets":60000')
+    assert.equal(await first.server.end(), 0)
+    const second = await serveWith(t, workers, quota, '--state', state)
+    const cut = await tunnel(t, second.server.port, target)
+    assert.equal(cut.rep, 0)
+    await second.server.logged('"end":"quota"')
+    const refused = await tunnel(t, second.server.port, target)
+    assert.equal(refused.rep, 2)
+    await second.server.logged('"limit":"guest","failure":"not_allowed"')
+    assert.equal(await second.server.end(), 0)
+  })
+
+  // The portable engine passes what it has read at once, and makes it up afterwards.
+  test(`with ${workers} workers a bandwidth is kept by all sessions together`, { skip: noLinuxEngine }, async t => {
+    const target = await source(t, 50_000)
+    const { server } = await serveWith(t, workers, '{ per: all, bandwidth: { down: 400kbit/s } }')
+    const begun = performance.now()
+    const tunnels = await Promise.all(Array.from({ length: 4 }, () => tunnel(t, server.port, target)))
+    await Promise.all(tunnels.map(({ stream }) => stream.take(50_000)))
+    // 200,000 octets at 50,000 a second, less a burst of 5,000: never sooner, however slow the machine is.
+    assert.ok(performance.now() - begun >= 3_500, `${performance.now() - begun}`)
+  })
+}
+
+/** A target that sends so much to each that comes; its port. */
+async function source(t: TestContext, octets: number): Promise<number> {
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.end(Buffer.alloc(octets))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return (server.address() as AddressInfo).port
 }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { connect } from '@socksmith/client'
 import { runCommand, tcpTarget } from '../reach-scene.ts'
 import { type Serving, run, serve, temporaryFolder } from '../run-command.ts'
 
@@ -26,15 +28,13 @@ async function open(
 }
 
 /** What the target says to whoever comes through this port. */
-async function told(t: TestContext, port: number, target: number, login = ''): Promise<string> {
-  const went = await runCommand(t, [
-    'connect',
-    '--via',
-    `socks5h://${login}127.0.0.1:${port}`,
-    '127.0.0.1',
-    String(target),
-  ])
-  return went.code === 0 ? went.stdout : `failed with ${went.code}`
+async function told(_t: TestContext, port: number, target: number, login = ''): Promise<string> {
+  try {
+    const via = `socks5h://${login}127.0.0.1:${port}`
+    return await text(await connect({ via, host: '127.0.0.1', port: target }))
+  } catch {
+    return 'failed'
+  }
 }
 
 /** Says from where it was reached. */
@@ -48,6 +48,8 @@ const viaLine = (port: number): string => `"via":"fleet: socks5h://127.0.0.1:${p
 
 const sourceConfig = (way: string, via: string): string =>
   `control: ctl\nways: { ${way}: { source: 127.0.0.7 } }\npolicy:\n  rules:\n    - allow: everything\n      via: ${via}\n`
+
+const TEMPLATE = '{user}-session-{session}-country-{country}'
 
 for (const mode of MODES) {
   test(`each user leaves by an address of his own, always the same; ${mode.join(' ')}`, async t => {
@@ -175,4 +177,80 @@ test('explain tells the way, config show tells it without its password', async t
   const shown = await run(['config', 'show', '--config', 'a.yaml'], { cwd })
   assert.match(shown.stdout, /paris: socks5h:\/\/ann:\*{8}@a\.example/)
   assert.ok(!shown.stdout.includes('sesame'), shown.stdout)
+})
+
+test('parameters of a user name choose the source and fill the login at a proxy; the record has them', async t => {
+  const target = await tellTarget(t)
+  const gate = await serve(t, ['--engine', 'node', '--listen', '127.0.0.1:0', '--user', 'x-ann-country-de:sesame'])
+  const sources = Array.from({ length: 30 }, (_, index) => `127.0.4.${index + 1}`)
+  const { server } = await open(
+    t,
+    ['--workers', '2', '--user', 'ann:sesame', '--user', 'ann-session-x:other', '--users-template', TEMPLATE],
+    [
+      'ways:',
+      `  many: { source: [${sources.join(', ')}], sticky: session }`,
+      `  gate: { chain: ["socks5h://x-{user}[-country-{country}]:sesame@127.0.0.1:${gate.port}"] }`,
+      `policy: { rules: [{ allow: { user: ann, to: localhost }, via: gate }, { allow: { user: ann }, via: many }] }\n`,
+    ].join('\n'),
+  )
+  const seen = new Map<string, string>()
+  for (const session of ['1', '2', '3', '4', '1', '2', '3', '4']) {
+    const from = await told(t, server.port, target, `ann-session-${session}:sesame@`)
+    assert.ok(sources.includes(from), from)
+    assert.equal(seen.get(session) ?? from, from)
+    seen.set(session, from)
+  }
+  assert.ok(new Set(seen.values()).size > 1)
+  await server.logged('"parameters":{"session":"1"}')
+  // A wrong password, a user who is none, and one whose name only looks so.
+  for (const login of ['ann-session-1:wrong@', 'bob-session-1:sesame@', 'ann-session-x:sesame@']) {
+    assert.match(await told(t, server.port, target, login), /^failed/)
+  }
+  const by = (user: string): ReturnType<typeof runCommand> =>
+    runCommand(t, [
+      'connect',
+      '--via',
+      `socks5h://${user}:sesame@127.0.0.1:${server.port}`,
+      'localhost',
+      String(target),
+    ])
+  assert.equal((await by('ann-country-de')).code, 0)
+  assert.notEqual((await by('ann-country-us')).code, 0)
+  assert.ok(!/sesame/.test(server.stdout() + server.stderr()))
+})
+
+test('proxies are asked whether they work: one that dies is told and left out, and comes back by itself', async t => {
+  const target = await tellTarget(t)
+  const flags = ['--engine', 'node', '--drain', '0']
+  const first = await serve(t, [...flags, '--listen', '127.0.0.1:0'])
+  const second = await serve(t, [...flags, '--listen', '127.0.0.1:0'])
+  const { server } = await open(
+    t,
+    ['--workers', '0'],
+    [
+      'ways:',
+      '  fleet:',
+      `    pool: ["socks5h://127.0.0.1:${first.port}", "socks5h://127.0.0.1:${second.port}"]`,
+      `    check: { every: 50ms, to: "127.0.0.1:${target}", back-off-max: 100ms }`,
+      'policy: { rules: [{ allow: everything, via: fleet }] }\n',
+    ].join('\n'),
+  )
+  first.child.kill('SIGKILL')
+  await server.logged(`the proxy socks5h://127.0.0.1:${first.port} of the way fleet does not work`)
+  assert.equal(await told(t, server.port, target), '127.0.0.1')
+  await serve(t, [...flags, '--listen', `127.0.0.1:${first.port}`])
+  await server.logged(`the proxy socks5h://127.0.0.1:${first.port} of the way fleet works again`)
+  assert.equal(await told(t, server.port, target), '127.0.0.1')
+  await server.logged(viaLine(first.port))
+})
+
+test('a parameter that no user name carries is refused', async t => {
+  const cwd = await temporaryFolder(t)
+  for (const way of ['{ source: 127.0.0.1, sticky: session }', '"socks5h://x-{session}:sesame@a.example"']) {
+    await writeFile(join(cwd, 'a.yaml'), `ways: { a: ${way} }\n`)
+    const ended = await run(['config', 'check', 'a.yaml'], { cwd })
+    assert.equal(ended.code, 65, ended.stderr)
+    assert.match(ended.stderr, /ways\.a: there is no parameter "session"; there is user, client/)
+    assert.ok(!ended.stderr.includes('sesame'))
+  }
 })

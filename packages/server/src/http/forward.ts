@@ -12,6 +12,7 @@ import { MeteredConnection } from '../limit/metered-connection.ts'
 import { SessionLimits } from '../limit/session-limits.ts'
 import type { SessionEnd, SessionRecord } from '../record.ts'
 import { ruledBy, wayOfRecord } from '../session-record.ts'
+import type { Login } from '../login/login.ts'
 import type { Session } from '../session.ts'
 import { allowedTargets } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
@@ -22,6 +23,7 @@ interface Outcome {
   readonly status: number
   readonly failure?: Failure
   readonly user?: string
+  readonly parameters?: Login['parameters']
   readonly target?: AbsoluteTarget
   readonly upstream?: ConnectionDuplex
   readonly reached?: Reached
@@ -60,19 +62,23 @@ async function outcomeOf(
   gone: AbortSignal,
   limits: SessionLimits,
 ): Promise<Outcome> {
-  const user = await userOf(session, request)
-  if (user === undefined) {
+  const login = await loginOf(session, request)
+  if (login === undefined) {
     return { status: 407, failure: failure('auth_rejected', 'client', 'no valid Proxy-Authorization') }
   }
-  const known = { ...(user !== '' && { user }) }
+  const { user } = login
+  const known = login
   const target = parseAbsoluteForm(request.url ?? '')
   if (target === undefined) {
     const cause = failure('bad_target', 'client', 'this is a proxy: it takes CONNECT and http:// targets')
     return { ...known, status: 400, failure: cause }
   }
   const { context } = session
-  const going = session.going({ destination: target.destination, scheme: 'http' }, user === '' ? undefined : user)
-  const facts = session.facts('forward', user === '' ? undefined : user)
+  const going = session.going(
+    { destination: target.destination, scheme: 'http' },
+    user === session.user ? undefined : login,
+  )
+  const facts = session.facts('forward', user)
   const allowed = await allowedTargets(context, facts, target.destination, going)
   if ('failure' in allowed) {
     const { failure: cause, ruling } = allowed
@@ -104,12 +110,13 @@ async function outcomeOf(
   return { ...known, target, upstream, reached, ruling: granted, ...exchanged }
 }
 
-// An empty name stands for "nobody is asked here".
-async function userOf(session: Session, request: IncomingMessage): Promise<string | undefined> {
-  if (!session.takesPassword || session.user !== undefined) return session.user ?? ''
+/** Who asks; nobody where nobody is asked, and `undefined` where the credentials are wrong. */
+async function loginOf(session: Session, request: IncomingMessage): Promise<Partial<Login> | undefined> {
+  const nobody = session.user === undefined ? {} : { user: session.user }
+  if (!session.takesPassword || session.user !== undefined) return nobody
   const field = request.headers['proxy-authorization']
   const credentials = field === undefined ? undefined : basicCredentials([['proxy-authorization', field]])
-  if (credentials === undefined && !session.needsPassword) return ''
+  if (credentials === undefined && !session.needsPassword) return nobody
   return credentials && session.judge(credentials)
 }
 
@@ -188,6 +195,7 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     reply: outcome.status,
     end: cause === undefined ? 'target-finished' : cause.blame === 'target' ? 'failed' : 'refused',
     ...(outcome.user !== undefined && { user: outcome.user }),
+    ...(outcome.parameters !== undefined && { parameters: outcome.parameters }),
     ...(outcome.target !== undefined && { method: session.methodOf(outcome.user) }),
     ...ruledBy(outcome.ruling),
     ...(target !== undefined && { target: target.destination }),

@@ -32,9 +32,19 @@ export function accountName(limit: Limit, facts: Facts, rule: Rule | undefined):
 /** The key of the account with this name; without a name, of one that nobody else has. */
 export function accountKey(name: string | undefined): Int32Array {
   if (name === undefined) return getRandomValues(new Int32Array(KEY_WORDS))
-  const digest = hash('sha256', name, 'buffer')
-  return Int32Array.from({ length: KEY_WORDS }, (_, index) => digest.readInt32LE(index * 4))
+  let key = keys.get(name)
+  if (key === undefined) {
+    const digest = hash('sha256', name, 'buffer')
+    key = Int32Array.from({ length: KEY_WORDS }, (_, index) => digest.readInt32LE(index * 4))
+    if (keys.size >= KEYS_MAX) keys.clear()
+    keys.set(name, key)
+  }
+  return key
 }
+
+/** Whoever comes often has a digest that is known. About 300 octets each. */
+const KEYS_MAX = 4_096
+const keys = new Map<string, Int32Array>()
 
 /** An IPv4 address, the network of an IPv6 address, or `unix`. */
 export function clientName(client: Facts['client']): string {

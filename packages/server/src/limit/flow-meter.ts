@@ -47,9 +47,9 @@ export class FlowMeter implements Meter, Waiting {
 
   take(wanted: number): number {
     if (this.#granted > 0) return this.#takeGranted(wanted)
-    if (this.isWaiting || this.#isClosed) return 0
+    if (this.isWaiting || this.#isClosed || wanted <= 0) return 0
     if (this.#standsBehindOthers()) return 0
-    return this.#takeFromAll(wanted, Math.min(wanted, SLICE_MIN))
+    return this.#takeFrom(this.#sources, wanted, Math.min(wanted, SLICE_MIN), 1)
   }
 
   giveBack(octets: number): void {
@@ -86,7 +86,8 @@ export class FlowMeter implements Meter, Waiting {
 
   grant(amount: number, from: Shortage): number {
     this.isWaiting = false
-    const others = this.#sources.filter(source => source.kind === 'quota' || source.shortage !== from)
+    // What it waited for is taken already; the line is of whichever flow came first.
+    const others = this.#sources.filter(source => source.kind === 'quota' || !isSame(source.shortage, from))
     const got = this.#takeFrom(others, amount, 1)
     this.#granted += got
     if (got > 0) this.onReady?.()
@@ -120,7 +121,7 @@ export class FlowMeter implements Meter, Waiting {
       octets,
       ...this.#sources.map(one => (one.kind === 'bucket' ? one.shortage.filling.most : octets)),
     )
-    if (this.#takeFromAll(most, most) < most) return false
+    if (this.#takeFrom(this.#sources, most, most) < most) return false
     if (most < octets) this.#returnTo(this.#sources, most - octets)
     return true
   }
@@ -142,15 +143,14 @@ export class FlowMeter implements Meter, Waiting {
     return false
   }
 
-  #takeFromAll(wanted: number, least: number): number {
-    return this.#takeFrom(this.#sources, wanted, least)
-  }
-
-  /** As much as all of these have, at least `least`; otherwise nothing, and it waits for the one that has not. */
-  #takeFrom(sources: readonly Source[], wanted: number, least: number): number {
+  /**
+   * As much as all of these have, at least `least`; otherwise nothing, and it waits for the one that has not. What is left
+   * of a period may be less: `leastOfPeriod`.
+   */
+  #takeFrom(sources: readonly Source[], wanted: number, least: number, leastOfPeriod: number = least): number {
     let taken = wanted
     for (const [index, source] of sources.entries()) {
-      const got = this.#takeOne(source, taken, Math.min(least, taken))
+      const got = this.#takeOne(source, taken, Math.min(source.kind === 'quota' ? leastOfPeriod : least, taken))
       if (got < taken) this.#returnTo(sources.slice(0, index), taken - got)
       if (got === 0) {
         if (source.kind === 'bucket') this.#wait(source.shortage)
@@ -170,8 +170,10 @@ export class FlowMeter implements Meter, Waiting {
     const { account, quota, limit } = source
     const endMs = this.#counting.periodEndMs(quota)
     const got = ledger.countOctets(account, this.#isUp, endMs, wanted, octets => roomIn(quota, this.#isUp, octets))
-    if (got === 0) this.#onUsedUp(limit)
-    return got
+    if (got >= least && got > 0) return got
+    if (got > 0) ledger.countOctets(account, this.#isUp, endMs, -got, () => Infinity)
+    this.#onUsedUp(limit)
+    return 0
   }
 
   #spendQuota({ account, quota, limit }: Source & { kind: 'quota' }, octets: number): void {
@@ -200,6 +202,10 @@ export class FlowMeter implements Meter, Waiting {
     this.isWaiting = true
     this.#counting.pacer.wait(this, shortage)
   }
+}
+
+function isSame(one: Shortage, other: Shortage): boolean {
+  return one.account === other.account && one.bucket === other.bucket
 }
 
 function sourcesOf({ limit, account }: Metered, isUp: boolean): readonly Source[] {

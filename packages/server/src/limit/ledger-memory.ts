@@ -49,6 +49,11 @@ export function createLedgerMemory(threads: number, accountsMax: number): Ledger
   return { memory: new SharedArrayBuffer(accounts * NUMBERS * 8 + words * 4), threads, accounts }
 }
 
+/** Turns of the circle, some microseconds, before a thread naps. */
+const LOCK_TRIES = 200
+/** As short as the kernel makes it. */
+const LOCK_NAP_MS = 0.05
+
 /** Accounts and their numbers. Whoever changes numbers holds the account's lock. */
 export class AccountTable {
   readonly numbers: Float64Array
@@ -136,9 +141,8 @@ export class AccountTable {
     this.#words[FIRST_FREE] = account + 1
   }
 
-  // Each lock is held for less than a microsecond, so that waiting in a circle costs less than to sleep would.
   lockTable(): void {
-    while (Atomics.compareExchange(this.#words, TABLE_LOCK, 0, this.#thread + 1) !== 0);
+    this.#lock(TABLE_LOCK)
   }
 
   unlockTable(): void {
@@ -146,8 +150,7 @@ export class AccountTable {
   }
 
   lock(account: number): void {
-    const at = this.#at(account) + LOCK
-    while (Atomics.compareExchange(this.#words, at, 0, this.#thread + 1) !== 0);
+    this.#lock(this.#at(account) + LOCK)
   }
 
   unlock(account: number): void {
@@ -163,6 +166,15 @@ export class AccountTable {
       for (let column = 0; column < COLUMNS; column++) {
         Atomics.store(this.#words, at + HELD + column * this.#threads + this.#thread, 0)
       }
+    }
+  }
+
+  // Each lock is held for less than a microsecond, so that waiting in a circle costs less than to sleep would; unless its
+  // holder has lost the processor, which then is better left to it.
+  #lock(at: number): void {
+    for (let tries = 1; Atomics.compareExchange(this.#words, at, 0, this.#thread + 1) !== 0; tries++) {
+      const holder = tries > LOCK_TRIES ? Atomics.load(this.#words, at) : 0
+      if (holder !== 0) Atomics.wait(this.#words, at, holder, LOCK_NAP_MS)
     }
   }
 

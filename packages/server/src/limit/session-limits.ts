@@ -12,7 +12,6 @@ export class SessionLimits {
   readonly #onOver: OnOver
   #lease: Lease | undefined
   #share: Share | undefined
-  #shareKey = ''
   #refusedBy: string | undefined
 
   /** `onOver` is told when a limit ends the session. */
@@ -20,6 +19,11 @@ export class SessionLimits {
     this.#gate = gate
     this.#counting = counting
     this.#onOver = onOver
+  }
+
+  /** There are limits, on whatever. */
+  get mayApply(): boolean {
+    return this.#gate.hasLimits
   }
 
   /** The name of the limit that refused, or ended, the session. */
@@ -80,13 +84,11 @@ export class SessionLimits {
       this.#refusedBy = held.limit.name
       return failureOf(held)
     }
-    const key = JSON.stringify(held.map(({ account, limit }) => [account, limit.amounts]))
-    if (key !== this.#shareKey) {
+    if (!isSameShare(this.#share?.held, held)) {
       // Before the accounts are left, which may then be another's.
       this.#share?.up.close()
       this.#share?.down.close()
       this.#share = this.#lease.share(held)
-      this.#shareKey = key
     }
     this.#lease.keepOnly(held)
     return undefined
@@ -98,6 +100,16 @@ export class SessionLimits {
       this.#onOver(cause, limit)
     })
   }
+}
+
+/** The same accounts, with the same amounts. */
+function isSameShare(before: readonly Held[] | undefined, held: readonly Held[]): boolean {
+  if (before?.length !== held.length) return false
+  return held.every(({ account, limit }, index) => {
+    const one = before[index] as Held
+    if (one.account !== account) return false
+    return one.limit.amounts === limit.amounts || JSON.stringify(one.limit.amounts) === JSON.stringify(limit.amounts)
+  })
 }
 
 /** What a client is told. Busy is for a while; what is used up stays so until the next period. */

@@ -10,7 +10,8 @@ const DESTINATIONS_MAX = 4_096
 export class UdpLimits {
   readonly #limits: SessionLimits
   readonly #shares = new Map<string, Share>()
-  readonly #shareOf = new Map<string, Share>()
+  /** Of a destination that no limit is on: `undefined`. */
+  readonly #shareOf = new Map<string, Share | undefined>()
 
   constructor(limits: SessionLimits) {
     this.#limits = limits
@@ -20,12 +21,15 @@ export class UdpLimits {
   admit(granted: Granted, destination: Destination): Failure | undefined {
     const held = this.#limits.join(granted)
     if ('code' in held) return held
-    if (held.length === 0) return undefined
+    if (this.#shareOf.size >= DESTINATIONS_MAX) this.#shareOf.clear()
+    if (held.length === 0) {
+      if (this.#limits.mayApply) this.#shareOf.set(formatDestination(destination), undefined)
+      return undefined
+    }
     const key = JSON.stringify(held.map(({ account, limit }) => [account, limit.amounts]))
     const share = this.#shares.get(key) ?? this.#limits.share(held)
     if (share === undefined) return undefined
     this.#shares.set(key, share)
-    if (this.#shareOf.size >= DESTINATIONS_MAX) this.#shareOf.clear()
     this.#shareOf.set(formatDestination(destination), share)
     // Answers may come from another port.
     this.#shareOf.set(formatDestination({ ...destination, port: 0 }), share)
@@ -35,10 +39,9 @@ export class UdpLimits {
   /** Where datagrams to or from here are counted; `undefined`: nowhere. */
   shareOf(destination: Destination): Share | undefined {
     if (this.#shareOf.size === 0) return undefined
-    return (
-      this.#shareOf.get(formatDestination(destination)) ??
-      this.#shareOf.get(formatDestination({ ...destination, port: 0 }))
-    )
+    const exactly = formatDestination(destination)
+    const key = this.#shareOf.has(exactly) ? exactly : formatDestination({ ...destination, port: 0 })
+    return this.#shareOf.get(key)
   }
 
   /** The rules have changed: every destination is looked at anew. */
