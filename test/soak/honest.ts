@@ -144,7 +144,7 @@ export class Honest {
     }
     clearTimeout(timer)
     const nowMs = performance.now()
-    if (this.#windows.every(window => window.to < this.#lastDoneMs)) {
+    if (!this.#isStopping && this.#windows.every(window => window.to < this.#lastDoneMs)) {
       this.longestGapMs = Math.max(this.longestGapMs, nowMs - this.#lastDoneMs)
     }
     this.#lastDoneMs = nowMs

@@ -88,6 +88,8 @@ limits:
   dial: ${DIAL_MS}ms
 log: { file: ${files.log}, format: json }
 drain: 20s
+# The answer to a wrong login is late, and later each time: hundreds of guesses would take an hour.
+login: { delay-after: 1000000 }
 `
 }
 

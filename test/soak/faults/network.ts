@@ -57,8 +57,8 @@ function names(service: NameService, shortMs: number): Fault {
         if (stage.size !== 'short' && service === 'gone') {
           criteria.note(
             'R-23',
-            'replies other than REP 04 to a name that nobody answers',
-            answers.filter(({ code }) => code !== 4).length,
+            'replies other than REP 04 and 06 to a name that nobody answers',
+            answers.filter(({ code }) => code !== 4 && code !== 6).length,
             { atMost: 0 },
           )
           criteria.note(
