@@ -69,7 +69,7 @@ const LONG = { ...DEFAULT_LOGIN, loginFailures: 1_000, addressFailures: 1_000, w
 
 suite('failed logins', () => {
   test('wrong answers come later and later, alike for a name that does not exist, and a right one at once', async t => {
-    const { answer } = await loginScene(t, { ...LONG, delayMs: 4_000, delayMaxMs: 60_000 })
+    const { answer, login } = await loginScene(t, { ...LONG, delayMs: 4_000, delayMaxMs: 60_000 })
     const least = [0, 0, 4_000, 8_000, 16_000, 32_000, 60_000]
     for (const [from, name] of [
       ['203.0.113.1', 'bob'],
@@ -83,9 +83,9 @@ suite('failed logins', () => {
       }
       assertAtLeast(waited, least)
     }
-    const right = await answer('203.0.113.1', 'bob', 'secret')
-    assert.equal(right?.right, true)
-    assert.ok(right.ms < 4_000, `${right.ms}`)
+    // The clock stands still: it is answered without it.
+    const right = await login('203.0.113.1', 'bob', 'secret')
+    assert.equal(await right.read(4), '05020100')
   })
 
   test('failures of one address count whatever the names, and those of one name wherever they come from', async t => {
