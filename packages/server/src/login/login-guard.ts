@@ -62,9 +62,9 @@ export class LoginGuard {
   #onFailure(address: string | undefined, name: string, client: Place): number {
     const { options, clock } = this.#parts
     const { addressFailures, loginFailures } = options
+    if (address === undefined) return 0
     // The window of a name is that of an address: what is unknown must not be answered otherwise than what is known.
     const ofName = this.#add(['name', name], addressFailures)
-    if (address === undefined) return this.#delayAfter(ofName)
     const ofAddress = this.#add(['address', address], addressFailures)
     const ofLogin = this.#add(['login', address, name], loginFailures)
     const untilMs = clock.wallMs() + options.banMs
