@@ -105,6 +105,7 @@ process.on('disconnect', () => process.exit())
 tell({
   ports: {
     echo: await listen(socket => socket.pipe(socket)),
+    spare: await listen(socket => socket.pipe(socket)),
     source: await listen(socket => pour(socket)),
     held: await listen(socket => pour(socket, octets => (sent += octets))),
     deaf: await listen(socket => socket.pause()),

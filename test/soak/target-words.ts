@@ -3,9 +3,10 @@
 /** `good`: 127.0.0.1 for names below good.test; `slow`: the same after a while; `lying`: nonsense first, then the truth. */
 export type NameService = 'good' | 'slow' | 'lying' | 'failing' | 'gone'
 
-/** What each port does: `echo` sends back; `source` and `held` send the pattern without end; `deaf` never reads; `reset` resets. */
+/** What each port does: `echo` and `spare` send back; `source` and `held` send the pattern without end; `deaf` never reads; `reset` resets. */
 export interface TargetPorts {
   readonly echo: number
+  readonly spare: number
   readonly source: number
   readonly held: number
   readonly deaf: number

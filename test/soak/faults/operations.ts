@@ -37,19 +37,19 @@ export const reloads: Fault = {
   name: 'the rules are read again, every fifth time broken ones',
   async run(stage) {
     const { criteria, targets, files } = stage
-    const { echo, source } = targets.ports
+    const { echo, spare } = targets.ports
     const count = amount(stage, 10, 50, 1_000)
     let wrong = 0
     for (let i = 0; i < count; i++) {
       const isBroken = i % 5 === 4
-      // The port of the fault before: honest clients need the echo.
+      // A port that nobody else uses: what the rules forbid ends at once.
       const isClosed = i % 2 === 0
-      writeFileSync(files.policy, policyText(isBroken ? 'broken' : isClosed ? source : NOBODYS_PORT))
+      writeFileSync(files.policy, policyText(isBroken ? 'broken' : isClosed ? spare : NOBODYS_PORT))
       const answer = await reload(stage)
       if (answer.ok === isBroken) wrong++
       if (isBroken && !/policy\.yaml:3/.test(answer.message)) wrong++
       if (isBroken) continue
-      if ((await replyTo(stage, source)) !== (isClosed ? 2 : 0) || (await replyTo(stage, echo)) !== 0) wrong++
+      if ((await replyTo(stage, spare)) !== (isClosed ? 2 : 0) || (await replyTo(stage, echo)) !== 0) wrong++
     }
     writeFileSync(files.policy, policyText(NOBODYS_PORT))
     await reload(stage)
