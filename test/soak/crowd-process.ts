@@ -32,6 +32,8 @@ export interface CrowdTold {
 
 /** A greeting, and a request for a name so long that it does not end in time. */
 const ENDLESS = Buffer.concat([Buffer.of(5, 1, 0, 5, 1, 0, 3, 255), Buffer.alloc(255, 'x')])
+/** Between two reads of a stream: hundreds of readers must leave the machine to others. */
+const REST_MS = 200
 /** Connections that are opened at the same time. */
 const AT_ONCE = 100
 
@@ -54,9 +56,8 @@ async function streams(ports: ProxyPorts, source: number, count: number): Promis
         offset += piece.length
         told.octets += piece.length
       }
-      // At a pace that leaves the machine to others.
       socket.pause()
-      setTimeout(() => socket.resume(), 5)
+      setTimeout(() => socket.resume(), REST_MS)
     })
   }
 }

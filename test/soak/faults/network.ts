@@ -188,7 +188,8 @@ export const binds: Fault = {
 }
 
 async function isClosed(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
+  // From a stranger's address: the port may be another BIND's by now, whose peer this must not be.
+  const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.8' })
   socket.on('error', () => {})
   const opened = await Promise.race([once(socket, 'connect').then(() => true), closed(socket).then(() => false)]).catch(
     () => false,
