@@ -3,8 +3,6 @@ import { readFile } from 'node:fs/promises'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { explainAt } from './explain.ts'
 import type { Position, Problem } from './problem.ts'
-import { readToml } from './toml-source.ts'
-import { readYaml } from './yaml-source.ts'
 
 /** A configuration file that was read, before any check of its words. */
 export interface ConfigSource {
@@ -29,8 +27,14 @@ export async function readConfigFile(path: string): Promise<Outcome<ConfigSource
     return trouble(EXIT.NO_INPUT, `cannot read the configuration ${path}: ${fileErrorText(error)}`)
   }
   if (text.startsWith('\uFEFF')) text = text.slice(1)
-  const parsed = path.endsWith('.toml') ? readToml(text) : readYaml(text)
+  const parsed = await parse(path, text)
   if (!parsed.ok) return trouble(EXIT.DATA, explainAt({ path, text }, parsed.position, parsed.message))
   const value = parsed.value ?? {}
   return done({ path, text, value, locate: parsed.locate })
+}
+
+// A parser takes megabytes that a running server would keep: only the one that is needed is loaded.
+async function parse(path: string, text: string): Promise<Parsed> {
+  if (path.endsWith('.toml')) return (await import('./toml-source.ts')).readToml(text)
+  return (await import('./yaml-source.ts')).readYaml(text)
 }

@@ -3,7 +3,6 @@
  * is used without a restart. Knows no socket.
  */
 import { type Stats, readFileSync, statSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import type { SecureOptions } from '@socksmith/engine'
 import type { TlsConfig } from '../config/config.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
@@ -74,7 +73,7 @@ function readOptions(config: TlsConfig, timeoutMs: number): Outcome<SecureOption
   }
   const [certificate = '', key = '', clientAuthorities] = texts
   try {
-    createSecureContext({
+    process.getBuiltinModule('node:tls').createSecureContext({
       cert: certificate,
       key,
       ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),

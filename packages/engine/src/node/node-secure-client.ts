@@ -2,11 +2,12 @@
 import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { type Failure, failure } from '@socksmith/protocol'
 import { ConnectionDuplex } from '../connection-duplex.ts'
 import type { Clock, Connection, SecureAsClientOptions, Securing, Timer } from '../ports.ts'
 import { NodeConnection } from './node-connection.ts'
+import { nodeTls } from './node-tls.ts'
 import { errnoOf } from './system-failure.ts'
 
 /** See {@link Engine.secureAsClient}. */
@@ -35,7 +36,7 @@ class ClientSecuring implements Securing {
     this.#carrier = carrierOf(connection, early)
     this.#timer = clock.after(options.timeoutMs, () => this.#fail(failure('timed_out', 'target', 'no TLS handshake')))
     try {
-      this.#socket = connect(tlsOptions(options, this.#carrier))
+      this.#socket = nodeTls().connect(tlsOptions(options, this.#carrier))
     } catch (error) {
       this.#fail(failure('general_failure', 'us', `the certificate or its key cannot be used: ${errnoOf(error)}`))
       return

@@ -3,12 +3,12 @@
  * is given the sockets (its documented way), because it is the one that checks client certificates.
  */
 import type { Socket } from 'node:net'
-import { createServer } from 'node:tls'
 import type { Server, TLSSocket } from 'node:tls'
 import { failure } from '@socksmith/protocol'
 import type { Failure } from '@socksmith/protocol'
 import type { Clock, Connection, SecureOptions } from '../ports.ts'
 import { NodeConnection } from './node-connection.ts'
+import { nodeTls } from './node-tls.ts'
 import { errnoOf } from './system-failure.ts'
 
 // Node's own limit on handshakes cannot be switched off; ours is measured by the engine's clock.
@@ -80,7 +80,7 @@ export class NodeSecurity {
     }
     const asked = clientAuthorities === undefined ? {} : { ca: clientAuthorities, requestCert: true }
     try {
-      const server = createServer({
+      const server = nodeTls().createServer({
         cert: certificate,
         key,
         ...asked,

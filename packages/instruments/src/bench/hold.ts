@@ -181,10 +181,12 @@ interface Held {
 async function openHeld(stage: Stage, { mode, lookEveryMs }: HoldOptions, count: number): Promise<Held | Failure> {
   const readers = Array.from({ length: count }, () => new HeldReader())
   const route = mode === 'idle' ? stage.ways.echo : stage.ways.source
-  const tunnels = await openTunnels(stage.engine, route, count, index => readers[index] as HeldReader)
+  const readerOf = (index: number) => readers[index] as HeldReader
+  // A source is heard no more, at once: what streams would keep the proxy from opening the others. An echo waits to be asked.
+  const tunnels = await openTunnels(stage.engine, route, count, readerOf, ({ connection }, index) =>
+    readerOf(index).hold(connection),
+  )
   if ('code' in tunnels) return tunnels
-  // A source is heard no more; an echo says nothing before it is asked.
-  for (const [index, { connection }] of tunnels.entries()) readers[index]?.hold(connection)
   if (mode === 'stall' && count > 0) await atRest(() => stage.target.pouredOctets(), lookEveryMs)
   return {
     count,

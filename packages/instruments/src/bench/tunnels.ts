@@ -31,12 +31,13 @@ export class LoadReader implements ConnectionReader {
   }
 }
 
-/** Opens `count` tunnels; all, or the first failure and none. */
+/** Opens `count` tunnels; all, or the first failure and none. `onOpen` has each at once, before the others are open. */
 export async function openTunnels(
   engine: Engine,
   route: Route,
   count: number,
   readerOf: (index: number) => ConnectionReader,
+  onOpen?: (tunnel: Tunnel, index: number) => void,
 ): Promise<readonly Tunnel[] | Failure> {
   const tunnels: Tunnel[] = []
   let refused: Failure | undefined
@@ -45,8 +46,12 @@ export async function openTunnels(
     while (next < count && refused === undefined) {
       const index = next++
       const tunnel = await openTunnel(engine, route, readerOf(index))
-      if ('code' in tunnel) refused ??= tunnel
-      else tunnels[index] = tunnel
+      if ('code' in tunnel) {
+        refused ??= tunnel
+        continue
+      }
+      tunnels[index] = tunnel
+      onOpen?.(tunnel, index)
     }
   })
   await Promise.all(openers)

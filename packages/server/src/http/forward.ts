@@ -2,7 +2,7 @@
  * One absolute-form request (RFC 9112 section 3.2.2): who asks, may they, then the same request in origin form to the
  * target, and its response back. Message framing is Node's; hop-by-hop fields end here (RFC 9110 section 7.6.1).
  */
-import { type IncomingMessage, type ServerResponse, request as httpRequest } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { ConnectionDuplex } from '@socksmith/engine'
 import { BASIC_CHALLENGE, type Failure, basicCredentials, failure, mappingOf } from '@socksmith/protocol'
@@ -17,6 +17,7 @@ import type { Session } from '../session.ts'
 import { allowedTargets } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
 import { endToEndFields } from './fields.ts'
+import { nodeHttp } from './node-http.ts'
 
 /** What a request came to, for its record. */
 interface Outcome {
@@ -129,7 +130,7 @@ function exchange(
   gone: AbortSignal,
 ): Promise<{ status: number; failure?: Failure }> {
   return new Promise(resolve => {
-    const outgoing = httpRequest({
+    const outgoing = nodeHttp().request({
       createConnection: () => upstream,
       method: request.method ?? 'GET',
       path: target.originForm,

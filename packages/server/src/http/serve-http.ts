@@ -1,9 +1,10 @@
 /** The HTTP requests of one client connection that does not begin with CONNECT: hands them to Node's parser. */
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { ConnectionDuplex, type Timer } from '@socksmith/engine'
 import { concat, failure, httpErrorResponse, latin1Octets } from '@socksmith/protocol'
 import type { Session } from '../session.ts'
 import { forward } from './forward.ts'
+import { nodeHttp } from './node-http.ts'
 
 /** As for CONNECT, twice: cookies of ordinary sites are large. */
 const HEAD_OCTETS_MAX = 16_384
@@ -28,7 +29,11 @@ class HttpSession {
     this.#session = session
     this.#stream = stream
     // Node enforces its own time-outs only on sockets that it accepted itself: they are kept here instead.
-    this.#server = createServer({ maxHeaderSize: HEAD_OCTETS_MAX, requireHostHeader: false, keepAliveTimeout: 0 })
+    this.#server = nodeHttp().createServer({
+      maxHeaderSize: HEAD_OCTETS_MAX,
+      requireHostHeader: false,
+      keepAliveTimeout: 0,
+    })
   }
 
   start(): void {
