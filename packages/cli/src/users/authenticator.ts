@@ -2,7 +2,7 @@
  * Checks logins. Every SOCKS connection logs in anew, so a login that was right is remembered for a short time; an
  * unknown user costs as much as a wrong password; and the number of hashes at once is bounded. Knows no connection.
  */
-import { createHmac, randomBytes } from 'node:crypto'
+import { hash as digestOf, randomBytes } from 'node:crypto'
 import type { Place } from '@socksmith/engine'
 import { utf8Text } from '@socksmith/protocol'
 import { type Authenticate, type Credentials, networkOfClient } from '@socksmith/server'
@@ -75,7 +75,8 @@ class Authenticator {
   #digestOf({ username, password }: Credentials): string {
     // The length parts name and password, whatever octets they hold.
     const length = Buffer.of(username.length >> 8, username.length & 0xff)
-    return createHmac('sha256', this.#key).update(length).update(username).update(password).digest('base64')
+    // Asked at every connection: in one call it costs a fifth of an HMAC, and nobody sees a digest whose text he could lengthen.
+    return digestOf('sha256', Buffer.concat([this.#key, length, username, password]), 'base64')
   }
 
   #start(digest: string, users: Users, verified: Promise<string | undefined>): Promise<string | undefined> {
