@@ -148,6 +148,9 @@ test('every match of a rule, and every action, as curl sees them', async t => {
     { log: 'no-targets', name: 'private', allow: { port: own('no targets') } },
     { redirect: `127.1.0.1:${elsewhere}`, name: 'redirected', allow: { port: own('redirect') } },
     { mode: 'report', name: 'on trial', deny: { port: own('report') } },
+    { via: 'gate', name: 'by the gate', allow: { port: own('via a proxy') } },
+    { via: 'far', name: 'from another source', allow: { port: own('via a source') } },
+    { via: 'block', name: 'nowhere', allow: { port: own('via block') } },
     { allow: { port: portOf.get('report') } },
     { allow: { port: own('changing set'), to: '$changing' } },
   )
@@ -165,7 +168,9 @@ test('every match of a rule, and every action, as curl sees them', async t => {
   const dns = {
     servers: [`127.0.0.1:${await nameServer(t, name => (name === 'far.test' ? ['127.1.0.1'] : ['127.0.0.1']))}`],
   }
-  await write('config.yaml', JSON.stringify({ listen, policy: 'policy.yaml', geo: ['geo.mmdb'], dns }))
+  const gate = await startProxy(t)
+  const ways = { gate: `socks5h://${gate.at}`, far: { source: '127.0.0.9' } }
+  await write('config.yaml', JSON.stringify({ listen, policy: 'policy.yaml', geo: ['geo.mmdb'], dns, ways }))
   const flags = ['--config', join(folder, 'config.yaml'), '--user', ALICE, '--user', BOB]
   const proxy = await startProxy(t, flags)
   const ask = (port: string | number, asked: Ask = {}): Promise<string> =>
@@ -194,6 +199,13 @@ test('every match of a rule, and every action, as curl sees them', async t => {
       assert.equal(await ask(name), `port ${portOf.get(name)}`)
     assert.equal(await ask('redirect'), `port ${elsewhere}`)
     assert.equal(await ask('redirect', { host: 'one.test', by: 'http' }), `port ${elsewhere}`)
+  })
+  await t.test('via: a proxy, a source, nowhere', async () => {
+    for (const by of ['socks5', 'socks4', 'tunnel', 'http'] as const) {
+      assert.equal(await ask('via a proxy', { by }), `port ${portOf.get('via a proxy')}`)
+      assert.equal(await ask('via a source', { by }), `port ${portOf.get('via a source')} for 127.0.0.9`)
+      assert.match(await ask('via block', { by }), REFUSED[by])
+    }
   })
   await t.test('a set from a file that changes', async () => {
     assert.equal(await ask('changing set', { host: 'late.test' }), 'refused: 2')
@@ -226,6 +238,15 @@ test('every match of a rule, and every action, as curl sees them', async t => {
     [`127.1.0.1:${elsewhere}`, `127.1.0.1:${elsewhere}`],
   )
   assert.match(String(of('report')[0]?.reported), /deny by .*on trial/)
+  assert.deepEqual(
+    of('via a proxy').map(({ via }) => via?.startsWith('gate')),
+    Array.from({ length: 4 }, () => true),
+  )
+  const byTheGate = (await gate.sessions()).map(({ target }) => target)
+  assert.deepEqual(
+    byTheGate,
+    Array.from({ length: 4 }, () => `127.0.0.1:${portOf.get('via a proxy')}`),
+  )
   assert.ok(of('user').some(({ user, rule }) => user === 'alice' && rule?.includes('user') === true))
 })
 
@@ -233,6 +254,7 @@ type Ruled = SessionLine & {
   readonly rule?: string
   readonly note?: string
   readonly dialled?: string
+  readonly via?: string
   readonly reported?: unknown
 }
 

@@ -1,6 +1,6 @@
 /** What the tests of rules ask with: curl, web servers that tell their port, and times around now as rules write them. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { runProgram } from './program.ts'
@@ -43,21 +43,26 @@ export async function curl(t: TestContext, proxy: Proxy, port: number, asked: As
   return /No authentication method|User was rejected/.test(stderr) ? 'refused: login' : stderr
 }
 
-/** One web server at many ports, on 127.0.0.1 and 127.1.0.1, that answers with the port. */
+/** One web server at many ports, on 127.0.0.1 and 127.1.0.1, that answers with the port, and to whom if that is unusual. */
 export async function webServer(t: TestContext, count: number): Promise<number[]> {
   const ports: number[] = []
   while (ports.length < count) {
-    const near = createServer((request, response) => response.end(`port ${request.socket.localPort}`))
+    const near = createServer(answer)
     near.listen(0, '127.0.0.1')
     await once(near, 'listening')
     const { port } = near.address() as AddressInfo
-    const far = createServer((request, response) => response.end(`port ${request.socket.localPort}`))
+    const far = createServer(answer)
     far.listen(port, '127.1.0.1')
     await once(far, 'listening')
     t.after(() => [near, far].map(server => server.close().closeAllConnections()))
     ports.push(port)
   }
   return ports
+}
+
+function answer({ socket }: IncomingMessage, response: ServerResponse): void {
+  const { localPort, remoteAddress } = socket
+  response.end(`port ${localPort}${remoteAddress === '127.0.0.1' ? '' : ` for ${remoteAddress}`}`)
 }
 
 /** `2026-11-21..2026-11-22 Zone`: so many days after today there. */

@@ -1,10 +1,11 @@
 /** What becomes different when one policy takes the place of another: who gains, who loses. Knows no terminal. */
-import { type CompileOptions, compile } from './compile/compile.ts'
+import { type CompileOptions, type Decider, compile } from './compile/compile.ts'
 import { termsOf } from './compile/terms.ts'
 import type { Decision } from './decision.ts'
+import type { Limit } from './limit.ts'
 import { testsOf } from './lint.ts'
 import { type Point, pointsOf } from './points.ts'
-import { type AllowRule, DEFAULT_WAY, type Policy, type Rule, wayText } from './policy.ts'
+import { type AllowRule, type Condition, DEFAULT_WAY, type Policy, type Rule, wayText } from './policy.ts'
 import type { Place } from './walk.ts'
 
 /** Requests that two rules, one of each policy, treat differently. */
@@ -13,6 +14,8 @@ export interface Difference {
   readonly kind: 'gains' | 'loses' | 'changes'
   readonly before: Decision
   readonly after: Decision
+  readonly limitsBefore: readonly Limit[]
+  readonly limitsAfter: readonly Limit[]
   /** One such request. */
   readonly example: Point
 }
@@ -31,7 +34,7 @@ export function diff(before: Policy, after: Policy, nowMs: number, options: Comp
   let place: Place = {}
   const asking = { ...options, geo: (): Place => place }
   const [old, young] = [compile(before, asking), compile(after, asking)]
-  const points = pointsOf(testsOf([...before.rules, ...after.rules]), nowMs)
+  const points = pointsOf(testsOf([...conditionsOf(before), ...conditionsOf(after)]), nowMs)
   const found = new Map<string, Difference>()
   let isComplete = true
   // A request that no changed rule matches is decided by the same rule as before.
@@ -41,50 +44,99 @@ export function diff(before: Policy, after: Policy, nowMs: number, options: Comp
       isComplete &&= isAll
       for (const example of within) {
         ;({ place } = example)
-        const [was, is] = [old.decide(example.facts), young.decide(example.facts)]
-        const kind = kindOf(was, before, is, after)
+        const [was, is] = [judged(before, old, example), judged(after, young, example)]
+        const kind = kindOf(was, is)
+        if (kind === undefined) continue
         const key = `${kind} ${labelOf(was)} ${labelOf(is)}`
-        if (kind !== undefined && !found.has(key)) found.set(key, { kind, before: was, after: is, example })
+        if (found.has(key)) continue
+        const limits = { limitsBefore: was.limits, limitsAfter: is.limits }
+        found.set(key, { kind, before: was.decision, after: is.decision, ...limits, example })
       }
     }
   }
   return { differences: [...found.values()], isComplete }
 }
 
-function kindOf(before: Decision, old: Policy, after: Decision, young: Policy): Difference['kind'] | undefined {
-  if (before.verdict !== after.verdict) return after.verdict === 'allow' ? 'gains' : 'loses'
-  if (before.verdict !== 'allow' || after.verdict !== 'allow') return undefined
-  return wayOf(before.rule, old) === wayOf(after.rule, young) ? undefined : 'changes'
+/** What one policy makes of a request. */
+interface Judged {
+  readonly decision: Decision
+  readonly limits: readonly Limit[]
+  /** How it goes out and within what, where it is allowed; to be compared. */
+  readonly way: string
 }
 
-function wayOf(rule: AllowRule | undefined, policy: Policy): string {
-  return textOf([wayText(rule?.via ?? DEFAULT_WAY, policy), rule?.limits ?? [], rule?.redirect])
+function judged(policy: Policy, decider: Decider, { facts }: Point): Judged {
+  const decision = decider.decide(facts)
+  if (decision.verdict !== 'allow') return { decision, limits: [], way: '' }
+  const { rule } = decision
+  const limits = decider.limitsOn(facts, decision)
+  return {
+    decision,
+    limits,
+    way: textOf([wayText(rule?.via ?? DEFAULT_WAY, policy), limits.map(limitKeyOf).toSorted(), rule?.redirect]),
+  }
 }
 
-function labelOf(decision: Decision): string {
-  return decision.verdict === 'open' ? '' : `${decision.cause} ${decision.rule?.number ?? ''}`
+function kindOf(before: Judged, after: Judged): Difference['kind'] | undefined {
+  const [was, is] = [before.decision.verdict, after.decision.verdict]
+  if (was !== is) return is === 'allow' ? 'gains' : 'loses'
+  return before.way === after.way ? undefined : 'changes'
 }
 
-/** The conditions of rules that are not in both policies, in the same place among the others. */
-function changedConditions(before: Policy, after: Policy): readonly Rule['condition'][] {
-  const everything: Rule['condition'] = { kind: 'everything' }
+function labelOf({ decision, way }: Judged): string {
+  return decision.verdict === 'open' ? '' : `${decision.cause} ${decision.rule?.number ?? ''} ${way}`
+}
+
+const everything: Condition = { kind: 'everything' }
+
+/** Of rules, and of limits that apply by themselves. */
+function conditionsOf({ rules, limits }: Policy): readonly Condition[] {
+  return [...rules.map(({ condition }) => condition), ...limits.flatMap(({ of }) => of?.condition ?? [])]
+}
+
+/** The conditions of what is not in both policies: rules in the same place among the others, limits that apply by themselves. */
+function changedConditions(before: Policy, after: Policy): readonly Condition[] {
   // With no rules everything is allowed, and with one nothing else is.
   const ends = (before.rules.length === 0) !== (after.rules.length === 0) || before.mode !== after.mode
-  const old = before.rules.map(rule => ({ rule, key: keyOf(rule) }))
-  const young = after.rules.map(rule => ({ rule, key: keyOf(rule) }))
+  const old = before.rules.map(rule => ({ rule, key: keyOf(rule, before) }))
+  const young = after.rules.map(rule => ({ rule, key: keyOf(rule, after) }))
   const kept = keptKeys(
     old.map(one => one.key),
     young.map(one => one.key),
   )
   const gone = old.filter((_, index) => !kept.before.has(index))
   const come = young.filter((_, index) => !kept.after.has(index))
-  return [...(ends ? [everything] : []), ...[...gone, ...come].map(({ rule }) => rule.condition)]
+  return [
+    ...(ends ? [everything] : []),
+    ...[...gone, ...come].map(({ rule }) => rule.condition),
+    ...changedLimits(before, after).map(({ of }) => of?.condition ?? everything),
+  ]
 }
 
-/** What a rule means, without its number and place. */
-function keyOf({ condition, verdict, mode, ...rest }: Rule): string {
+/** Limits that apply by themselves in one of the policies only. */
+function changedLimits(before: Policy, after: Policy): readonly Limit[] {
+  const [old, young] = [ownLimits(before), ownLimits(after)]
+  return [...old, ...young].flatMap(([key, limit]) => (old.has(key) && young.has(key) ? [] : [limit]))
+}
+
+type OwnLimits = ReadonlyMap<string, Limit>
+
+function ownLimits({ limits }: Policy): OwnLimits {
+  return new Map(
+    limits.flatMap(limit => (limit.of === undefined ? [] : [[textOf([limitKeyOf(limit), limit.of]), limit]])),
+  )
+}
+
+/** What a rule means, without its number and place; its name, since limits may go by it. */
+function keyOf({ name, condition, verdict, mode, ...rest }: Rule, policy: Policy): string {
   const way = rest as Partial<AllowRule>
-  return textOf([verdict, mode, condition, way.via, way.limits, way.redirect])
+  const limits = policy.limits.filter(limit => way.limits?.includes(limit.name) === true).map(limitKeyOf)
+  return textOf([name, verdict, mode, condition, way.via, limits.toSorted(), way.redirect])
+}
+
+/** What a limit means: its name may change. */
+function limitKeyOf({ per, amounts }: Limit): string {
+  return textOf([per, amounts])
 }
 
 function textOf(value: unknown): string {

@@ -3,7 +3,7 @@ import { type CompileOptions, compile } from './compile/compile.ts'
 import { termsOf } from './compile/terms.ts'
 import { ruleLabel } from './decision.ts'
 import { type Point, type Points, pointsOf } from './points.ts'
-import type { Policy, Rule, Test } from './policy.ts'
+import type { Condition, Policy, Rule, Test } from './policy.ts'
 import type { SourcePlace } from './problem.ts'
 import { type Place } from './walk.ts'
 
@@ -63,7 +63,7 @@ function limitFindings({ limits, rules }: Policy): readonly Finding[] {
 function deadRules(policy: Policy, nowMs: number, options: CompileOptions): readonly Finding[] {
   let place: Place = {}
   const decider = compile({ ...policy, mode: 'enforce' }, { ...options, geo: () => place })
-  const points = pointsOf(testsOf(policy.rules), nowMs)
+  const points = pointsOf(testsOf(policy.rules.map(({ condition }) => condition)), nowMs)
   return policy.rules.flatMap(rule => {
     const takers = takersOf(rule, points, point => {
       ;({ place } = point)
@@ -124,8 +124,8 @@ function passedBy(policy: Policy): readonly Finding[] {
 }
 
 /** Every test of some rules. */
-export function testsOf(rules: readonly Rule[]): readonly Test[] {
-  return rules.flatMap(({ condition }) =>
+export function testsOf(conditions: readonly Condition[]): readonly Test[] {
+  return conditions.flatMap(condition =>
     (termsOf(condition) ?? []).flatMap(({ literals }) => literals.map(({ test }) => test)),
   )
 }

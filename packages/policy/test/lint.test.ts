@@ -77,6 +77,48 @@ test('the difference of two policies says who gains and who loses, with an examp
   assert.deepEqual(diff(before, before, NOW).differences, [])
 })
 
+test('limits that became others are a change, by the rules that name them and by those they apply to by themselves', () => {
+  const rules = [{ allow: { user: 'alice' }, limits: ['slow'] }, { allow: { user: 'bob' } }]
+  const before = policyOf({ limits: { slow: { sessions: 5, per: 'user' } }, rules })
+  const changes = (after: object): readonly string[] =>
+    diff(before, policyOf(after), NOW).differences.map(({ kind, limitsBefore, limitsAfter, example: { facts } }) => {
+      const [was, is] = [limitsBefore, limitsAfter].map(limits => limits.map(({ text }) => text).join(' and '))
+      return `${kind} ${facts.user}: ${was} to ${is}`
+    })
+  const named = (name: string, limit: object): object => ({
+    limits: { [name]: limit },
+    rules: [{ ...rules[0], limits: [name] }, rules[1]],
+  })
+  assert.deepEqual(changes(named('slow', { sessions: 6, per: 'user' })), [
+    'changes alice: 5 sessions at once; per user to 6 sessions at once; per user',
+  ])
+  assert.deepEqual(changes(named('slow', { sessions: 5, per: 'client' })), [
+    'changes alice: 5 sessions at once; per user to 5 sessions at once; per client',
+  ])
+  assert.deepEqual(changes(named('another-name', { sessions: 5, per: 'user' })), [])
+  const slow = { sessions: 5, per: 'user' }
+  const own = { sessions: 9, per: 'all', of: { user: 'bob' } }
+  assert.deepEqual(changes({ limits: { slow, own }, rules }), ['changes bob:  to 9 sessions at once; all together'])
+})
+
+test('a limit of the rules of a name leaves one that is renamed', () => {
+  const limits = { few: { sessions: 3, per: 'user', of: { rule: 'staff' } } }
+  const [before, after] = ['staff', 'people'].map(name =>
+    policyOf({
+      limits,
+      rules: [
+        { name, allow: { port: 443 } },
+        { name: 'staff', allow: { port: 80 } },
+      ],
+    }),
+  )
+  const { differences } = diff(before as Policy, after as Policy, NOW)
+  assert.deepEqual(
+    differences.map(({ kind, limitsBefore, limitsAfter }) => [kind, limitsBefore.length, limitsAfter.length]),
+    [['changes', 1, 0]],
+  )
+})
+
 test('adding the first rule takes everything else away', () => {
   const { differences } = diff(policyOf({}), policyOf({ rules: [{ allow: { port: 443 } }] }), NOW)
   assert.ok(differences.some(one => one.kind === 'loses' && one.example.facts.port !== 443))

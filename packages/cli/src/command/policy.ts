@@ -20,7 +20,16 @@ import {
 import { formatAddress } from '@socksmith/protocol'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { type OpenPolicy, openPolicyFile } from '../policy/open-policy.ts'
-import { decisionJson, explanationText, factsText, reasonText, requestText, ruleJson } from '../policy/policy-text.ts'
+import {
+  decisionJson,
+  differenceText,
+  explanationText,
+  factsText,
+  limitJson,
+  reasonText,
+  requestText,
+  ruleJson,
+} from '../policy/policy-text.ts'
 import { type Paint, paintFor } from '../terminal/colour.ts'
 import { print } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
@@ -134,15 +143,13 @@ export async function diffPolicies(before: string, after: string, flags: PolicyF
       kind: one.kind,
       before: decisionJson(one.before, old.value.policy),
       after: decisionJson(one.after, young.value.policy),
+      limits: { before: one.limitsBefore.map(limitJson), after: one.limitsAfter.map(limitJson) },
       example: factsText(one.example.facts, withTime),
     }))
     print(json({ differences: list, complete: isComplete }))
   } else {
-    const paint = paintFor(1)
-    const colour = { gains: 'green', loses: 'red', changes: 'yellow' } as const
-    const lines = differences.map(
-      ({ kind, before: was, after: is, example }) =>
-        `${paint(colour[kind], kind)}: ${visible(factsText(example.facts, withTime))}\n    before: ${was.verdict}, ${reasonText(was)}\n    after:  ${is.verdict}, ${reasonText(is)}`,
+    const lines = differences.map(one =>
+      differenceText(one, old.value.policy, young.value.policy, withTime, paintFor(1)),
     )
     const rest = isComplete
       ? []

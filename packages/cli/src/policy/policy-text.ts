@@ -4,6 +4,7 @@ import {
   type Asked,
   type CaseRequest,
   type Decision,
+  type Difference,
   type Explanation,
   type Facts,
   type Limit,
@@ -137,6 +138,30 @@ export function factsText(
   const where = listener === '' ? '' : ` on ${listener}`
   const when = withTime ? ` at ${new Date(nowMs).toISOString()}` : ''
   return `${user ?? 'nobody'} (${method ?? 'any method'}) from ${from}${where}, ${protocol ?? ''} ${command ?? ''} ${target} port ${port}${when}`
+}
+
+/** Who gains or loses, by which rules; and of what changes, how it was and how it is. */
+export function differenceText(
+  { kind, before, after, limitsBefore, limitsAfter, example }: Difference,
+  old: Policy,
+  young: Policy,
+  withTime: boolean,
+  paint: Paint,
+): string {
+  const colour = { gains: 'green', loses: 'red', changes: 'yellow' } as const
+  const terms = (decision: Decision, policy: Policy, limits: readonly Limit[]): readonly string[] =>
+    kind === 'changes' ? outcomeLines(decision, wayText(routeOf(decision), policy), limits) : []
+  return [
+    `${paint(colour[kind], kind)}: ${visible(factsText(example.facts, withTime))}`,
+    `    before: ${before.verdict}, ${reasonText(before)}`,
+    ...terms(before, old, limitsBefore).map(line => `          ${line}`),
+    `    after:  ${after.verdict}, ${reasonText(after)}`,
+    ...terms(after, young, limitsAfter).map(line => `          ${line}`),
+  ].join('\n')
+}
+
+export function limitJson({ name, place, text }: Limit): object {
+  return { name, file: place.file, line: place.line, text }
 }
 
 /** What a record or a JSON answer says of a decision by this policy. */
