@@ -85,8 +85,9 @@ Machine: ${machine.join(', ')}. Date: ${new Date().toISOString().slice(0, 10)}.
 
 Everything on loopback, SOCKS5 without a password, every library called as its documentation says. The client runs in the
 main thread, whose processor time is told. A second thread is a proxy that does as little as a proxy can and is the target itself, so that the client is
-what the figures depend on. Each figure is the median of ${rounds} rounds of ${seconds} s; within a round every row is measured for all
-contestants, one right after the other, and who begins changes from round to round. One round before them only warms up.
+what the figures depend on. Each row has a process of its own. Each figure is the median of ${rounds} rounds of ${seconds} s; within a
+round all contestants are measured, one right after the other, and who begins changes from round to round. One round before them
+only warms up.
 
 Not measured: names, passwords, TLS towards the proxy, UDP, memory, and anything across a real network.
 `
