@@ -35,37 +35,44 @@ export interface SessionFacts {
   readonly carried: Carried | undefined
 }
 
+/** Keys are set one by one, and those that do not apply are left out: a copy of a copy would cost each tunnel more. */
+type Growing<T> = { -readonly [K in keyof T]: T[K] }
+
 export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failure | undefined): SessionRecord {
-  const { handshake, request, listenerName, method, ruling, limit } = facts
-  const userid = useridText(request)
-  return {
-    ...liveSession(facts),
-    end,
-    ...(listenerName !== undefined && { listenerName }),
-    ...(method !== undefined && { method }),
-    ...ruledBy(ruling),
-    ...(limit !== undefined && { limit }),
-    ...(userid !== undefined && { userid }),
-    ...(facts.parameters !== undefined && { parameters: facts.parameters }),
-    ...(handshake.reply !== undefined && { reply: handshake.reply }),
-    ...(cause !== undefined && { failure: cause.code }),
-    ...(cause?.detail !== undefined && { detail: cause.detail }),
-  }
+  const { handshake, listenerName, method, limit, parameters } = facts
+  const userid = useridText(facts.request)
+  const { rule, reported } = ruledBy(facts.ruling)
+  const record: Growing<SessionRecord> = { ...liveSession(facts), end }
+  if (listenerName !== undefined) record.listenerName = listenerName
+  if (method !== undefined) record.method = method
+  if (rule !== undefined) record.rule = rule
+  if (reported !== undefined) record.reported = reported
+  if (limit !== undefined) record.limit = limit
+  if (userid !== undefined) record.userid = userid
+  if (parameters !== undefined) record.parameters = parameters
+  if (handshake.reply !== undefined) record.reply = handshake.reply
+  if (cause !== undefined) record.failure = cause.code
+  if (cause?.detail !== undefined) record.detail = cause.detail
+  return record
 }
 
 /** What can be told of a session before its end. */
-export function liveSession({ base, handshake, request, user, dialled, via, carried }: SessionFacts): LiveSession {
+export function liveSession(facts: SessionFacts): LiveSession {
+  const { base, handshake, request, user, carried } = facts
+  const { dialled, via } = wayOfRecord(facts.dialled, facts.via)
   const protocol = request?.protocol ?? handshake.protocol
-  return {
+  const record: Growing<LiveSession> = {
     ...base,
     clientToTarget: carried?.clientToTarget ?? 0,
     targetToClient: carried?.targetToClient ?? 0,
-    ...(user !== undefined && { user }),
-    ...(protocol !== undefined && { protocol }),
-    ...(request !== undefined && { target: request.destination }),
-    ...(isServed(request) && { command: request.command }),
-    ...wayOfRecord(dialled, via),
   }
+  if (user !== undefined) record.user = user
+  if (protocol !== undefined) record.protocol = protocol
+  if (request !== undefined) record.target = request.destination
+  if (isServed(request)) record.command = request.command
+  if (dialled !== undefined) record.dialled = dialled
+  if (via !== undefined) record.via = via
+  return record
 }
 
 /** What a record says of the address that was reached, and by which way. */

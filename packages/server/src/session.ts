@@ -173,7 +173,7 @@ export class Session implements ConnectionReader {
   going(errand: Omit<Errand, 'traits'>, login?: Partial<Login>): Going {
     const [user, parameters] = [this.user, this.#parameters]
     const own = { ...(user !== undefined && { user }), parameters }
-    return this.context.ways.going({ ...errand, traits: traitsOf(this.origin.client, login ?? own) })
+    return this.context.ways.going({ ...errand, traits: () => traitsOf(this.origin.client, login ?? own) })
   }
 
   /** Notes the way and its proxies. */

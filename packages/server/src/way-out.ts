@@ -39,8 +39,8 @@ export interface Going {
 
 /** What ways are told of a request beside the decision. */
 export interface Errand {
-  /** Of whoever asks: `user`, `client`, and the parameters of the credentials. */
-  readonly traits: Traits
+  /** Of whoever asks: `user`, `client`, and the parameters of the credentials. Most ways are the same for everybody. */
+  readonly traits: () => Traits
   readonly destination?: Destination
   /** For rules of the route. */
   readonly scheme?: string
@@ -114,7 +114,9 @@ export class WayChooser {
     return this.#make(name, known, errand)
   }
 
-  #make(name: string, known: Known, { traits, destination = NO_ENDPOINT, scheme }: Errand): WayOut | Failure {
+  #make(name: string, known: Known, errand: Errand): WayOut | Failure {
+    const { destination = NO_ENDPOINT, scheme } = errand
+    const traits = errand.traits()
     const { way, sources } = known
     const { family, knows, names } = way
     const question = { destination, ...(scheme !== undefined && { scheme }) }

@@ -1,5 +1,6 @@
 /** A session, or an event of the server, as one line of JSON. The keys and their meaning are stable (docs/logs.md). */
-import { formatDestination } from '@socksmith/protocol'
+import type { Place } from '@socksmith/engine'
+import { type Destination, formatDestination } from '@socksmith/protocol'
 import type { SessionRecord } from '@socksmith/server'
 import { type Reported, type Rule, ruleLabel } from '@socksmith/policy'
 import { formatPlace } from '../config/place-text.ts'
@@ -10,10 +11,10 @@ export function sessionJson(record: SessionRecord): string {
   const { limit, failure, detail } = record
   const listener = formatPlace(record.listener)
   return (
-    `{"time":"${new Date(record.startedAtMs + record.durationMs).toISOString()}"` +
+    `{"time":"${isoTime(record.startedAtMs + record.durationMs)}"` +
     `,"id":${record.id}` +
-    `,"client":${JSON.stringify(formatPlace(record.client))}` +
-    `,"listener":${JSON.stringify(listener)}` +
+    `,"client":${placeJson(record.client, formatPlace(record.client))}` +
+    `,"listener":${placeJson(record.listener, listener)}` +
     // Said by the address already, but for names, wildcards and port 0.
     listenerNameJson(record.listenerName, listener) +
     (user === undefined ? '' : `,"user":${JSON.stringify(user)}`) +
@@ -22,7 +23,7 @@ export function sessionJson(record: SessionRecord): string {
     (userid === undefined ? '' : `,"userid":${JSON.stringify(userid)}`) +
     (protocol === undefined ? '' : `,"protocol":"${protocol}"`) +
     (command === undefined ? '' : `,"command":"${command}"`) +
-    (target === undefined ? '' : `,"target":${JSON.stringify(formatDestination(target))}`) +
+    (target === undefined ? '' : `,"target":${targetJson(target)}`) +
     (dialled === undefined ? '' : `,"dialled":"${formatDestination(dialled)}"`) +
     (via === undefined ? '' : `,"via":${JSON.stringify(via)}`) +
     `,"up_octets":${record.clientToTarget}` +
@@ -37,6 +38,30 @@ export function sessionJson(record: SessionRecord): string {
     (detail === undefined ? '' : `,"detail":${JSON.stringify(detail)}`) +
     '}'
   )
+}
+
+// What is made of digits needs no escapes, and most are.
+function placeJson({ kind }: Place, text: string): string {
+  return kind === 'ip' ? `"${text}"` : JSON.stringify(text)
+}
+
+function targetJson(target: Destination): string {
+  const text = formatDestination(target)
+  return target.address.type === 'domain' ? JSON.stringify(text) : `"${text}"`
+}
+
+// The text of the second of the last line, up to its point: most lines are of the same one.
+let lastSecond = Number.NaN
+let secondText = ''
+
+/** As `toISOString` writes it. */
+function isoTime(ms: number): string {
+  const second = Math.floor(ms / 1_000)
+  if (second !== lastSecond) {
+    lastSecond = second
+    secondText = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length)
+  }
+  return `${secondText}${String(Math.floor(ms) - second * 1_000).padStart(3, '0')}Z`
 }
 
 function listenerNameJson(name: string | undefined, listener: string): string {

@@ -84,6 +84,24 @@ test('a name from outside cannot break the line, colour it or turn it round', ()
   assert.match(line, /\\u\{1b\}\[2Jx\\u\{202e\}y\\u\{85\}/)
 })
 
+test('the time of a line is that of its end, to the millisecond, whatever the line before had', () => {
+  const startedAtMs = Date.UTC(2026, 10, 21, 23, 59, 59, 7)
+  for (const durationMs of [0, 3, 93, 992, 993, 1_000, 0, 86_400_000]) {
+    const { time } = JSON.parse(sessionJson({ ...RECORD, startedAtMs, durationMs })) as { time: string }
+    assert.equal(time, new Date(startedAtMs + durationMs).toISOString())
+  }
+})
+
+test('the path of a Unix socket and a name are written with their escapes', () => {
+  const place = { kind: 'unix', path: '/run/a"b\\c' } as const
+  const target = { address: { type: 'domain', name: 'a"b' }, port: 1 } as const
+  const record = JSON.parse(sessionJson({ ...RECORD, client: place, listener: place, target })) as object
+  assert.deepEqual(
+    { ...record },
+    { ...record, client: `unix:${place.path}`, listener: `unix:${place.path}`, target: 'a"b:1' },
+  )
+})
+
 test('the JSON record has the documented keys, in order, and leaves out what does not apply', () => {
   const record = JSON.parse(sessionJson({ ...RECORD, failure: 'timed_out', detail: 'x' })) as object
   assert.deepEqual(Object.keys(record), [

@@ -138,14 +138,19 @@ export class EventLoop {
       if (count <= 0 && this.#queue.length === 0) break
       for (let i = 0; i < count; i++) this.#dispatch(i * EPOLL_EVENT.octets)
       this.#runQueue()
-      for (let i = 0; i < this.#atEndOfTurn.length; i++) run(this.#atEndOfTurn[i] as Task)
-      this.#atEndOfTurn.length = 0
+      this.#runEndOfTurn()
     }
-    for (let i = 0; i < this.#atEndOfTurn.length; i++) run(this.#atEndOfTurn[i] as Task)
-    this.#atEndOfTurn.length = 0
+    this.#runEndOfTurn()
     this.#isInTurn = false
     if (this.#queue.length > 0) this.#wantTurn()
     if (this.#count === 0) this.#closeWhenIdle()
+  }
+
+  #runEndOfTurn(): void {
+    const tasks = this.#atEndOfTurn
+    if (tasks.length === 0) return
+    for (let i = 0; i < tasks.length; i++) run(tasks[i] as Task)
+    tasks.length = 0
   }
 
   #dispatch(at: number): void {

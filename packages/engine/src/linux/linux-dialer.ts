@@ -6,6 +6,8 @@ import type { Clock, Connection, Dialing, DialOptions, Place, Timer } from '../p
 import {
   EAGAIN,
   EINPROGRESS,
+  EPOLLERR,
+  EPOLLHUP,
   IPPROTO_TCP,
   SO_ERROR,
   SO_KEEPALIVE,
@@ -72,7 +74,8 @@ class LinuxDialing implements Dialing, Watched {
   }
 
   onEvents(events: number): void {
-    const errno = this.#askError()
+    // Asked only where there may be one.
+    const errno = (events & (EPOLLERR | EPOLLHUP)) === 0 ? 0 : this.#askError()
     if (errno !== 0) return this.#fail(errnoFailure(errnoName(errno)))
     this.#settle(events)
   }

@@ -93,10 +93,13 @@ export function readSocks4(inbox: Uint8Array, options: ServerHandshakeOptions): 
 export function readGreeting(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {
   const decoded = decodeSocks5Greeting(inbox)
   if (decoded.kind === 'need-more') return decoded
-  const none = encodeSocks5Selection({ method: METHOD.noneAcceptable })
   if (decoded.kind === 'malformed') {
     const { failure: cause } = decoded
-    return { kind: 'refusal', failure: cause, octets: cause.code === 'empty_method_list' ? none : undefined }
+    return {
+      kind: 'refusal',
+      failure: cause,
+      octets: cause.code === 'empty_method_list' ? noneAcceptable() : undefined,
+    }
   }
   const offered = decoded.value.methods
   const numbers = options.methods.map(method => method.number)
@@ -104,9 +107,13 @@ export function readGreeting(inbox: Uint8Array, options: ServerHandshakeOptions)
   const method = options.methods.find(one => one.number === number)
   if (method === undefined) {
     const cause = failure('no_acceptable_methods', 'client', `the client offers only methods ${offered.join(', ')}`)
-    return { kind: 'refusal', failure: cause, octets: none }
+    return { kind: 'refusal', failure: cause, octets: noneAcceptable() }
   }
   return { kind: 'method', consumed: decoded.consumed, method }
+}
+
+function noneAcceptable(): Uint8Array {
+  return encodeSocks5Selection({ method: METHOD.noneAcceptable })
 }
 
 export function readSocks5(inbox: Uint8Array, options: ServerHandshakeOptions): Reading {

@@ -2,7 +2,7 @@
 import { type Address, type Destination } from '../address.ts'
 import { type Decoded, NEED_MORE, malformed, whole } from '../decoded.ts'
 import type { Blame } from '../failure.ts'
-import { concat, octetAt, uint16, uint16At } from '../octets.ts'
+import { octetAt, uint16At } from '../octets.ts'
 import { latin1Octets, latin1Text, utf8Octets, utf8Text } from '../text.ts'
 
 export const ATYP_IPV4 = 0x01
@@ -25,20 +25,30 @@ export function decodeSocks5Address(octets: Uint8Array, at: number, blame: Blame
   }
 }
 
-/** Octets of ATYP ADDR PORT. A name of more than 255 octets cannot be framed: the caller has refused it before. */
-export function encodeSocks5Address(destination: Destination): Uint8Array {
-  const { address, port } = destination
-  const portOctets = Uint8Array.from(uint16(port))
-  switch (address.type) {
-    case 'ipv4':
-      return concat([Uint8Array.of(ATYP_IPV4), address.octets, portOctets])
-    case 'ipv6':
-      return concat([Uint8Array.of(ATYP_IPV6), address.octets, portOctets])
-    case 'domain': {
-      const name = nameOctets(address.name)
-      return concat([Uint8Array.of(ATYP_DOMAIN, name.length), name, portOctets])
-    }
-  }
+const ATYP: { readonly [T in Address['type']]: number } = {
+  ipv4: ATYP_IPV4,
+  ipv6: ATYP_IPV6,
+  domain: ATYP_DOMAIN,
+}
+
+const NO_HEAD: readonly number[] = []
+
+/**
+ * Octets of ATYP ADDR PORT, behind the octets of `head`. A name of more than 255 octets cannot be framed: the caller has
+ * refused it before. Written octet by octet, since every tunnel has a reply.
+ */
+export function encodeSocks5Address({ address, port }: Destination, head: readonly number[] = NO_HEAD): Uint8Array {
+  const isName = address.type === 'domain'
+  const host = isName ? nameOctets(address.name) : address.octets
+  const octets = new Uint8Array(head.length + (isName ? 2 : 1) + host.length + 2)
+  let at = 0
+  for (let i = 0; i < head.length; i++) octets[at++] = head[i] as number
+  octets[at++] = ATYP[address.type]
+  if (isName) octets[at++] = host.length
+  for (let i = 0; i < host.length; i++) octets[at++] = octetAt(host, i)
+  octets[at++] = port >>> 8
+  octets[at] = port & 0xff
+  return octets
 }
 
 // A name that is not UTF-8 keeps its octets as characters behind this mark, so that it can be encoded back and is

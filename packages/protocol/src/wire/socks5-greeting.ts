@@ -16,7 +16,9 @@ export function decodeSocks5Greeting(octets: Uint8Array): Decoded<Socks5Greeting
   const count = octetAt(octets, 1)
   if (count === 0) return malformed('empty_method_list', 'client', 'the greeting offers no method')
   if (octets.length < 2 + count) return NEED_MORE
-  return whole({ methods: [...octets.subarray(2, 2 + count)] }, 2 + count)
+  const methods: number[] = []
+  for (let i = 2; i < 2 + count; i++) methods.push(octetAt(octets, i))
+  return whole({ methods }, 2 + count)
 }
 
 export function encodeSocks5Greeting(greeting: Socks5Greeting): Uint8Array {

@@ -2,7 +2,7 @@
 import { type Destination, NO_ENDPOINT } from '../address.ts'
 import { type Decoded, NEED_MORE, malformed, whole } from '../decoded.ts'
 import { type Failure, failure } from '../failure.ts'
-import { concat, octetAt } from '../octets.ts'
+import { octetAt } from '../octets.ts'
 import { decodeSocks5Address, encodeSocks5Address } from './socks5-address.ts'
 import { SOCKS5_VERSION } from './socks5-greeting.ts'
 
@@ -37,7 +37,7 @@ export function decodeSocks5Answer(octets: Uint8Array): Decoded<Socks5Reply> {
 }
 
 export function encodeSocks5Reply(reply: Socks5Reply): Uint8Array {
-  return concat([Uint8Array.of(SOCKS5_VERSION, reply.rep, reply.reserved), encodeSocks5Address(reply.bound)])
+  return encodeSocks5Address(reply.bound, [SOCKS5_VERSION, reply.rep, reply.reserved])
 }
 
 /** A success with BND.ADDR and BND.PORT. */

@@ -3,7 +3,7 @@ import { type Destination, isUnspecified, plainAddress } from '../address.ts'
 import { type Decoded, NEED_MORE, malformed, whole } from '../decoded.ts'
 import { type Failure, failure, mappingOf } from '../failure.ts'
 import { checkName } from '../name.ts'
-import { concat, octetAt } from '../octets.ts'
+import { octetAt } from '../octets.ts'
 import { decodeSocks5Address, encodeSocks5Address, nameOctets } from './socks5-address.ts'
 import { SOCKS5_VERSION } from './socks5-greeting.ts'
 import { encodeSocks5Failure } from './socks5-reply.ts'
@@ -45,8 +45,7 @@ export function decodeSocks5Request(octets: Uint8Array, options: Socks5RequestOp
 }
 
 export function encodeSocks5Request(request: Socks5Request): Uint8Array {
-  const head = Uint8Array.of(SOCKS5_VERSION, request.command, request.reserved)
-  return concat([head, encodeSocks5Address(request.destination)])
+  return encodeSocks5Address(request.destination, [SOCKS5_VERSION, request.command, request.reserved])
 }
 
 /** The reply that refuses a malformed request (digest section 13). */

@@ -30,7 +30,10 @@ export function decodeSocks5Selection(octets: Uint8Array): Decoded<Socks5Selecti
 }
 
 export function encodeSocks5Selection(selection: Socks5Selection): Uint8Array {
-  return Uint8Array.of(SOCKS5_VERSION, selection.method)
+  const octets = new Uint8Array(2)
+  octets[0] = SOCKS5_VERSION
+  octets[1] = selection.method
+  return octets
 }
 
 /** The first of the server's methods, in the server's order, that the client offered; FF is never one of them. */
