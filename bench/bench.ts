@@ -24,6 +24,8 @@ export interface BenchTerms {
   readonly programs: readonly Program[]
   readonly seconds: number
   readonly rounds: number
+  /** Seconds of each load, of each program, before its first round: what is compiled while it runs is slow at first. */
+  readonly warmUpSeconds: number
   /** Rounds of what is held; each starts a program anew. */
   readonly holdRounds: number
   /** Only a proof that everything works: few tunnels are held, by ours alone, and nothing waits until it is steady. */
@@ -74,6 +76,10 @@ class Comparison {
     if (rates.length === 0) return
     const entrants = await this.#startAll(rates)
     try {
+      for (const rate of rates) {
+        this.#terms.onStep(`warming up: ${rate.title}`)
+        for (const one of entrants) await this.#warmUp(rate, one)
+      }
       for (let round = 1; round <= rounds; round++) {
         this.#terms.onStep(`round ${round} of ${rounds}`)
         for (const rate of rates) await this.#measureRate(rate, turned(entrants, round))
@@ -122,11 +128,18 @@ class Comparison {
     return { key: program.key, can: { ...program.can, password: credentials !== undefined }, running }
   }
 
+  // What fails is told by the first round.
+  async #warmUp(rate: RateMeasure, entrant: Entrant): Promise<void> {
+    const { warmUpSeconds: seconds } = this.#terms
+    if (seconds === 0 || entrant.running === undefined || !isFor(rate, entrant)) return
+    const stage = await this.#stage(entrant.running, rate.streams)
+    await MODES[rate.mode].load({ ...stage, settings: { ...stage.settings, seconds } })
+  }
+
   async #measureRate(rate: RateMeasure, entrants: readonly Entrant[]): Promise<void> {
-    for (const { key, can, running } of entrants) {
-      // The instance with a password is for the one measure that wants it.
-      const isFor = running === undefined || (rate.needs === 'password') === can.password
-      if (!isFor || (rate.needs === 'udp' && !can.udp)) continue
+    for (const entrant of entrants) {
+      if (!isFor(rate, entrant)) continue
+      const { key, running } = entrant
       const stage = await this.#stage(running, rate.streams)
       const metered = running === undefined ? stage : { ...stage, cpuSeconds: () => cpuSeconds(running.pids) }
       const sample = await MODES[rate.mode].load(metered)
@@ -177,6 +190,12 @@ interface Entrant {
   readonly key: string
   readonly can: Program['can']
   readonly running?: Running
+}
+
+// The instance with a password is for the one measure that wants it.
+function isFor({ needs }: RateMeasure, { can, running }: Entrant): boolean {
+  if (needs === 'udp' && !can.udp) return false
+  return running === undefined || (needs === 'password') === can.password
 }
 
 async function endAll(entrants: readonly Entrant[]): Promise<void> {

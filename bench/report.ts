@@ -179,6 +179,7 @@ export interface Conditions {
   readonly command: string
   readonly seconds: number
   readonly rounds: number
+  readonly warmUpSeconds: number
   readonly programs: readonly Program[]
   /** Processes that wanted to run in the minute before. */
   readonly load: number
@@ -187,7 +188,8 @@ export interface Conditions {
 }
 
 /** docs/benchmarks.md. */
-export function page(results: Results, { command, seconds, rounds, programs, load, versions }: Conditions): string {
+export function page(results: Results, conditions: Conditions): string {
+  const { command, seconds, rounds, warmUpSeconds, programs, load, versions } = conditions
   const processors = cpus()
   // Others at work on the machine make a figure worth little, and a reader should know.
   const machine = [
@@ -212,7 +214,8 @@ another one, both on socksmith's own engine, with ordinary sends and receives. O
 time from the proxy; so does the proxy from them, and the ceiling is theirs.
 
 Each rate is the median of ${rounds} rounds of ${seconds} s. In a round every measurement is taken for all programs, one
-after the other, and a ratio is the median of the ratios within each round. Processor time is user and system time of all
+after the other, and a ratio is the median of the ratios within each round. Before, each program has had ${warmUpSeconds} s of each load
+that do not count: JavaScript is compiled while it runs, and a server runs for weeks. Processor time is user and system time of all
 processes of the program. Memory is the proportional set size of all its processes, without what the kernel holds for
 sockets; each program is started anew for it. Before tunnels are held, as many are opened and closed until that leaves
 nothing more behind; the figure from a fresh start counts what was left behind too.

@@ -4,6 +4,7 @@
  *
  *   --seconds N        for each rate (2)
  *   --rounds N         of each (5)
+ *   --warm-up N        seconds of each load before, which do not count (10)
  *   --only A,B         measures or modes: down, up, down16, open, login, roundtrip, udp, idle, stall, crowd, rest
  *   --programs A,B     socksmith, socksmith-rules, socksmith-0, socksmith-node, dante, microsocks, v2ray, openssh
  *   --short            only proves that it works
@@ -33,6 +34,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string' },
     rounds: { type: 'string' },
+    'warm-up': { type: 'string' },
     only: { type: 'string' },
     programs: { type: 'string' },
     short: { type: 'boolean', default: false },
@@ -44,6 +46,7 @@ const terms = {
   programs: PROGRAMS.filter(program => programKeys().includes(program.key) && isInstalled(program)),
   seconds: number('--seconds', values.seconds, values.short ? 0.1 : 2, 60),
   rounds: number('--rounds', values.rounds, values.short ? 1 : 5, 100),
+  warmUpSeconds: number('--warm-up', values['warm-up'], values.short ? 0.1 : 10, 600),
   holdRounds: values.short ? 1 : Math.min(3, number('--rounds', values.rounds, 3, 100)),
   isShort: values.short,
   ...(values.only === undefined ? {} : { only: measureKeys(values.only) }),

@@ -139,6 +139,7 @@ function addBenchCommand(program: Command, conclude: Conclude): void {
     .option('--streams <N>', 'tunnels at the same time (default: 1 for octets, 4,000 idle ones, else 4 to 64)')
     .option('--seconds <S>', 'how long each measurement takes (default 2)')
     .option('--rounds <N>', 'how often each is taken, without and with the proxy in turns (default 3)')
+    .option('--warm-up <S>', 'load through the proxy before, which does not count (default as --seconds)')
     .option('--message-octets <N>', 'length of a message of a round trip (default 64)')
     .option('--datagram-octets <N>', 'length of a datagram (default 512)')
     .option('--window <N>', 'datagrams under way in each association (default 32)')

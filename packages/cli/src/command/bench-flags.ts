@@ -4,6 +4,7 @@ import {
   type ProxyPlace,
   ALL_MODES,
   DATAGRAM_OCTETS_MIN,
+  DEFAULT_SETTINGS,
   type Mode,
   RATE_MODES,
   findProxy,
@@ -20,6 +21,7 @@ export interface BenchFlags {
   readonly streams?: string
   readonly seconds?: string
   readonly rounds?: string
+  readonly warmUp?: string
   readonly messageOctets?: string
   readonly datagramOctets?: string
   readonly window?: string
@@ -32,7 +34,16 @@ export interface BenchFlags {
   readonly json?: boolean
 }
 
-type NumberFlag = 'streams' | 'seconds' | 'rounds' | 'messageOctets' | 'datagramOctets' | 'window' | 'hold' | 'busy'
+type NumberFlag =
+  | 'streams'
+  | 'seconds'
+  | 'rounds'
+  | 'warmUp'
+  | 'messageOctets'
+  | 'datagramOctets'
+  | 'window'
+  | 'hold'
+  | 'busy'
 
 interface Range {
   readonly flag: string
@@ -46,6 +57,7 @@ const NUMBERS: { readonly [F in NumberFlag]: Range } = {
   streams: { flag: '--streams', least: 1, most: 500_000, isWhole: true },
   seconds: { flag: '--seconds', least: 0.1, most: 3_600, isWhole: false },
   rounds: { flag: '--rounds', least: 1, most: 1_000, isWhole: true },
+  warmUp: { flag: '--warm-up', least: 0, most: 3_600, isWhole: false },
   messageOctets: { flag: '--message-octets', least: 1, most: 65_536, isWhole: true },
   // A datagram of IPv4 carries 65,507 octets; the header of SOCKS takes up to 22 of them.
   datagramOctets: { flag: '--datagram-octets', least: DATAGRAM_OCTETS_MIN, most: 65_485, isWhole: true },
@@ -79,8 +91,10 @@ export async function benchOptions(url: string, flags: BenchFlags): Promise<Outc
   if (gone !== undefined) return trouble(EXIT.USAGE, '--pid: expected the id of a process that runs, as /proc has it')
   const target = targetOf(proxy.value, flags)
   if (!target.ok) return target
-  const { rounds = ROUNDS, hold: holdSeconds = HOLD_SECONDS, busy = 0, ...settings } = numbers
-  return done({ proxy: proxy.value, modes: modes.value, rounds, settings, holdSeconds, busy, pids, ...target.value })
+  const { rounds = ROUNDS, hold: holdSeconds = HOLD_SECONDS, busy = 0, warmUp, ...settings } = numbers
+  const warmUpSeconds = warmUp ?? settings.seconds ?? DEFAULT_SETTINGS.seconds
+  const terms = { rounds, settings, warmUpSeconds, holdSeconds, busy, pids }
+  return done({ proxy: proxy.value, modes: modes.value, ...terms, ...target.value })
 }
 
 async function proxyOf(url: string, flags: BenchFlags): Promise<Outcome<ProxyPlace>> {

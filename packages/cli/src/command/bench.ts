@@ -29,5 +29,6 @@ function progressText(progress: Progress): string {
   if (progress.kind === 'hold') return `${progress.mode}: ${progress.step}`
   const { mode, way, round, rounds, perSecond } = progress
   const where = way === 'direct' ? 'no proxy' : 'proxy'
-  return `${mode}, round ${round} of ${rounds}, ${where}: ${rounded(perSecond)} ${MODES[mode].unit}/s`
+  const when = round === 0 ? 'warming up' : `round ${round} of ${rounds}`
+  return `${mode}, ${when}, ${where}: ${rounded(perSecond)} ${MODES[mode].unit}/s`
 }

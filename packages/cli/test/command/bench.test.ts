@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import type { BenchReport } from '@socksmith/instruments/bench'
+import { type BenchReport, type Progress, runBench } from '@socksmith/instruments/bench'
+import { benchOptions } from '../../src/command/bench-flags.ts'
 import { run, serve } from '../run-command.ts'
 
 const QUICK = ['--seconds', '0.1', '--rounds', '1']
@@ -21,7 +22,7 @@ test('every mode measures our own server, without the proxy and with it', async 
   const { modes, ...rest } = await report([`socks5://127.0.0.1:${port}`, '--pid', String(child.pid)])
   assert.deepEqual(
     { ...rest, engine: '' },
-    { proxy: `socks5://127.0.0.1:${port}`, engine: '', rounds: 1, seconds: 0.1 },
+    { proxy: `socks5://127.0.0.1:${port}`, engine: '', rounds: 1, seconds: 0.1, warmUpSeconds: 0.1 },
   )
   assert.deepEqual(
     modes.map(({ mode }) => mode),
@@ -69,6 +70,28 @@ test('idle tunnels are held, answer at the end, and others work meanwhile; a sta
   assert.ok((idle.memory?.withOctets ?? 0) > 2 ** 20)
   assert.ok((stall.source?.octetsPerTunnel ?? 0) > 0)
   assert.equal(stall.source?.isPaused, true)
+})
+
+test('a server is loaded before each rate is taken, unless that is switched off', async t => {
+  const { port } = await serve(t, ['--listen', '127.0.0.1:0'])
+  const url = `socks5://127.0.0.1:${port}`
+  for (const [warmUp, rounds] of [
+    ['0.1', [0, 1]],
+    ['0', [1]],
+  ] as const) {
+    const options = await benchOptions(url, { mode: ['open'], rounds: '1', seconds: '0.1', warmUp })
+    assert.ok(options.ok)
+    const seen: string[] = []
+    const onProgress = (progress: Progress): void => {
+      if (progress.kind === 'rate') seen.push(`${progress.way} ${progress.round}`)
+    }
+    const done = await runBench({ ...options.value, onProgress })
+    assert.ok(!('code' in done) && done.warmUpSeconds === Number(warmUp))
+    assert.deepEqual(
+      [...new Set(seen)],
+      rounds.flatMap(round => (round === 0 ? ['proxy 0'] : ['direct 1', 'proxy 1'])),
+    )
+  }
 })
 
 test('the table is for people: every mode with its unit, and no proxy beside it', async t => {

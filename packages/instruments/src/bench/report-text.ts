@@ -10,7 +10,8 @@ export function benchText(report: BenchReport): string {
   const rates = report.modes.flatMap(mode => (mode.kind === 'rate' ? rowsOf(mode) : []))
   const others = report.modes.flatMap(otherText)
   const rounds = report.rounds === 1 ? 'one round' : `medians of ${report.rounds} rounds`
-  const terms = `${rounds} of ${report.seconds} s each way; ratio: to no proxy; load on the ${report.engine} engine`
+  const warm = report.warmUpSeconds === 0 ? '' : ` after ${report.warmUpSeconds} s that do not count`
+  const terms = `${rounds} of ${report.seconds} s each way${warm}; ratio: to no proxy; load on the ${report.engine} engine`
   const parts = [
     report.proxy,
     ...(rates.length === 0 ? [] : [`${alignedTable([HEAD, ...rates])}\n${terms}`]),

@@ -12,6 +12,8 @@ export interface BenchReport {
   readonly engine: string
   readonly rounds: number
   readonly seconds: number
+  /** Of the same load before, which counts for nothing. */
+  readonly warmUpSeconds: number
   readonly modes: readonly ModeReport[]
 }
 

@@ -16,6 +16,11 @@ export interface BenchOptions {
   /** How often each figure is taken, each way. */
   readonly rounds: number
   readonly settings: Partial<LoadSettings>
+  /**
+   * Seconds of the same load through the proxy before a rate is taken, which count for nothing: a program that is compiled
+   * while it runs is slower at first than in the weeks that follow.
+   */
+  readonly warmUpSeconds: number
   /** Seconds for which `idle` and `stall` hold their tunnels. */
   readonly holdSeconds: number
   /** Tunnels that carry round trips while `idle` holds its own. */
@@ -36,7 +41,7 @@ export interface RateProgress {
   readonly kind: 'rate'
   readonly mode: RateMode
   readonly way: 'direct' | 'proxy'
-  /** From 1. */
+  /** From 1; 0 while nothing counts yet. */
   readonly round: number
   readonly rounds: number
   readonly perSecond: number
@@ -71,6 +76,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport | Fai
       engine: engine.name,
       rounds,
       seconds: settings.seconds ?? DEFAULT_SETTINGS.seconds,
+      warmUpSeconds: options.warmUpSeconds,
       modes,
     }
   } finally {
@@ -109,15 +115,19 @@ async function runHold(mode: HoldMode, options: BenchOptions, ground: Ground): P
 }
 
 async function runRate(mode: RateMode, options: BenchOptions, ground: Ground): Promise<ModeReport | Failure> {
-  const { rounds, pids } = options
+  const { rounds, pids, warmUpSeconds } = options
   const { load, unit, streams } = MODES[mode]
   const settings = { ...DEFAULT_SETTINGS, streams, ...options.settings }
   const samples = { direct: [] as Sample[], proxy: [] as Sample[] }
+  const stageFor = (way: RateProgress['way'], round: number, seconds = settings.seconds): Stage =>
+    stageOf(way, { ...settings, seconds }, ground, (amount, passed) =>
+      options.onProgress?.({ kind: 'rate', mode, way, round, rounds, perSecond: amount / passed }),
+    )
+  const warm = warmUpSeconds === 0 ? undefined : await load(stageFor('proxy', 0, warmUpSeconds))
+  if (warm !== undefined && 'code' in warm) return { kind: 'failed', mode, failure: warm }
   for (let round = 1; round <= rounds; round++) {
     for (const way of ['direct', 'proxy'] as const) {
-      const stage = stageOf(way, settings, ground, (amount, seconds) =>
-        options.onProgress?.({ kind: 'rate', mode, way, round, rounds, perSecond: amount / seconds }),
-      )
+      const stage = stageFor(way, round)
       const isMetered = way === 'proxy' && pids.length > 0
       const sample = await load(isMetered ? { ...stage, cpuSeconds: () => cpuSeconds(pids) } : stage)
       if (!('code' in sample)) samples[way].push(sample)

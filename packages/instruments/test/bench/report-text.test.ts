@@ -14,6 +14,7 @@ test('a report is a table, with a line for what was held and for what could not 
     engine: 'linux',
     rounds: 3,
     seconds: 2,
+    warmUpSeconds: 5,
     modes: [
       {
         kind: 'rate',
@@ -61,7 +62,7 @@ download, MiB           1     4,358   0.82                                 0.12 
 roundtrip, trips       16    62,467   0.41    0.21  0.34  0.5    1.8    6
   no proxy                  150,580
 
-medians of 3 rounds of 2 s each way; ratio: to no proxy; load on the linux engine
+medians of 3 rounds of 2 s each way after 5 s that do not count; ratio: to no proxy; load on the linux engine
 
 idle: 4,000 tunnels, 262 octets of memory each (50 MiB at first, 60 MiB after 3 rounds of opening and closing, 61 MiB with them), 4,000 of them answered at the end
 stall: 64 tunnels, memory not known (say --pid; it must be a process that you may look into), 4,096 KiB left each source, which then rested
