@@ -12,7 +12,7 @@ import type { UsersPlace } from './command/user.ts'
 import { LIMIT_WORDS } from './config/limits.ts'
 import { EXIT, type Outcome } from './exit.ts'
 import { paintFor } from './terminal/colour.ts'
-import { say } from './terminal/say.ts'
+import { print, say } from './terminal/say.ts'
 import { version } from './version.ts'
 
 const EXAMPLES_AND_EXIT_CODES = `
@@ -112,6 +112,8 @@ function programOf(conclude: Conclude): Command {
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show the help of a command')
     .configureHelp(HELP)
+    // A reader that has seen enough, as `head` has, is no trouble.
+    .configureOutput({ writeOut: print, writeErr: text => say(text.trimEnd()) })
     .addHelpText('after', EXAMPLES_AND_EXIT_CODES)
     .exitOverride()
   addConfigFlags(program.command('serve').description('run the proxy server'))

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { test } from 'node:test'
-import { run } from './run-command.ts'
+import { promisify } from 'node:util'
+import { LAUNCHER, run } from './run-command.ts'
 
 test('help has examples and exit codes, and no colour when it is not on a terminal', async () => {
   for (const [args, words] of [
@@ -30,6 +32,13 @@ test('help has examples and exit codes, and no colour when it is not on a termin
     for (const word of words) assert.ok(stdout.includes(word), `${args.join(' ')}: ${word}`)
     assert.ok(!stdout.includes('\u001b'))
   }
+})
+
+test('a reader that has gone, as in "socksmith serve --help | head", is no trouble', async () => {
+  const words = [process.execPath, LAUNCHER, 'serve', '--help']
+  const script = '"$@" | true; echo "${PIPESTATUS[0]}"'
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script, 'bash', ...words])
+  assert.deepEqual([stdout, stderr], ['0\n', ''])
 })
 
 test('a wrong command line is told with the nearest right word and exit code 64', async () => {
