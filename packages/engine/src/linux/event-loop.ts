@@ -2,6 +2,7 @@
  * One epoll descriptor for each thread, which Node's own loop watches: this engine is a guest of the ordinary loop, and
  * promises, timers and message ports work as always. Nothing here blocks. It exists while something is registered.
  */
+import { type Failure, failure } from '@socksmith/protocol'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, O_CLOEXEC } from './abi.ts'
 import { type DescriptorWatch, type SystemCalls, errnoName } from './system-calls.ts'
 
@@ -48,9 +49,13 @@ export class EventLoop {
     return this.#count
   }
 
-  /** Starts to tell `watched` of the events of `fd`. Throws when the kernel refuses: out of memory or of watches. */
-  register(fd: number, interest: number, watched: Watched): void {
-    if (this.#epoll < 0) this.#open()
+  /**
+   * Starts to tell `watched` of the events of `fd`; or says why the kernel refuses: it is out of memory, of descriptors or of
+   * watches (`fs.epoll.max_user_watches`).
+   */
+  register(fd: number, interest: number, watched: Watched): Failure | undefined {
+    const closed = this.#epoll < 0 ? this.#open() : undefined
+    if (closed !== undefined) return closed
     const generation = ((this.#generations[fd] ?? 0) + 1) & 0x7fff_ffff
     this.#generations[fd] = generation
     const one = this.#one
@@ -58,12 +63,13 @@ export class EventLoop {
     one.writeInt32LE(fd, EPOLL_EVENT.data)
     one.writeInt32LE(generation, EPOLL_EVENT.data + 4)
     if (this.calls.epollCtl(this.#epoll, EPOLL_CTL_ADD, fd, one) < 0) {
-      const errno = this.calls.errno()
+      const refused = this.#refusal()
       this.#closeWhenIdle()
-      throw new Error(`epoll_ctl: ${errnoName(errno)}`)
+      return refused
     }
     this.#watched[fd] = watched
     this.#count++
+    return undefined
   }
 
   /** Tells somebody else of the events of a registered descriptor from now on. */
@@ -107,11 +113,17 @@ export class EventLoop {
     this.#watch = undefined
   }
 
-  #open(): void {
+  #open(): Failure | undefined {
     this.#epoll = this.calls.epollCreate1(O_CLOEXEC)
-    if (this.#epoll < 0) throw new Error(`epoll_create1: ${errnoName(this.calls.errno())}`)
+    if (this.#epoll < 0) return this.#refusal()
     // The watch must be held: it is collected otherwise, and silence follows.
     this.#watch = this.calls.watch(this.#epoll, this.#wantTurn)
+    return undefined
+  }
+
+  #refusal(): Failure {
+    const errno = errnoName(this.calls.errno())
+    return { ...failure('too_busy', 'us', `the kernel watches no further descriptor (${errno})`), errno }
   }
 
   #closeWhenIdle(): void {

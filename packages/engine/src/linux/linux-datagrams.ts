@@ -51,7 +51,9 @@ export function openDatagrams(
   const name = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
   if (calls.bind(fd, name, writePlace(place, name)) < 0) return fail(errnoFailure(errnoName(calls.errno()), 'us'))
   const bound = placeOfSocket(calls, fd, place)
-  return new LinuxDatagramSocket(loop, batch, fd, bound.kind === 'ip' ? bound.endpoint : local, handler)
+  const socket = new LinuxDatagramSocket(loop, batch, fd, bound.kind === 'ip' ? bound.endpoint : local, handler)
+  const unwatched = loop.register(fd, EPOLLIN, socket)
+  return unwatched === undefined ? socket : fail(unwatched)
 }
 
 function setOptions(calls: SystemCalls, fd: number, local: Endpoint): void {
@@ -80,7 +82,6 @@ class LinuxDatagramSocket implements DatagramSocket, DatagramSender, Watched, Ta
     this.#loop = loop
     this.#batch = batch
     this.#handler = handler
-    loop.register(fd, EPOLLIN, this)
   }
 
   send(octets: Uint8Array, to: Endpoint): void {

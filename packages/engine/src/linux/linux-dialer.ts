@@ -106,8 +106,7 @@ class LinuxDialing implements Dialing, Watched {
     if (errno !== 0 && errno !== EINPROGRESS) {
       return errno === EAGAIN ? failure('too_busy', 'target') : errnoFailure(errnoName(errno))
     }
-    this.#loop.register(fd, STREAM_EVENTS, this)
-    return undefined
+    return this.#loop.register(fd, STREAM_EVENTS, this)
   }
 
   #settle(events: number): void {

@@ -54,10 +54,10 @@ export async function listen(
   const { descriptor, place } = options
   if (descriptor !== undefined) {
     const shared = adoptListeningSocket(loop.calls, descriptor, place)
-    return new LinuxListener(loop, clock, shared, true, handler)
+    return new LinuxListener(loop, clock, shared, true, handler).start()
   }
   const opened = await openListeningSocket(loop.calls, options)
-  return 'code' in opened ? opened : new LinuxListener(loop, clock, opened, false, handler)
+  return 'code' in opened ? opened : new LinuxListener(loop, clock, opened, false, handler).start()
 }
 
 class LinuxListener implements Listener, Watched {
@@ -83,7 +83,15 @@ class LinuxListener implements Listener, Watched {
     this.#isShared = isShared
     this.#handler = handler
     this.#localPlace = isWildcard(socket.place) ? undefined : socket.place
-    this.#register()
+  }
+
+  /** Starts to accept; where that is impossible the socket is closed again. */
+  async start(): Promise<this | Failure> {
+    const unwatched = this.#register()
+    if (unwatched === undefined) return this
+    this.#isPaused = true
+    await this.close()
+    return unwatched
   }
 
   pause(): void {
@@ -93,7 +101,7 @@ class LinuxListener implements Listener, Watched {
 
   resume(): void {
     this.#isPaused = false
-    if (!this.#isClosed && this.#again === undefined) this.#register()
+    if (!this.#isClosed && this.#again === undefined) this.#registerOrWait()
   }
 
   close(): Promise<void> {
@@ -132,8 +140,12 @@ class LinuxListener implements Listener, Watched {
       // Where it listens on one address the socket has inherited this already.
       if (this.#localPlace === undefined) withoutPacing(calls, fd, remote)
       const connection = new LinuxConnection(this.#loop, fd, remote, this.#localPlace)
-      this.#loop.register(fd, STREAM_EVENTS, connection)
-      this.#handler.onConnection(connection)
+      const unwatched = this.#loop.register(fd, STREAM_EVENTS, connection)
+      if (unwatched === undefined) this.#handler.onConnection(connection)
+      else {
+        calls.close(fd)
+        this.#report(unwatched)
+      }
     }
     return this.#again === undefined
   }
@@ -161,7 +173,7 @@ class LinuxListener implements Listener, Watched {
     this.#again = this.#clock.after(ACCEPT_AGAIN_MS, () => {
       this.#again = undefined
       if (!this.#hasRoom()) this.#waitForDescriptors()
-      else if (!this.#isPaused && !this.#isClosed) this.#register()
+      else if (!this.#isPaused && !this.#isClosed) this.#registerOrWait()
     })
   }
 
@@ -173,10 +185,16 @@ class LinuxListener implements Listener, Watched {
     return lowest >= 0 && lowest < DESCRIPTORS_MAX - ACCEPT_RESERVE
   }
 
-  #register(): void {
-    if (this.#isRegistered) return
-    this.#isRegistered = true
-    this.#loop.register(this.#fd, this.#isShared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, this)
+  #registerOrWait(): void {
+    const unwatched = this.#register()
+    if (unwatched !== undefined) this.#waitForDescriptors(unwatched)
+  }
+
+  #register(): Failure | undefined {
+    if (this.#isRegistered) return undefined
+    const unwatched = this.#loop.register(this.#fd, this.#isShared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, this)
+    this.#isRegistered = unwatched === undefined
+    return unwatched
   }
 
   #unregister(): void {
