@@ -4,7 +4,14 @@ import { type Endpoint, formatDestination } from '@socksmith/protocol'
 import type { SessionRecord } from '@socksmith/server'
 import { type Case, nameOf } from './actors/case.ts'
 import type { Traffic } from './actors/traffic.ts'
-import { type TargetPlan, type TrafficPlan, type TunnelPlan, type WorldPlan, expectedPeer } from './plan.ts'
+import {
+  LOOKUPS_AT_ONCE,
+  type TargetPlan,
+  type TrafficPlan,
+  type TunnelPlan,
+  type WorldPlan,
+  expectedPeer,
+} from './plan.ts'
 import type { Scene } from './scene.ts'
 import type { SimulatedConnection } from './world/connection.ts'
 import type { Physics } from './world/physics.ts'
@@ -165,13 +172,16 @@ function checkHeard(
 /** Nothing stands in the way of this client: then it is served, and to the last octet. */
 function checkServed(
   say: (what: string) => void,
-  { bindPorts }: WorldPlan,
+  { bindPorts, clients }: WorldPlan,
   aCase: Case<TunnelPlan>,
   record: SessionRecord,
   tunnel: Tunnel | undefined,
 ): void {
   const { plan, client } = aCase
   if (!isWelcome(aCase) || !isReachable(plan, bindPorts) || isRude(plan.down)) return
+  // Names that nobody answers may hold every turn.
+  const silent = clients.filter(one => 'name' in one && one.name?.answer === 'silent')
+  if (plan.name !== undefined && silent.length >= LOOKUPS_AT_ONCE) return
   if (client === undefined || tunnel?.target === undefined) return say(`not served: ${record.end} ${record.failure}`)
   if (plan.up.ending !== 'fin' || plan.down.ending !== 'fin') return
   if (record.end !== 'client-finished' && record.end !== 'target-finished') say(`two FINs, and ${record.end}`)

@@ -97,6 +97,9 @@ export interface WorldPlan {
   readonly clients: readonly ClientPlan[]
 }
 
+/** As many names are asked for at once; a silent one keeps its turn for longer than anybody waits. */
+export const LOOKUPS_AT_ONCE = 2
+
 /** Clients begin within this time. */
 const BEGIN_WITHIN_MS = 2_000
 

@@ -13,7 +13,7 @@ import { TunnelClient, keysOf } from './actors/tunnel-client.ts'
 import { UdpClient } from './actors/udp-client.ts'
 import { proxyHeader } from './actors/words.ts'
 import type { Fault } from './faults.ts'
-import type { ListenerName, WorldPlan } from './plan.ts'
+import { LOOKUPS_AT_ONCE, type ListenerName, type WorldPlan } from './plan.ts'
 import { WatchedTally } from './watched-tally.ts'
 import { endpoint } from './world/address.ts'
 import type { SimulatedConnection } from './world/connection.ts'
@@ -101,7 +101,7 @@ export class Scene {
         positiveTtlMs: 1_000,
         negativeTtlMs: 1_000,
         entriesMax: 2,
-        concurrentMax: 2,
+        concurrentMax: LOOKUPS_AT_ONCE,
         timeoutMs: 1_500,
       }),
       listeners: [

@@ -18,6 +18,7 @@ import { showSessionsOnSignal } from '../serving/live-sessions.ts'
 import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
 import { startThread } from '../serving/start-thread.ts'
 import { startWorkerPool } from '../serving/worker-pool.ts'
+import { keepMemoryQuiet } from '../serving/quiet-memory.ts'
 import { LiveState } from '../state/live-state.ts'
 import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
@@ -85,6 +86,7 @@ async function serveUntil(stopped: Promise<void>, workers: number, ground: Groun
   const listeners = completeListeners(config, hasUsers)
   say(`socksmith ${version()} ready on ${placesText(places, listeners)}; engine ${engine.name}${threads}`)
   showSessionsOnSignal(server)
+  keepMemoryQuiet(server)
   await stopped
   await release.value()
   await drain(server, parseDuration(config.drain) ?? 0)
