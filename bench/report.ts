@@ -210,7 +210,7 @@ ${tables(results, programs)}
 ## What is measured
 
 Everything on loopback, SOCKS5, by [socksmith bench](bench.md): the load is one thread of one Node process, the target
-another one, both on socksmith's own engine, with ordinary sends and receives. On a small machine they take processor
+another one, both on socksmith's own engine, with ordinary sends and receives (datagrams of one turn leave segmented, GSO, and come one by one). On a small machine they take processor
 time from the proxy; so does the proxy from them, and the ceiling is theirs.
 
 Each rate is the median of ${rounds} rounds of ${seconds} s. In a round every measurement is taken for all programs, one

@@ -129,6 +129,11 @@ export interface DatagramSocket {
  */
 export const DATAGRAM_ROOM_OCTETS = 32
 
+export interface DatagramOptions extends SocketOptions {
+  /** The kernel may hand over several datagrams of one sender at once; they are parted again. Default true, where it can. */
+  readonly joined?: boolean
+}
+
 /** What a datagram socket tells. */
 export interface DatagramHandler {
   /**
@@ -269,7 +274,7 @@ export interface Engine {
   readonly socketOptions: ReadonlySet<keyof SocketOptions>
   listen(options: ListenOptions, handler: ListenHandler): Promise<Listener | Failure>
   dial(to: Place, options: DialOptions): Dialing
-  openDatagrams(local: Endpoint, handler: DatagramHandler, options?: SocketOptions): Promise<DatagramSocket | Failure>
+  openDatagrams(local: Endpoint, handler: DatagramHandler, options?: DatagramOptions): Promise<DatagramSocket | Failure>
   /** The local address by which the kernel would reach `destination`: the interface that faces it. */
   facing(destination: IpAddress): Promise<IpAddress | Failure>
   /**

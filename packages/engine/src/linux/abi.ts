@@ -33,6 +33,7 @@ export const TCP_KEEPIDLE = 4
 export const TCP_CONGESTION = 13
 export const IPPROTO_UDP = 17
 export const UDP_SEGMENT = 103
+export const UDP_GRO = 104
 export const IPPROTO_IPV6 = 41
 export const IPV6_V6ONLY = 26
 export const IPV6_FREEBIND = 78

@@ -4,7 +4,7 @@
  */
 import { type Endpoint } from '@socksmith/protocol'
 import { DATAGRAM_ROOM_OCTETS } from '../ports.ts'
-import { EAGAIN, IPPROTO_UDP, MSG_DONTWAIT, UDP_SEGMENT } from './abi.ts'
+import { EAGAIN, IPPROTO_UDP, MSG_DONTWAIT, UDP_GRO, UDP_SEGMENT } from './abi.ts'
 import { IPV6_OCTETS, readEndpoint, writeEndpoint } from './socket-address.ts'
 import type { SystemCalls } from './system-calls.ts'
 
@@ -21,11 +21,17 @@ const COPY_OCTETS = 256 * 1024
 const SEGMENTS_MAX = BATCH
 const SEGMENTED_OCTETS_MAX = 65_507
 
-// struct iovec; struct msghdr and its length, `mmsghdr`; struct cmsghdr with a uint16_t, padded.
+// struct iovec; struct msghdr and its length, `mmsghdr`; struct cmsghdr with a uint16_t (or, received, an int), padded.
 const IOVEC_OCTETS = 16
 const MESSAGE_OCTETS = 64
 const CONTROL_OCTETS = 24
 const CONTROL_LENGTH = 18
+const CONTROL_LENGTH_GRO = 20
+
+/** Datagrams that the kernel joins: 64 of the network's, and 128 that one send of this machine held; with some to spare. */
+const JOINED_MAX = 256
+/** The datagrams of one message, each with its room. */
+const SPREAD_OCTETS = DATAGRAM_OCTETS_MAX + (JOINED_MAX + 1) * DATAGRAM_ROOM_OCTETS
 
 /** Who hears what became of a send. */
 export interface DatagramSender {
@@ -60,6 +66,8 @@ export class DatagramBatch {
   readonly #names: Region
   readonly #vectors: Region
   readonly #messages: Region
+  readonly #inControls: Region
+  readonly #spread: Region
   readonly #copies: Region
   readonly #outNames: Region
   readonly #outVectors: Region
@@ -77,6 +85,8 @@ export class DatagramBatch {
     this.#names = new Region(calls, BATCH * IPV6_OCTETS)
     this.#vectors = new Region(calls, BATCH * IOVEC_OCTETS)
     this.#messages = new Region(calls, BATCH * MESSAGE_OCTETS)
+    this.#inControls = new Region(calls, BATCH * CONTROL_OCTETS)
+    this.#spread = new Region(calls, SPREAD_OCTETS)
     this.#copies = new Region(calls, COPY_OCTETS)
     this.#outNames = new Region(calls, BATCH * IPV6_OCTETS)
     this.#outVectors = new Region(calls, BATCH * IOVEC_OCTETS)
@@ -91,6 +101,7 @@ export class DatagramBatch {
     this.#messages.point(i * MESSAGE_OCTETS, this.#names, i * IPV6_OCTETS)
     this.#messages.point(i * MESSAGE_OCTETS + 16, this.#vectors, i * IOVEC_OCTETS)
     this.#messages.words.setUint32(i * MESSAGE_OCTETS + 24, 1, true)
+    this.#messages.point(i * MESSAGE_OCTETS + 32, this.#inControls, i * CONTROL_OCTETS)
     const control = this.#controls.words
     control.setUint32(i * CONTROL_OCTETS, CONTROL_LENGTH, true)
     control.setInt32(i * CONTROL_OCTETS + 8, IPPROTO_UDP, true)
@@ -100,7 +111,10 @@ export class DatagramBatch {
   /** Receives what waits at a socket, up to a batch: how many, or -1 with the reason in `errno`. */
   receive(fd: number): number {
     const { words } = this.#messages
-    for (let i = 0; i < BATCH; i++) words.setUint32(i * MESSAGE_OCTETS + 8, IPV6_OCTETS, true)
+    for (let i = 0; i < BATCH; i++) {
+      words.setUint32(i * MESSAGE_OCTETS + 8, IPV6_OCTETS, true)
+      words.setUint32(i * MESSAGE_OCTETS + 40, CONTROL_OCTETS, true)
+    }
     return this.#calls.recvmmsg(fd, this.#messages.octets, BATCH, MSG_DONTWAIT, null)
   }
 
@@ -109,11 +123,33 @@ export class DatagramBatch {
     return count === BATCH
   }
 
-  /** The octets of the `i`th datagram that was received, with {@link DATAGRAM_ROOM_OCTETS} free in front. */
-  datagram(i: number): Uint8Array {
+  /**
+   * The length of each datagram in the `i`th message that was received, but for a shorter last one: the kernel joins those of
+   * one sender that follow each other (GRO).
+   */
+  lengthEach(i: number): number {
+    const control = i * CONTROL_OCTETS
+    const { words } = this.#inControls
+    const isJoined =
+      this.#messages.words.getUint32(i * MESSAGE_OCTETS + 40, true) >= CONTROL_LENGTH_GRO &&
+      words.getInt32(control + 8, true) === IPPROTO_UDP &&
+      words.getInt32(control + 12, true) === UDP_GRO
+    return isJoined ? words.getInt32(control + 16, true) : this.lengthOf(i)
+  }
+
+  /** The length of the `i`th message, in octets. */
+  lengthOf(i: number): number {
+    return this.#messages.words.getUint32(i * MESSAGE_OCTETS + 56, true)
+  }
+
+  /** `length` octets of the `i`th message from `offset` on, with {@link DATAGRAM_ROOM_OCTETS} free in front. */
+  datagram(i: number, offset: number, length: number): Uint8Array {
     const start = i * SLOT_OCTETS + DATAGRAM_ROOM_OCTETS
-    const length = this.#messages.words.getUint32(i * MESSAGE_OCTETS + 56, true)
-    return this.#slots.octets.subarray(start, start + length)
+    if (offset === 0) return this.#slots.octets.subarray(start, start + length)
+    // In front of it lies the one before, which may be queued: it moves to a place of its own.
+    const place = offset + (offset / this.lengthEach(i) + 1) * DATAGRAM_ROOM_OCTETS
+    this.#spread.octets.set(this.#slots.octets.subarray(start + offset, start + offset + length), place)
+    return this.#spread.octets.subarray(place, place + length)
   }
 
   /** Who sent the `i`th; `known` again, when it is that one. */
@@ -129,9 +165,9 @@ export class DatagramBatch {
   queue(sender: DatagramSender, octets: Uint8Array, to: Endpoint): void {
     if (this.#sender !== sender || this.#queued === BATCH) this.flush()
     const i = this.#queued
-    if (octets.buffer === this.#slots.octets.buffer) {
-      this.#outVectors.point(i * IOVEC_OCTETS, this.#slots, octets.byteOffset)
-    } else {
+    const region = this.#regionOf(octets)
+    if (region !== undefined) this.#outVectors.point(i * IOVEC_OCTETS, region, octets.byteOffset)
+    else {
       if (this.#copied + octets.length > COPY_OCTETS) {
         this.flush()
         return this.queue(sender, octets, to)
@@ -145,6 +181,12 @@ export class DatagramBatch {
     this.#lengths[i] = octets.length
     this.#sender = sender
     this.#queued = i + 1
+  }
+
+  /** The receive memory that these octets lie in. */
+  #regionOf({ buffer }: Uint8Array): Region | undefined {
+    if (buffer === this.#slots.octets.buffer) return this.#slots
+    return buffer === this.#spread.octets.buffer ? this.#spread : undefined
   }
 
   /** Sends what is queued. What the kernel does not take is dropped, as UDP may. */

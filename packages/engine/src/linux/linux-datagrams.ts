@@ -3,11 +3,12 @@ import type { Endpoint, Failure } from '@socksmith/protocol'
 import { DESCRIPTORS_MAX, DIAL_RESERVE, OUT_OF_DESCRIPTORS } from '../node/descriptors.ts'
 import { errnoFailure } from '../node/system-failure.ts'
 import { DATAGRAM_ROOM_OCTETS } from '../ports.ts'
-import type { DatagramHandler, DatagramSocket, SocketOptions } from '../ports.ts'
+import type { DatagramHandler, DatagramOptions, DatagramSocket } from '../ports.ts'
 import {
   EAGAIN,
   EPOLLIN,
   IPPROTO_IPV6,
+  IPPROTO_UDP,
   IPV6_V6ONLY,
   SO_RCVBUF,
   SO_SNDBUF,
@@ -15,6 +16,7 @@ import {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOL_SOCKET,
+  UDP_GRO,
 } from './abi.ts'
 import { type DatagramBatch, type DatagramSender, KnownSender } from './datagram-batch.ts'
 import type { EventLoop, Task, Watched } from './event-loop.ts'
@@ -34,7 +36,7 @@ export function openDatagrams(
   batch: DatagramBatch,
   local: Endpoint,
   handler: DatagramHandler,
-  options: SocketOptions = {},
+  options: DatagramOptions = {},
 ): DatagramSocket | Failure {
   const { calls } = loop
   const place = { kind: 'ip', endpoint: local } as const
@@ -45,7 +47,7 @@ export function openDatagrams(
     return why
   }
   if (fd >= DESCRIPTORS_MAX - DIAL_RESERVE) return fail(OUT_OF_DESCRIPTORS)
-  setOptions(calls, fd, local)
+  setOptions(calls, fd, local, options.joined)
   const refused = setSocketOptions(calls, fd, familyOf(place), options)
   if (refused !== undefined) return fail(refused)
   const name = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
@@ -56,11 +58,13 @@ export function openDatagrams(
   return unwatched === undefined ? socket : fail(unwatched)
 }
 
-function setOptions(calls: SystemCalls, fd: number, local: Endpoint): void {
+function setOptions(calls: SystemCalls, fd: number, local: Endpoint, joined = true): void {
   const value = Buffer.alloc(4)
   value.writeInt32LE(BUFFER_OCTETS, 0)
   calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, value.length)
   calls.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length)
+  // A kernel that cannot join datagrams says so, and gives each by itself.
+  if (joined) calls.setsockopt(fd, IPPROTO_UDP, UDP_GRO, Buffer.from([1, 0, 0, 0]), value.length)
   if (local.address.type === 'ipv6') {
     calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, Buffer.from([1, 0, 0, 0]), value.length)
   }
@@ -121,8 +125,19 @@ class LinuxDatagramSocket implements DatagramSocket, DatagramSender, Watched, Ta
   #deliver(count: number): void {
     for (let i = 0; i < count && this.fd >= 0; i++) {
       const from = this.#batch.sender(i, this.#known)
-      if (from !== undefined) this.#handler.onDatagram(this.#batch.datagram(i), from, DATAGRAM_ROOM_OCTETS)
+      if (from !== undefined) this.#deliverMessage(i, from)
     }
+  }
+
+  #deliverMessage(i: number, from: Endpoint): void {
+    const batch = this.#batch
+    const [each, all] = [batch.lengthEach(i), batch.lengthOf(i)]
+    if (each >= all || each <= 0) return this.#handler.onDatagram(batch.datagram(i, 0, all), from, DATAGRAM_ROOM_OCTETS)
+    for (let at = 0; at < all && this.fd >= 0; at += each) {
+      this.#handler.onDatagram(batch.datagram(i, at, Math.min(each, all - at)), from, DATAGRAM_ROOM_OCTETS)
+    }
+    // The next message that is parted takes the same memory.
+    batch.flush()
   }
 
   #onReceiveError(errno: number): void {

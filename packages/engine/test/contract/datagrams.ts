@@ -10,6 +10,9 @@ import type { Cannot, MakeEngine } from './scene.ts'
 /** Octets of the largest UDP payload over IPv4: 65,535 less 20 of IP and 8 of UDP. */
 const LARGEST = 65_507
 
+/** A header that is written in front of a datagram: that of an IPv4 address (RFC 1928 section 7). */
+const HEADER = 10
+
 /** Runs the contract of datagram sockets. */
 export function datagramContract(makeEngine: MakeEngine, cannot: Cannot): void {
   describe('a datagram socket', () => {
@@ -22,6 +25,10 @@ export function datagramContract(makeEngine: MakeEngine, cannot: Cannot): void {
       )
     }
     leakTest('copies what it sends', copies(makeEngine))
+    leakTest(
+      'hands over each datagram of a burst by itself, with its room, and sends it on from there',
+      bursts(makeEngine),
+    )
     failureCases(makeEngine)
   })
 }
@@ -61,6 +68,43 @@ function copies(makeEngine: MakeEngine): () => Promise<void> {
     )
     a.socket.close()
     b.socket.close()
+  }
+}
+
+// Those of one length leave together where the kernel can do that, and may come together.
+function bursts(makeEngine: MakeEngine): () => Promise<void> {
+  return async () => {
+    const engine = makeEngine()
+    const sizes = [...Array.from({ length: 70 }, () => 512), 100, 512, 512, 1, 0, 3, 3, 3, 1_400, 1_400, 7]
+    const sent = sizes.map(size => randomBytes(size))
+    const a = await open(engine)
+    const relay = must(
+      await engine.openDatagrams(endpoint('127.0.0.1', 0), {
+        onDatagram(octets, from, room) {
+          const length = octets.length
+          const start = octets.byteOffset - room
+          const whole = new Uint8Array(octets.buffer, start, room + length)
+          // As a header is written: whatever is written in front belongs to this datagram alone.
+          whole.fill(room === 0 ? 0 : 0x5a, 0, room)
+          relay.send(whole.subarray(room - Math.min(room, HEADER)), from)
+        },
+        onFailure: cause => assert.fail(JSON.stringify(cause)),
+      }),
+    )
+    for (const octets of sent) a.socket.send(octets, relay.local)
+    await until(() => a.got.length === sent.length, 'all came back')
+    for (const [index, octets] of sent.entries()) {
+      const back = a.got[index]?.octets ?? Buffer.alloc(0)
+      const header = back.length - octets.length
+      assert.ok(header === HEADER || header === 0, `datagram ${index} has ${back.length} octets`)
+      assert.ok(
+        back.subarray(0, header).every(octet => octet === 0x5a),
+        `the header of datagram ${index}`,
+      )
+      assert.ok(back.subarray(header).equals(octets), `datagram ${index}`)
+    }
+    a.socket.close()
+    relay.close()
   }
 }
 

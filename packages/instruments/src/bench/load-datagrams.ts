@@ -111,6 +111,8 @@ async function openSockets(
         // An ICMP answer: the datagram counts as lost.
         onFailure() {},
       },
+      // As most programs receive, which the load stands for.
+      { joined: false },
     )
     if ('code' in socket) return socket
     held.sockets.push(socket)

@@ -147,6 +147,7 @@ async function openEcho(engine: Engine, address: IpAddress): Promise<DatagramSoc
       // A sender that is gone.
       onFailure() {},
     },
+    { joined: false },
   )
   return socket
 }
