@@ -55,9 +55,9 @@ test('of any two lists as many elements are kept as can be, each with its like, 
 })
 
 test('of lists that are too long only the ends are compared', () => {
-  const [short, long] = [2_000, 2_001].map(length => Array.from({ length }, (_, at) => `${at}`)) as [string[], string[]]
-  // Turned around, one element at most is in the same order.
-  const turned = ['x', ...short.toReversed(), 'y']
-  assert.equal(commonSequence(['x', ...short, 'y'], turned).inA.size, 3)
-  assert.equal(commonSequence(['x', ...long, 'y'], turned).inA.size, 2)
+  const list = Array.from({ length: 2_001 }, (_, at) => `${at}`)
+  // Turned around, one element is in the same order.
+  const turned = (length: number): number =>
+    commonSequence(['x', ...list.slice(0, length), 'y'], ['x', ...list.slice(0, length).toReversed(), 'y']).inA.size
+  assert.deepEqual([turned(20), turned(2_001)], [3, 2])
 })

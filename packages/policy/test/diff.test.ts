@@ -125,10 +125,10 @@ function allowingUsers(count: number): Policy {
 
 test('that there were too many kinds of requests to look at each is told', () => {
   assert.equal(diff(allowingUsers(3), allowingUsers(4), NOW).isComplete, true)
-  const { differences, isComplete } = diff(allowingUsers(600), allowingUsers(601), NOW)
+  const { differences, isComplete } = diff(allowingUsers(400), allowingUsers(401), NOW)
   assert.equal(isComplete, false)
   assert.deepEqual(
     differences.map(({ kind, example: { facts } }) => [kind, facts.user, facts.port]),
-    [['gains', 'u600', 600]],
+    [['gains', 'u400', 400]],
   )
 })
