@@ -82,7 +82,11 @@ function kindsOf(before: Policy, after: Policy): readonly string[] {
 
 test('of a wide network, what is not inside is looked at', () => {
   // Its first and its last address are inside, and so is the one in the middle.
-  assert.deepEqual(kindsOf(policyOf({ rules: [{ deny: 'everything' }] }), allowingNear('192.0.0.0/2')), ['gains'])
+  const nobody = policyOf({ rules: [{ deny: 'everything' }] })
+  assert.deepEqual(kindsOf(nobody, allowingNear('192.0.0.0/2')), ['gains'])
+  // What its first rule leaves of the other begins outside only.
+  const rest = policyOf({ rules: [{ deny: { to: '172.0.0.0/13' } }, { allow: { to: '172.0.0.0/11' } }] })
+  assert.deepEqual(kindsOf(nobody, rest), ['gains'])
 })
 
 test('another way out of what names none is a change, unless the rule says the same by itself', () => {
