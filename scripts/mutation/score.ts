@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import type { MutantResult } from '@stryker-mutator/api/core'
 
-export interface Score {
+interface Score {
   /** Noticed by a failing test, or because the tests did not end. */
   readonly noticed: number
   readonly survived: number

@@ -1,6 +1,7 @@
 /** What becomes different when one policy takes the place of another: who gains, who loses. Knows no terminal. */
+import { commonSequence } from './common-sequence.ts'
 import { type CompileOptions, type Decider, compile } from './compile/compile.ts'
-import { termsOf } from './compile/terms.ts'
+import { type Term, termsOf } from './compile/terms.ts'
 import type { Decision } from './decision.ts'
 import type { Limit } from './limit.ts'
 import { testsOf } from './lint.ts'
@@ -39,7 +40,7 @@ export function diff(before: Policy, after: Policy, nowMs: number, options: Comp
   let isComplete = true
   // A request that no changed rule matches is decided by the same rule as before.
   for (const condition of changedConditions(before, after)) {
-    for (const term of termsOf(condition) ?? []) {
+    for (const term of termsOf(condition) ?? [ANY_TERM]) {
       const { points: within, isAll } = points.within(term, POINTS_MAX)
       isComplete &&= isAll
       for (const example of within) {
@@ -87,7 +88,9 @@ function labelOf({ decision, way }: Judged): string {
   return decision.verdict === 'open' ? '' : `${decision.cause} ${decision.rule?.number ?? ''} ${way}`
 }
 
-const everything: Condition = { kind: 'everything' }
+const EVERYTHING: Condition = { kind: 'everything' }
+/** Instead of the terms of a condition that has too many; only those of limits may. */
+const ANY_TERM: Term = { literals: [], opensInside: false }
 
 /** Of rules, and of limits that apply by themselves. */
 function conditionsOf({ rules, limits }: Policy): readonly Condition[] {
@@ -96,20 +99,23 @@ function conditionsOf({ rules, limits }: Policy): readonly Condition[] {
 
 /** The conditions of what is not in both policies: rules in the same place among the others, limits that apply by themselves. */
 function changedConditions(before: Policy, after: Policy): readonly Condition[] {
-  // With no rules everything is allowed, and with one nothing else is.
-  const ends = (before.rules.length === 0) !== (after.rules.length === 0) || before.mode !== after.mode
+  // With no rules everything is allowed, and with one nothing else is; by what way, no rule says.
+  const ends =
+    (before.rules.length === 0) !== (after.rules.length === 0) ||
+    before.mode !== after.mode ||
+    wayText(DEFAULT_WAY, before) !== wayText(DEFAULT_WAY, after)
   const old = before.rules.map(rule => ({ rule, key: keyOf(rule, before) }))
   const young = after.rules.map(rule => ({ rule, key: keyOf(rule, after) }))
-  const kept = keptKeys(
+  const kept = commonSequence(
     old.map(one => one.key),
     young.map(one => one.key),
   )
-  const gone = old.filter((_, index) => !kept.before.has(index))
-  const come = young.filter((_, index) => !kept.after.has(index))
+  const gone = old.filter((_, index) => !kept.inA.has(index))
+  const come = young.filter((_, index) => !kept.inB.has(index))
   return [
-    ...(ends ? [everything] : []),
+    ...(ends ? [EVERYTHING] : []),
     ...[...gone, ...come].map(({ rule }) => rule.condition),
-    ...changedLimits(before, after).map(({ of }) => of?.condition ?? everything),
+    ...changedLimits(before, after).map(({ of }) => of?.condition ?? EVERYTHING),
   ]
 }
 
@@ -129,9 +135,9 @@ function ownLimits({ limits }: Policy): OwnLimits {
 
 /** What a rule means, without its number and place; its name, since limits may go by it. */
 function keyOf({ name, condition, verdict, mode, ...rest }: Rule, policy: Policy): string {
-  const way = rest as Partial<AllowRule>
-  const limits = policy.limits.filter(limit => way.limits?.includes(limit.name) === true).map(limitKeyOf)
-  return textOf([name, verdict, mode, condition, way.via, limits.toSorted(), way.redirect])
+  const { via, limits, redirect } = rest as Partial<AllowRule>
+  const named = policy.limits.filter(limit => limits?.includes(limit.name) === true).map(limitKeyOf)
+  return textOf([name, verdict, mode, condition, via && wayText(via, policy), named.toSorted(), redirect])
 }
 
 /** What a limit means: its name may change. */
@@ -144,38 +150,3 @@ function textOf(value: unknown): string {
     one instanceof Set ? [...one] : one instanceof Uint8Array ? [...one] : one,
   )
 }
-
-/** Rules that stand in both lists in the same order: those at both ends, and then a longest common sequence of the rest. */
-function keptKeys(
-  a: readonly string[],
-  b: readonly string[],
-): { readonly before: Set<number>; readonly after: Set<number> } {
-  const kept = { before: new Set<number>(), after: new Set<number>() }
-  const keep = (i: number, j: number): void => {
-    kept.before.add(i)
-    kept.after.add(j)
-  }
-  let start = 0
-  while (start < a.length && start < b.length && a[start] === b[start]) keep(start, start++)
-  let [endA, endB] = [a.length, b.length]
-  while (endA > start && endB > start && a[endA - 1] === b[endB - 1]) keep(--endA, --endB)
-  const [height, width] = [endA - start, endB - start]
-  // Longer middles would take too much memory; their rules then count as changed, which is only slower.
-  if (height * width > SEQUENCE_CELLS_MAX) return kept
-  const lengths = Array.from({ length: height + 1 }, () => new Uint16Array(width + 1))
-  const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0
-  for (let i = height - 1; i >= 0; i--) {
-    for (let j = width - 1; j >= 0; j--) {
-      const row = lengths[i] as Uint16Array
-      row[j] = a[start + i] === b[start + j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
-    }
-  }
-  for (let i = 0, j = 0; i < height && j < width;) {
-    if (a[start + i] === b[start + j]) keep(start + i++, start + j++)
-    else if (at(i + 1, j) >= at(i, j + 1)) i++
-    else j++
-  }
-  return kept
-}
-
-const SEQUENCE_CELLS_MAX = 4_000_000

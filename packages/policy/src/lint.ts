@@ -123,9 +123,19 @@ function passedBy(policy: Policy): readonly Finding[] {
   })
 }
 
-/** Every test of some rules. */
+/** Every test of some conditions. */
 export function testsOf(conditions: readonly Condition[]): readonly Test[] {
-  return conditions.flatMap(condition =>
-    (termsOf(condition) ?? []).flatMap(({ literals }) => literals.map(({ test }) => test)),
-  )
+  return conditions.flatMap((condition): readonly Test[] => {
+    switch (condition.kind) {
+      case 'everything':
+        return []
+      case 'not':
+        return testsOf([condition.of])
+      case 'all':
+      case 'any':
+        return testsOf(condition.of)
+      default:
+        return [condition]
+    }
+  })
 }

@@ -12,11 +12,10 @@ export interface Stretch {
 
 /** The stretch of the period in which `nowMs` lies. */
 export function stretchAt(period: Period, nowMs: number): Stretch {
-  const { day, minute } = wallClock(period.zone, nowMs)
-  const begins = beginsAround(period, day)
-  const last = begins.findLastIndex(one => one < day || (one === day && period.minute <= minute))
-  const [startMs, endMs] = [begins[last], begins[last + 1]].map(one => instantAt(period, one ?? day))
-  return { startMs: startMs ?? nowMs, endMs: endMs ?? nowMs }
+  const { day } = wallClock(period.zone, nowMs)
+  const begins = beginsAround(period, day).map(one => instantAt(period, one))
+  const last = begins.findLastIndex(ms => ms <= nowMs)
+  return { startMs: begins[last] ?? nowMs, endMs: begins[last + 1] ?? nowMs }
 }
 
 /** Days on which it begins: at least one before `day`, and at least one behind it. */
@@ -26,8 +25,8 @@ function beginsAround(period: Period, day: number): readonly number[] {
       return [day - 1, day, day + 1]
     case 'week': {
       // 1 January 1970 was a Thursday.
-      const since = (((day + 4 - period.weekday) % 7) + 7) % 7
-      return [day - since - 7, day - since, day - since + 7]
+      const since = (day + 4 - period.weekday) % 7
+      return [-7, 0, 7].map(days => day - since + days)
     }
     case 'month': {
       const date = new Date(day * DAY_MS)
@@ -41,15 +40,18 @@ function dayInMonth(year: number, month: number, day: number): number {
   return Date.UTC(year, month, Math.min(day, length)) / DAY_MS
 }
 
-/** When the zone's clock shows that minute; one that summer time leaves out is the first one behind the gap. */
+/**
+ * When the zone's clock shows that minute for the first time. One that summer time leaves out is as much later as the
+ * clock goes forward.
+ */
 function instantAt({ zone, minute }: Period, day: number): number {
   const wanted = day * DAY_MINUTES + minute
-  const shownAt = (ms: number): number => {
-    const { day: shownDay, minute: shownMinute } = wallClock(zone, ms)
-    return shownDay * DAY_MINUTES + shownMinute
+  const aheadAt = (minutes: number): number => {
+    const shown = wallClock(zone, minutes * 60_000)
+    return shown.day * DAY_MINUTES + shown.minute - minutes
   }
-  let ms = wanted * 60_000
-  for (let step = 0; step < 2; step++) ms += (wanted - shownAt(ms)) * 60_000
-  const off = wanted - shownAt(ms)
-  return off > 0 ? ms + off * 60_000 : ms
+  // As far ahead of UTC as the day before; or, where that has changed since, as it is now.
+  const usual = wanted - aheadAt(wanted - DAY_MINUTES)
+  const changed = wanted - aheadAt(usual)
+  return (changed + aheadAt(changed) === wanted ? changed : usual) * 60_000
 }

@@ -3,7 +3,7 @@
  * another. So looking at one of each kind is looking at all of them. Knows no verdict.
  */
 import { type IpAddress, parseIp } from '@socksmith/protocol'
-import { addressForms, isInside } from './network.ts'
+import { INSIDE, addressForms, isInside } from './network.ts'
 import { rangeOf } from './compile/fact-table.ts'
 import type { Term } from './compile/terms.ts'
 import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
@@ -60,7 +60,7 @@ function productWithin(
   let points: readonly Part[] = [{}]
   let isAll = true
   for (const { parts, areAll } of inOrder) {
-    const room = Math.max(1, Math.floor(most / Math.max(1, points.length)))
+    const room = Math.max(1, Math.floor(most / points.length))
     isAll &&= areAll && parts.length <= room
     const taken = parts.slice(0, room)
     points = points.flatMap(point => taken.map(part => Object.assign({}, point, part)))
@@ -159,20 +159,24 @@ function wordsOf(
   }
 }
 
-// Of each network its ends, what is behind them, and its middle; of IPv4 addresses also what carries them.
+/** The first addresses outside behind what is inside: of a wide network, both ends and the middle may be inside. */
+const BEHIND_INSIDE = INSIDE.map(network =>
+  addressAt(rangeOf(network).last + 1n, network.address.octets.length),
+).filter(address => !isInside(address))
+
+// Of each network its middle, which looks most like an address, its ends and what is behind them; of IPv4 addresses also
+// what carries them.
 function addressesOf(tests: readonly Test[]): readonly IpAddress[] {
   const plain = tests.flatMap(test =>
     'networks' in test
       ? test.networks.flatMap(network => {
           const { first, last } = rangeOf(network)
           const size = network.address.octets.length
-          return [(first + last) / 2n + 1n, first, last, last + 1n, first - 1n].flatMap(number =>
-            addressAt(number, size),
-          )
+          return [(first + last) / 2n + 1n, first, last, last + 1n, first - 1n].map(number => addressAt(number, size))
         })
       : [],
   )
-  return [OUTSIDE_IPV6, ...plain, ...[OUTSIDE, ...plain].flatMap(carrierOf)]
+  return [OUTSIDE_IPV6, ...plain, ...BEHIND_INSIDE, ...[OUTSIDE, ...plain, ...BEHIND_INSIDE].flatMap(carrierOf)]
 }
 
 /** The 6to4 address of an IPv4 address (RFC 3056 section 2). */
@@ -184,12 +188,12 @@ function carrierOf({ type, octets }: IpAddress): readonly IpAddress[] {
   return [{ type: 'ipv6', octets: carrier }]
 }
 
-function addressAt(number: bigint, size: number): readonly IpAddress[] {
-  if (number < 0n || number >= 1n << BigInt(size * 8)) return []
+/** Behind the last address comes the first one. */
+function addressAt(number: bigint, size: number): IpAddress {
   const octets = Uint8Array.from({ length: size }, (_, index) =>
     Number((number >> BigInt((size - 1 - index) * 8)) & 0xffn),
   )
-  return [size === 4 ? { type: 'ipv4', octets } : { type: 'ipv6', octets }]
+  return size === 4 ? { type: 'ipv4', octets } : { type: 'ipv6', octets }
 }
 
 function portsOf(test: Test): readonly number[] {

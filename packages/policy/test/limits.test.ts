@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Period, type Problem, explain, lint, readPolicy, readQuestion, stretchAt } from '../src/index.ts'
+import { type Period, type Problem, compile, explain, lint, readPolicy, readQuestion, stretchAt } from '../src/index.ts'
 import { deciderOf, factsOf, ip, policyOf, sourceOf } from './policy-text.ts'
 
 const MBIT = 125_000
@@ -122,8 +122,44 @@ test('a limit applies to the rules that name it, or to what it says itself', () 
   assert.deepEqual(namesFor({ client: ip('198.51.100.1'), user: null }), ['far'])
   // What is not known yet does not apply yet.
   assert.deepEqual(namesFor({ address: undefined, user: null }), ['web'])
+  // Nobody is limited in what is not allowed, or has not been decided.
+  const denied = decider.decide(factsOf({ port: 1 }))
+  assert.equal(denied.verdict, 'deny')
+  for (const decision of [denied, undefined]) {
+    const names = decider.limitsOn(factsOf({}), decision).map(({ name }) => name)
+    assert.deepEqual(names, ['staff', 'far'])
+  }
   assert.equal(decider.hasLimits, true)
   assert.equal(deciderOf({ rules: [{ allow: 'everything' }] }).hasLimits, false)
+})
+
+test('a limit by name or by country asks as a rule does, and one of a rule knows the one that denies', () => {
+  const one = { per: 'all', sessions: 1 }
+  const policy = policyOf({
+    limits: {
+      name: { of: { to: '.host.example' }, ...one },
+      home: { of: { country: 'DE' }, ...one },
+      no: { of: { rule: 'no' }, ...one },
+    },
+    rules: [{ name: 'no', deny: { port: 25 } }, { allow: 'everything' }],
+  })
+  const decider = compile(policy, { geo: address => (address.octets[0] === 8 ? { country: 'DE' } : {}) })
+  const namesFor = (said: Parameters<typeof factsOf>[0]): readonly string[] => {
+    const facts = factsOf(said)
+    return decider.limitsOn(facts, decider.decide(facts)).map(({ name }) => name)
+  }
+  assert.deepEqual(namesFor({ host: 'A.Host.Example.' }), ['name'])
+  assert.deepEqual(namesFor({ host: 'host.example', address: ip('8.8.8.8') }), ['name', 'home'])
+  assert.deepEqual(namesFor({ host: 'other.example', address: ip('9.9.9.9') }), [])
+  assert.deepEqual(namesFor({ host: null, address: undefined }), [])
+  assert.deepEqual(namesFor({ port: 25 }), [])
+})
+
+test('a policy has limits when they apply by themselves, and when a rule names them, not when nothing does', () => {
+  const one = { per: 'all', sessions: 1 }
+  assert.equal(deciderOf({ limits: { one: { ...one, of: { port: 1 } } } }).hasLimits, true)
+  assert.equal(deciderOf({ limits: { one }, rules: [{ allow: 'everything', limits: 'one' }] }).hasLimits, true)
+  assert.equal(deciderOf({ limits: { one }, rules: [{ allow: 'everything' }] }).hasLimits, false)
 })
 
 test('an explanation has the limits, and lint knows one that nobody uses', () => {
@@ -154,8 +190,24 @@ const PERIODS: readonly (readonly [period: Period, now: string, start: string, e
   // The day on which summer time ends has 25 hours, the one on which it begins has 23.
   [{ every: 'day', zone: 'Europe/Berlin', minute: 0 }, '2026-10-25T12:00Z', '2026-10-24T22:00Z', '2026-10-25T23:00Z'],
   [{ every: 'day', zone: 'Europe/Berlin', minute: 0 }, '2026-03-29T12:00Z', '2026-03-28T23:00Z', '2026-03-29T22:00Z'],
-  // 02:30 is left out that night: the first minute behind the gap.
+  // 02:30 is left out that night: an hour later, as if the clock had not gone forward yet.
   [{ every: 'day', zone: 'Europe/Berlin', minute: 150 }, '2026-03-29T12:00Z', '2026-03-29T01:30Z', '2026-03-30T00:30Z'],
+  [
+    { every: 'day', zone: 'America/New_York', minute: 150 },
+    '2026-03-08T12:00Z',
+    '2026-03-08T07:30Z',
+    '2026-03-09T06:30Z',
+  ],
+  // 02:30 comes twice that night, and 01:30 in New York: it begins with the first.
+  [{ every: 'day', zone: 'Europe/Berlin', minute: 150 }, '2026-10-25T00:29Z', '2026-10-24T00:30Z', '2026-10-25T00:30Z'],
+  [{ every: 'day', zone: 'Europe/Berlin', minute: 150 }, '2026-10-25T00:45Z', '2026-10-25T00:30Z', '2026-10-26T01:30Z'],
+  [{ every: 'day', zone: 'Europe/Berlin', minute: 150 }, '2026-10-25T01:15Z', '2026-10-25T00:30Z', '2026-10-26T01:30Z'],
+  [
+    { every: 'day', zone: 'America/New_York', minute: 90 },
+    '2026-11-01T06:15Z',
+    '2026-11-01T05:30Z',
+    '2026-11-02T06:30Z',
+  ],
   [
     { every: 'week', zone: 'UTC', minute: 0, weekday: 1 },
     '2026-11-21T12:00Z',
@@ -182,14 +234,20 @@ for (const [period, now, start, end] of PERIODS) {
 test('every moment lies in its period, and periods follow each other without a gap', () => {
   const base = {
     zone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu'),
-    minute: fc.nat(1_439),
+    minute: fc.oneof(fc.nat(1_439), fc.integer({ min: 30, max: 210 })),
   }
   const period = fc.oneof(
     fc.record({ every: fc.constant('day' as const), ...base }),
     fc.record({ every: fc.constant('week' as const), ...base, weekday: fc.nat(6) }),
     fc.record({ every: fc.constant('month' as const), ...base, day: fc.integer({ min: 1, max: 31 }) }),
   )
-  const moment = fc.integer({ min: Date.UTC(2024, 0), max: Date.UTC(2030, 0) })
+  // Any, and those of the nights in which clocks change.
+  const moment = fc.oneof(
+    fc.integer({ min: Date.UTC(2024, 0), max: Date.UTC(2030, 0) }),
+    ...['2026-03-29', '2026-10-25', '2026-03-08', '2026-11-01'].map(day =>
+      fc.nat(36 * 60).map(minute => Date.parse(day) - 12 * 3_600_000 + minute * 60_000),
+    ),
+  )
   fc.assert(
     fc.property(period, moment, (one, nowMs) => {
       const { startMs, endMs } = stretchAt(one, nowMs)

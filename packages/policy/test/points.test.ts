@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Policy, compile, diff, lint } from '../src/index.ts'
+import { termsOf } from '../src/compile/terms.ts'
+import { testsOf } from '../src/lint.ts'
+import { type Points, pointsOf } from '../src/points.ts'
 import { policyOf } from './policy-text.ts'
 
 const NOW = Date.UTC(2026, 10, 18, 12)
@@ -21,6 +24,7 @@ const NESTED: readonly (readonly [wider: object, narrower: object, neighbour: ob
   [{ to: '.a.example' }, { to: '*.a.example' }, { to: '.example' }],
   [{ to: '*.a.example' }, { to: 'b.a.example' }, { to: 'a.example' }],
   [{ user: ['a', 'b'] }, { user: 'b' }, { user: 'c' }],
+  [{ user: ['somebody', 'b'] }, { user: 'somebody' }, { not: { user: ['somebody', 'b'] } }],
   [{ method: ['password', 'none'] }, { method: 'none' }, { method: 'chap' }],
   [{ protocol: 'socks4' }, { protocol: 'socks4a' }, { protocol: 'socks5' }],
   [{ command: 'connect' }, { command: 'forward' }, { command: 'bind' }],
@@ -31,6 +35,7 @@ const NESTED: readonly (readonly [wider: object, narrower: object, neighbour: ob
   [{ when: '08:00-18:00' }, { when: '17:45-18:00' }, { when: '17:45-18:15' }],
   [{ when: '2026-11-10..2026-11-12' }, { when: '2026-11-12..2026-11-12' }, { when: '2026-11-13..2026-11-13' }],
   [{ when: '..2026-11-10' }, { when: '2026-11-01..2026-11-10' }, { when: '2026-11-11..' }],
+  [{ when: '..2030-01-01' }, { when: '..2030-01-01 Tue' }, { when: 'Tue' }],
   [{ user: 'a' }, { user: 'a', port: 80 }, { port: 80 }],
   [{ not: { port: 80 } }, { port: [79, 81] }, { port: [79, 80] }],
 ]
@@ -73,6 +78,102 @@ for (const [wider, narrower, neighbour] of NESTED) {
   })
 }
 
+test('a rule that only a few hours of some year, or a few addresses of a wide network, come to is alive', () => {
+  for (const condition of [
+    // Across the date line a day begins 14 hours before it does in UTC, and ends 11 hours behind it.
+    { when: '2030-01-01..2030-01-01 00:00-01:00 Pacific/Kiritimati' },
+    { when: '2030-01-01.. Mon 23:00-24:00 Pacific/Pago_Pago' },
+    // Inside at both ends and in the middle, in the middle only, at both ends only.
+    { to: '192.0.0.0/2' },
+    { to: '192.160.0.0/12' },
+    { to: 'fc00::/6' },
+  ])
+    assert.deepEqual(kindsOf(allowing(condition)), [], JSON.stringify(condition))
+  assert.deepEqual(kindsOf(allowing({ when: '..2020-06-10 Mon' }, { when: '2030-06-10.. Mon' })), [])
+})
+
+const EVERYTHING = policyOf({ rules: [{ allow: 'everything' }] }).rules
+
+/** The kinds for rules that allow the conditions, and one behind them that allows everything. */
+function kindsBefore(...conditions: readonly object[]): readonly string[] {
+  const policy = allowing(...conditions)
+  const last = EVERYTHING.map(rule => ({ ...rule, number: conditions.length + 1 }))
+  return kindsOf({ ...policy, rules: [...policy.rules, ...last] })
+}
+
+test('everything is left something by conditions that leave little, and nothing by those that leave nothing', () => {
+  for (const little of [
+    [{ port: '1-65535' }],
+    [{ port: '0-65534' }],
+    [{ port: ['0-442', '444-65535'] }],
+    [{ to: '64.0.0.0/2' }, { to: '128.0.0.0/1' }, { to: '::/0' }],
+    [{ to: '0.0.0.0/1' }, { to: '128.0.0.0/2' }, { to: '::/0' }],
+    [{ user: 'somebody' }],
+    [{ listener: 'a' }],
+    [{ from: ['0.0.0.0/0', '::/0'] }],
+  ])
+    assert.deepEqual(kindsBefore(...little), [], JSON.stringify(little))
+  for (const none of [
+    [{ port: '0-65535' }],
+    [{ to: '0.0.0.0/0' }, { to: '::/0' }],
+    [{ from: ['0.0.0.0/0', '::/0', 'unix'] }],
+    [{ when: '00:00-12:00' }, { when: '12:00-24:00' }],
+  ])
+    assert.deepEqual(kindsBefore(...none), [`shadowed ${none.length + 1}`], JSON.stringify(none))
+})
+
+test('an address that carries an IPv4 address is looked at with what is said of that one', () => {
+  assert.deepEqual(kindsOf(allowing({ to: '2002::/16' }, { to: '8.0.0.0/8' })), [])
+  const carriers = allowing({ to: '2002::/16' }, { to: '9.0.0.0/8' })
+  const { differences } = diff(carriers, allowing({ to: '2002::/16' }, { to: '8.0.0.0/8' }), NOW)
+  assert.deepEqual(
+    differences.map(
+      ({ kind, example: { facts } }) => `${kind} ${[...(facts.address?.octets ?? [])].slice(0, 3).join('.')}`,
+    ),
+    ['loses 9.128.0', 'loses 32.2.9', 'gains 8.255.255', 'gains 32.2.8'],
+  )
+})
+
+test('no more requests than wanted are made; the room is for what the condition is about, then for what is told apart less', () => {
+  const tests = [...Array.from({ length: 10 }, (_, at) => ({ port: at + 1 })), { user: 'a' }]
+  const pointsFor = (condition: object, most: number): ReturnType<Points['within']> => {
+    const [wanted] = policyOf({ rules: [{ allow: condition }] }).rules
+    const of = [...tests.map(one => allowing(one).rules[0]), wanted].map(rule => (rule ?? assert.fail()).condition)
+    const [term] = termsOf(of.at(-1) ?? assert.fail()) ?? []
+    return pointsOf(testsOf(of), NOW).within(term ?? assert.fail(), most)
+  }
+  const whole = pointsFor({ port: '1-10' }, 40)
+  // Ten ports, a or somebody, and an address that carries another one or none.
+  assert.deepEqual([whole.points.length, whole.isAll], [40, true])
+  for (const [most, length] of [
+    [39, 20],
+    [19, 10],
+    [10, 10],
+    [9, 9],
+    [1, 1],
+  ] as const) {
+    const { points, isAll } = pointsFor({ port: '1-10' }, most)
+    assert.deepEqual([points.length, isAll], [length, false])
+  }
+  const few = pointsFor({ not: { protocol: 'http' } }, 8)
+  const kept = (['user', 'port'] as const).map(kind => new Set(few.points.map(({ facts }) => facts[kind])).size)
+  assert.deepEqual([few.points.length, few.isAll, kept], [8, false, [2, 2]])
+})
+
+test('with more words than are told apart, those that a condition is about are still looked at', () => {
+  for (const [count, isAll] of [
+    [399, true],
+    [400, false],
+  ] as const) {
+    const rules = Array.from({ length: count }, (_, at) => ({ allow: { user: `u${at}` } }))
+    const conditions = policyOf({ rules }).rules.map(({ condition }) => condition)
+    const [term] = termsOf(conditions.at(-1) ?? assert.fail()) ?? []
+    const found = pointsOf(testsOf(conditions), NOW).within(term ?? assert.fail(), 10)
+    assert.equal(found.isAll, isAll)
+    assert.equal(found.points[0]?.facts.user, `u${count - 1}`)
+  }
+})
+
 const messageOf = (...rules: readonly object[]): readonly string[] =>
   lint(policyOf({ rules }), NOW).map(({ message }) => message)
 
@@ -97,6 +198,21 @@ test('a rule that only reports takes nothing, and is alive', () => {
   ])
 })
 
+test('a report in front of a dead rule does not make it alive', () => {
+  const reported = { deny: { port: 1 }, mode: 'report' }
+  assert.deepEqual(kindsOf(policyOf({ rules: [reported, { allow: { port: 1 } }, { allow: { port: 1 } }] })), [
+    'shadowed 3',
+  ])
+})
+
+test('findings are told in the order of the file, whatever they are', () => {
+  const rules = [{ allow: { port: 1 } }, { allow: { port: 1 } }]
+  const at = (line: number): readonly string[] =>
+    kindsOf(policyOf({ sets: { none: ['a.example'] }, rules }, {}, { lineOf: ([key]) => (key === 'rules' ? 5 : line) }))
+  assert.deepEqual(at(4), ['unused-set ', 'shadowed 2'])
+  assert.deepEqual(at(6), ['shadowed 2', 'unused-set '])
+})
+
 test('a name is denied in vain only where the address is open behind it', () => {
   const named = { deny: { to: 'bad.example' } }
   assert.deepEqual(kindsOf(policyOf({ rules: [named, { allow: { port: 1 } }] })), ['name-only-deny 1'])
@@ -106,6 +222,14 @@ test('a name is denied in vain only where the address is open behind it', () => 
     kindsOf(policyOf({ rules: [{ deny: { to: ['bad.example', '8.8.8.8'] } }, { allow: { port: 1 } }] })),
     [],
   )
+  assert.deepEqual(
+    kindsOf(policyOf({ rules: [{ deny: { to: ['bad.example', '8.8.8.8'], port: 2 } }, { allow: { port: 1 } }] })),
+    [],
+  )
+  const either = { deny: { any: [{ user: 'mallory' }, { to: 'bad.example' }] } }
+  assert.deepEqual(messageOf(either, { allow: { port: 1 } }), [
+    'rule 1 denies names only: a client that resolves them itself passes it',
+  ])
   assert.deepEqual(
     kindsOf(policyOf({ rules: [{ deny: { not: { to: 'good.example' } } }, { allow: { port: 1 } }] })),
     [],

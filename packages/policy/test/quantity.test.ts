@@ -9,8 +9,8 @@ function ms(text: string | number): number | undefined {
 
 test('a quantity is a number and its unit, whole and not too large', () => {
   assert.deepEqual(
-    ['30s', '1.5h', '2 m', '0', '0s', '1d', '500ms'].map(ms),
-    [30_000, 5_400_000, 120_000, 0, 0, 86_400_000, 500],
+    ['30s', '1.5h', '1.25h', '2 m', '0', '0s', '1d', '500ms'].map(ms),
+    [30_000, 5_400_000, 4_500_000, 120_000, 0, 0, 86_400_000, 500],
   )
   assert.equal(ms(0), 0)
   for (const text of [

@@ -1,7 +1,6 @@
 /** What may stand as a host name in a request (spec: 253 octets, labels of 63, no octet that another parser could read otherwise). */
 import { parseIp } from './address.ts'
 import type { MalformedCode } from './failure.ts'
-import { octetAt } from './octets.ts'
 import { latin1Octets, utf8Octets, utf8Text } from './text.ts'
 
 /** RFC 1035 section 2.3.4: the longest name in text form, without its final dot. */
@@ -40,8 +39,7 @@ export function comparableName(name: string): string {
 }
 
 function faultOf(octets: Uint8Array, text: string | undefined): MalformedCode | undefined {
-  const dotted = octets.length > 0 && octetAt(octets, octets.length - 1) === 0x2e
-  const length = dotted ? octets.length - 1 : octets.length
+  const length = octets.at(-1) === 0x2e ? octets.length - 1 : octets.length
   if (length === 0) return 'empty_name'
   if (octets.includes(0)) return 'name_has_nul'
   if (text === undefined) return 'name_bad_char'

@@ -1,0 +1,138 @@
+/** Diff of two policies: each change that it must see, however it came about, and each pair of rules by itself. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Difference, type Policy, diff } from '../src/index.ts'
+import { policyOf } from './policy-text.ts'
+
+const NOW = Date.UTC(2026, 10, 18, 12)
+
+function differencesOf(before: Policy, after: Policy): readonly Difference[] {
+  const { differences, isComplete } = diff(before, after, NOW)
+  assert.ok(isComplete)
+  return differences
+}
+
+/** Who is concerned: `gains bob`. */
+function usersOf(before: object, after: object): readonly string[] {
+  return differencesOf(policyOf(before), policyOf(after)).map(({ kind, example }) => `${kind} ${example.facts.user}`)
+}
+
+test('requests that go from one rule to another are told by each pair of rules, once, by the first example', () => {
+  const [old, young] = [['1-2', 3], [4]].map(ports => policyOf({ rules: ports.map(port => ({ allow: { port } })) }))
+  const told = differencesOf(old ?? assert.fail(), young ?? assert.fail()).map(({ kind, before, after, example }) => [
+    kind,
+    before.verdict !== 'open' && before.rule?.number,
+    after.verdict !== 'open' && after.rule?.number,
+    example.facts.port,
+  ])
+  assert.deepEqual(told, [
+    ['loses', 1, undefined, 1],
+    ['loses', 2, undefined, 3],
+    ['gains', undefined, 1, 4],
+  ])
+})
+
+test('what is not looked at by any rule is in the example as in most requests', () => {
+  const [difference] = differencesOf(policyOf({ rules: [{ allow: { user: 'a' } }] }), policyOf({}))
+  const { facts, place } = difference?.example ?? assert.fail()
+  const { client, address, ...plain } = facts
+  assert.deepEqual(plain, {
+    nowMs: NOW,
+    listener: '',
+    protocol: 'socks5',
+    method: 'none',
+    user: 'somebody',
+    command: 'connect',
+    host: 'elsewhere.test',
+    port: 443,
+  })
+  assert.equal(client, address)
+  assert.deepEqual(place, {})
+})
+
+function allowingNear(network: string): Policy {
+  return policyOf({ sets: { near: [network] }, rules: [{ allow: { to: '$near' } }] })
+}
+
+test('who comes into a group or a set that a rule names gains, and who goes loses', () => {
+  const rules = [{ allow: { group: 'staff' } }]
+  assert.deepEqual(usersOf({ groups: { staff: ['alice'] }, rules }, { groups: { staff: ['alice', 'bob'] }, rules }), [
+    'gains bob',
+  ])
+  assert.deepEqual(usersOf({ groups: { staff: ['alice', 'bob'] }, rules }, { groups: { staff: ['bob'] }, rules }), [
+    'loses alice',
+  ])
+  const moved = differencesOf(allowingNear('8.8.8.0/24'), allowingNear('9.9.9.0/24')).map(({ kind, example }) => [
+    kind,
+    example.facts.address?.octets.join('.'),
+  ])
+  assert.deepEqual(moved, [
+    ['loses', '8.8.8.128'],
+    ['gains', '9.9.9.128'],
+  ])
+})
+
+function goingBy(defaultWay: string | undefined, ...rules: readonly object[]): Policy {
+  return policyOf({ rules }, {}, { ...(defaultWay !== undefined && { defaultWay }) })
+}
+
+function kindsOf(before: Policy, after: Policy): readonly string[] {
+  return differencesOf(before, after).map(({ kind }) => kind)
+}
+
+test('of a wide network, what is not inside is looked at', () => {
+  // Its first and its last address are inside, and so is the one in the middle.
+  const nobody = policyOf({ rules: [{ deny: 'everything' }] })
+  assert.deepEqual(kindsOf(nobody, allowingNear('192.0.0.0/2')), ['gains'])
+  // What its first rule leaves of the other begins outside only.
+  const rest = policyOf({ rules: [{ deny: { to: '172.0.0.0/13' } }, { allow: { to: '172.0.0.0/11' } }] })
+  assert.deepEqual(kindsOf(nobody, rest), ['gains'])
+})
+
+test('another way out of what names none is a change, unless the rule says the same by itself', () => {
+  const allow = { allow: { port: 443 } }
+  assert.deepEqual(kindsOf(goingBy(undefined, allow), goingBy('tor', allow)), ['changes'])
+  assert.deepEqual(kindsOf(goingBy('tor', allow), goingBy('tor', allow)), [])
+  assert.deepEqual(kindsOf(goingBy(undefined), goingBy('tor')), ['changes'])
+  assert.deepEqual(kindsOf(goingBy('tor', { ...allow, via: 'direct' }), goingBy(undefined, allow)), [])
+  assert.deepEqual(kindsOf(goingBy('direct', { deny: 'everything' }), goingBy('tor', { deny: 'everything' })), [])
+})
+
+const own = (of: object, sessions: number): object => ({ own: { per: 'all', sessions, of } })
+
+test('limits that apply by themselves are compared by what they apply to and how much they leave', () => {
+  const rules = [{ name: 'staff', allow: { user: 'alice' } }, { deny: { user: 'mallory' } }, { allow: { user: 'bob' } }]
+  for (const [of, user] of [
+    [{ user: 'alice' }, 'alice'],
+    [{ rule: 'staff' }, 'alice'],
+    [{ user: 'bob' }, 'bob'],
+  ] as const) {
+    assert.deepEqual(usersOf({ limits: own(of, 9), rules }, { limits: own(of, 8), rules }), [`changes ${user}`])
+    assert.deepEqual(usersOf({ limits: own(of, 9), rules }, { limits: own(of, 9), rules }), [])
+    assert.deepEqual(usersOf({ limits: own(of, 9), rules }, { rules }), [`changes ${user}`])
+    assert.deepEqual(usersOf({ rules }, { limits: own(of, 9), rules }), [`changes ${user}`])
+  }
+  // What nobody may do has no limit.
+  assert.deepEqual(usersOf({ limits: own({ user: 'mallory' }, 9), rules }, { rules }), [])
+})
+
+test('a limit whose condition is many alternatives within alternatives is seen', () => {
+  const either = { any: [{ port: 1 }, { port: 2 }] }
+  const of = { user: 'alice', all: Array.from({ length: 11 }, () => either) }
+  const rules = [{ allow: 'everything' }]
+  assert.deepEqual(usersOf({ rules }, { limits: own(of, 9), rules }), ['changes alice'])
+})
+
+function allowingUsers(count: number): Policy {
+  return policyOf({ rules: Array.from({ length: count }, (_, at) => ({ allow: { user: `u${at}`, port: at } })) })
+}
+
+test('that there were too many kinds of requests to look at each is told', () => {
+  assert.equal(diff(allowingUsers(3), allowingUsers(4), NOW).isComplete, true)
+  const { differences, isComplete } = diff(allowingUsers(400), allowingUsers(401), NOW)
+  assert.equal(isComplete, false)
+  assert.deepEqual(
+    differences.map(({ kind, example: { facts } }) => [kind, facts.user, facts.port]),
+    [['gains', 'u400', 400]],
+  )
+})
