@@ -118,7 +118,7 @@ export class Dialogue {
 
   /** The STATUS of the answer to a login. */
   async verdict(): Promise<number> {
-    const [, status] = await this.stream.read(2, 'the answer to the login')
+    const [, status] = await this.stream.read(2, 'the answer to the login', this.#timing.loginMs)
     this.stream.line.meaning(`login: status ${status}${status === 0 ? ', accepted' : ', refused'}`)
     return status as number
   }
@@ -226,8 +226,12 @@ export class Dialogue {
   }
 
   /** The server does not serve: it says a failure, says nothing, or closes. `isService` recognises the octets of a grant. */
-  async notServed(isService: (octets: Uint8Array) => boolean, what: string): Promise<void> {
-    await this.stream.until(() => isService(this.stream.waiting), this.#timing.patienceMs)
+  async notServed(
+    isService: (octets: Uint8Array) => boolean,
+    what: string,
+    limitMs: number = this.#timing.patienceMs,
+  ): Promise<void> {
+    await this.stream.until(() => isService(this.stream.waiting), limitMs)
     expectThat(!isService(this.stream.waiting), what, this.#sample())
   }
 

@@ -4,6 +4,8 @@
 export interface Timing {
   /** For an answer that a working server gives at once. */
   readonly patienceMs: number
+  /** For the answer to a login: who guesses is answered later and later. */
+  readonly loginMs: number
   /** To see that nothing comes. Only where no later answer can prove it. */
   readonly quietMs: number
   /** For the end of a connection after a failure. */
@@ -19,6 +21,8 @@ export interface Timing {
 export const TIMING: Timing = {
   // Far more than any answer over a slow link takes, far less than a person's patience with so many cases.
   patienceMs: 5_000,
+  // The longest delay that is usual: ours is ten seconds by default, sshd's and PAM's are two.
+  loginMs: 15_000,
   // On loopback an answer takes under a millisecond, over a satellite 600.
   quietMs: 250,
   // RFC 1928 section 6: not later than 10 seconds after the failure was detected.

@@ -17,6 +17,7 @@ const HANDSHAKE_MS = 400
 /** A right server never makes the suite wait; only the time limits of the server itself have to fit. */
 const GENEROUS: Timing = {
   patienceMs: 10_000,
+  loginMs: 10_000,
   quietMs: 50,
   closeMs: 10_000,
   dialMs: 10_000,
@@ -24,7 +25,7 @@ const GENEROUS: Timing = {
   dribbleMs: 20,
 }
 /** A faulty server does, at each fault. */
-const SHORT: Timing = { ...GENEROUS, patienceMs: 300, closeMs: 300, dialMs: 300, silenceMs: 1_200 }
+const SHORT: Timing = { ...GENEROUS, patienceMs: 300, loginMs: 300, closeMs: 300, dialMs: 300, silenceMs: 1_200 }
 
 const LOOPBACK = parseIp('127.0.0.1')
 

@@ -20,7 +20,7 @@ import { openRogue } from './rogue/rogue.ts'
 
 const LOOPBACK = parseIp('127.0.0.1')
 assert.ok(LOOPBACK)
-const SHORT = { ...TIMING, patienceMs: 300, closeMs: 300, dialMs: 300, quietMs: 50 }
+const SHORT = { ...TIMING, patienceMs: 300, loginMs: 300, closeMs: 300, dialMs: 300, quietMs: 50 }
 const USER = { name: 'alice', password: 'Open sesame' }
 
 type Id = keyof typeof FAULT_OF

@@ -34,7 +34,8 @@ async function asked(probe: Probe): Promise<Dialogue> {
 async function refused(probe: Probe, what: string, send: (dialogue: Dialogue) => void): Promise<void> {
   const dialogue = await asked(probe)
   send(dialogue)
-  await dialogue.notServed(octets => octets.length >= 2 && octets[1] === 0, `no login with ${what}`)
+  const { loginMs } = probe.timing
+  await dialogue.notServed(octets => octets.length >= 2 && octets[1] === 0, `no login with ${what}`, loginMs)
 }
 
 const FORM_CASES: readonly Case[] = [
