@@ -4,7 +4,15 @@
  */
 import { type Place, type Resolution, createCachingResolver } from '@socksmith/engine'
 import { type Endpoint, failure, formatDestination, sameAddress, utf8Text } from '@socksmith/protocol'
-import { type Server, type ServerOptions, type SessionRecord, createServer, parseNetwork } from '@socksmith/server'
+import {
+  Ledger,
+  type Server,
+  type ServerOptions,
+  type SessionRecord,
+  createLedgerMemory,
+  createServer,
+  parseNetwork,
+} from '@socksmith/server'
 import { type Case, nameOf, newCase } from './actors/case.ts'
 import { PASSWORD } from './actors/handshake.ts'
 import { NoiseClient } from './actors/noise-client.ts'
@@ -23,6 +31,8 @@ import type { Physics } from './world/physics.ts'
 
 const PORTS: { readonly [L in ListenerName]: number } = { open: 1_080, password: 1_081, proxied: 1_082 }
 /** Where the connections of the trusted proxy come from. */
+/** Of failed logins. */
+const ACCOUNTS = 64
 const PROXY_ADDRESS = '60.0.0.1'
 const RELAY_PORTS = { first: 50_000, last: 50_007 } as const
 
@@ -104,6 +114,13 @@ export class Scene {
         concurrentMax: LOOKUPS_AT_ONCE,
         timeoutMs: 1_500,
       }),
+      // For a handful of clients: as many accounts as usual would take longer to clear than a world takes.
+      failures: new Ledger(
+        createLedgerMemory(1, ACCOUNTS),
+        0,
+        () => time.monotonicMs(),
+        () => time.wallMs(),
+      ),
       listeners: [
         { place: place('open'), protocols, authentication: 'none' },
         { place: place('password'), protocols, authentication: 'password' },
