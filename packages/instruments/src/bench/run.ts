@@ -18,9 +18,9 @@ export interface BenchOptions {
   readonly settings: Partial<LoadSettings>
   /**
    * Seconds of the same load through the proxy before a rate is taken, which count for nothing: a program that is compiled
-   * while it runs is slower at first than in the weeks that follow.
+   * while it runs is slower at first than in the weeks that follow. Default 0.
    */
-  readonly warmUpSeconds: number
+  readonly warmUpSeconds?: number
   /** Seconds for which `idle` and `stall` hold their tunnels. */
   readonly holdSeconds: number
   /** Tunnels that carry round trips while `idle` holds its own. */
@@ -76,7 +76,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport | Fai
       engine: engine.name,
       rounds,
       seconds: settings.seconds ?? DEFAULT_SETTINGS.seconds,
-      warmUpSeconds: options.warmUpSeconds,
+      warmUpSeconds: options.warmUpSeconds ?? 0,
       modes,
     }
   } finally {
@@ -115,7 +115,7 @@ async function runHold(mode: HoldMode, options: BenchOptions, ground: Ground): P
 }
 
 async function runRate(mode: RateMode, options: BenchOptions, ground: Ground): Promise<ModeReport | Failure> {
-  const { rounds, pids, warmUpSeconds } = options
+  const { rounds, pids, warmUpSeconds = 0 } = options
   const { load, unit, streams } = MODES[mode]
   const settings = { ...DEFAULT_SETTINGS, streams, ...options.settings }
   const samples = { direct: [] as Sample[], proxy: [] as Sample[] }
