@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Random } from '../simulation/world/random.ts'
 import { Criteria } from './criteria.ts'
-import { HANDSHAKE_MS } from './faults/crowds.ts'
+import { CONNECTIONS_MAX, HANDSHAKE_MS } from './faults/crowds.ts'
 import { DIAL_MS } from './faults/network.ts'
 import { Honest } from './honest.ts'
 import { isInside } from './room.ts'
@@ -82,8 +82,8 @@ policy: ${files.policy}
 control: ${files.control}
 dns: { servers: ['127.0.0.1:${namesPort}'] }
 limits:
-  connections: 9900
-  connections-per-client: 9900
+  connections: ${CONNECTIONS_MAX}
+  connections-per-client: ${CONNECTIONS_MAX}
   handshake: ${HANDSHAKE_MS}ms
   dial: ${DIAL_MS}ms
 log: { file: ${files.log}, format: json }
