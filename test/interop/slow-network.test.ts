@@ -3,24 +3,17 @@
  * for ten seconds. In network namespaces of its own; nothing outside of them is touched.
  */
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { namespaceObstacle } from './namespace/obstacle.ts'
 
 const NEAR = fileURLToPath(new URL('namespace/slow-near.ts', import.meta.url))
 const TRIED = 'ip link set lo up && tc qdisc replace dev lo root tbf rate 64kbit burst 2kb latency 400ms'
 
-/** Why there can be no such link here. */
-function obstacle(): string | undefined {
-  if (process.platform !== 'linux') return 'namespaces are of Linux'
-  if (process.getuid?.() !== 0) return 'only root may make network namespaces'
-  const tried = spawnSync('unshare', ['-n', 'sh', '-c', TRIED])
-  return tried.status === 0 ? undefined : `no slow link can be made here: ${String(tried.stderr ?? tried.error)}`
-}
-
 test('every stream arrives whole over a slow link that was silent for ten seconds', async t => {
-  const reason = obstacle()
+  const reason = namespaceObstacle(TRIED)
   if (reason !== undefined) return t.skip(reason)
   const engines = [
     ['--engine', 'linux', '--workers', '2'],

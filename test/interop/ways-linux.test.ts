@@ -3,22 +3,15 @@
  * address of a prefix. Nothing outside of the namespace is touched.
  */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type TestContext, test } from 'node:test'
+import { namespaceObstacle } from './namespace/obstacle.ts'
 import { temporaryFolder } from './server.ts'
 
 const INSIDE = fileURLToPath(new URL('namespace/inside.ts', import.meta.url))
-
-/** Why no namespace can be made here. */
-function obstacle(): string | undefined {
-  if (process.platform !== 'linux') return 'namespaces are of Linux'
-  if (process.getuid?.() !== 0) return 'only root may make network namespaces'
-  const tried = spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'])
-  return tried.status === 0 ? undefined : `no namespace can be made here: ${String(tried.stderr ?? tried.error)}`
-}
 
 /** Runs the scene with this configuration. */
 async function inNamespace(t: TestContext, config: string): Promise<string> {
@@ -29,7 +22,7 @@ async function inNamespace(t: TestContext, config: string): Promise<string> {
 }
 
 test('by interface and by mark, by any address of a prefix, and UDP likewise', async t => {
-  const reason = obstacle()
+  const reason = namespaceObstacle('ip link set lo up')
   if (reason !== undefined) return t.skip(reason)
   const config = [
     'ways:',

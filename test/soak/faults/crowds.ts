@@ -1,5 +1,5 @@
 /** Too many, too slow, or speaking nonsense: what comes before a request. */
-import { readFileSync } from 'node:fs'
+import { createNodeEngine } from '@socksmith/engine'
 import { dial, closed, openTunnel, restOf } from '../client.ts'
 import { Crowd } from '../crowd.ts'
 import { LATE_MS_MAX, type Fault, amount, times } from '../stage.ts'
@@ -7,7 +7,7 @@ import { LATE_MS_MAX, type Fault, amount, times } from '../stage.ts'
 /** The server's limit for a handshake in the soak, in milliseconds; see its configuration. */
 export const HANDSHAKE_MS = 10_000
 /** Its limit for connections: each takes two descriptors, of which a process may have 20,000 on some machines. */
-export const CONNECTIONS_MAX: number = Math.min(12_000, Math.floor(descriptorsMax() / 2) - 100)
+export const CONNECTIONS_MAX: number = Math.min(12_000, Math.floor(createNodeEngine().descriptorsMax / 2) - 100)
 /** Slow clients at once in full size, which leave room for honest ones. */
 const SLOW_MAX = Math.min(10_000, CONNECTIONS_MAX - 400)
 
@@ -115,8 +115,3 @@ export const slowHandshakes: Fault = slow(
   true,
 )
 export const silentClients: Fault = slow(['R-06'], 'silent clients', 0, [300, 1_000, 2_000])
-
-function descriptorsMax(): number {
-  const [, soft = ''] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-  return Number(soft)
-}

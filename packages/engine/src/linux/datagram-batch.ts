@@ -31,7 +31,7 @@ const CONTROL_LENGTH_GRO = 20
 /** Datagrams that the kernel joins: 64 of the network's, and 128 that one send of this machine held; with some to spare. */
 const JOINED_MAX = 256
 /** The datagrams of one message, each with its room. */
-const SPREAD_OCTETS = DATAGRAM_OCTETS_MAX + (JOINED_MAX + 1) * DATAGRAM_ROOM_OCTETS
+const SPREAD_OCTETS = DATAGRAM_OCTETS_MAX + JOINED_MAX * DATAGRAM_ROOM_OCTETS
 
 /** Who hears what became of a send. */
 export interface DatagramSender {
@@ -142,14 +142,16 @@ export class DatagramBatch {
     return this.#messages.words.getUint32(i * MESSAGE_OCTETS + 56, true)
   }
 
-  /** `length` octets of the `i`th message from `offset` on, with {@link DATAGRAM_ROOM_OCTETS} free in front. */
-  datagram(i: number, offset: number, length: number): Uint8Array {
-    const start = i * SLOT_OCTETS + DATAGRAM_ROOM_OCTETS
-    if (offset === 0) return this.#slots.octets.subarray(start, start + length)
+  /** The datagram of the `i`th message that has `before` others of `each` octets in front, with {@link DATAGRAM_ROOM_OCTETS} free. */
+  datagram(i: number, before: number, each: number): Uint8Array {
+    const offset = before * each
+    const start = i * SLOT_OCTETS + DATAGRAM_ROOM_OCTETS + offset
+    const octets = this.#slots.octets.subarray(start, start + Math.min(each, this.lengthOf(i) - offset))
+    if (before === 0) return octets
     // In front of it lies the one before, which may be queued: it moves to a place of its own.
-    const place = offset + (offset / this.lengthEach(i) + 1) * DATAGRAM_ROOM_OCTETS
-    this.#spread.octets.set(this.#slots.octets.subarray(start + offset, start + offset + length), place)
-    return this.#spread.octets.subarray(place, place + length)
+    const place = offset + before * DATAGRAM_ROOM_OCTETS
+    this.#spread.octets.set(octets, place)
+    return this.#spread.octets.subarray(place, place + octets.length)
   }
 
   /** Who sent the `i`th; `known` again, when it is that one. */

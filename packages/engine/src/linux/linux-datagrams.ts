@@ -27,6 +27,7 @@ import { errnoName, type SystemCalls } from './system-calls.ts'
 
 /** Octets of the kernel's buffers that are asked for: a burst of 16 of the largest datagrams. The kernel's limits hold. */
 const BUFFER_OCTETS = 1024 * 1024
+const ON = Buffer.from([1, 0, 0, 0])
 /** Batches for one socket until the others have their turn. */
 const BATCHES_A_TURN = 4
 
@@ -64,9 +65,9 @@ function setOptions(calls: SystemCalls, fd: number, local: Endpoint, joined = tr
   calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, value.length)
   calls.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length)
   // A kernel that cannot join datagrams says so, and gives each by itself.
-  if (joined) calls.setsockopt(fd, IPPROTO_UDP, UDP_GRO, Buffer.from([1, 0, 0, 0]), value.length)
+  if (joined) calls.setsockopt(fd, IPPROTO_UDP, UDP_GRO, ON, value.length)
   if (local.address.type === 'ipv6') {
-    calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, Buffer.from([1, 0, 0, 0]), value.length)
+    calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON, value.length)
   }
 }
 
@@ -131,13 +132,14 @@ class LinuxDatagramSocket implements DatagramSocket, DatagramSender, Watched, Ta
 
   #deliverMessage(i: number, from: Endpoint): void {
     const batch = this.#batch
-    const [each, all] = [batch.lengthEach(i), batch.lengthOf(i)]
-    if (each >= all || each <= 0) return this.#handler.onDatagram(batch.datagram(i, 0, all), from, DATAGRAM_ROOM_OCTETS)
-    for (let at = 0; at < all && this.fd >= 0; at += each) {
-      this.#handler.onDatagram(batch.datagram(i, at, Math.min(each, all - at)), from, DATAGRAM_ROOM_OCTETS)
+    const each = batch.lengthEach(i)
+    // An empty datagram is one too.
+    const count = each === 0 ? 1 : Math.ceil(batch.lengthOf(i) / each)
+    for (let at = 0; at < count && this.fd >= 0; at++) {
+      this.#handler.onDatagram(batch.datagram(i, at, each), from, DATAGRAM_ROOM_OCTETS)
     }
     // The next message that is parted takes the same memory.
-    batch.flush()
+    if (count > 1) batch.flush()
   }
 
   #onReceiveError(errno: number): void {

@@ -32,5 +32,5 @@ export function decodeGostUdpFrame(octets: Uint8Array, options: SenderOptions = 
 export function encodeGostUdpFrame(frame: StreamDatagram): Uint8Array | undefined {
   const { length } = frame.data
   if (length === 0 || length > DATA_OCTETS_MAX) return undefined
-  return concat([Uint8Array.of(...uint16(length), GOST_MARKER), encodeSocks5Address(frame.destination), frame.data])
+  return concat([encodeSocks5Address(frame.destination, [...uint16(length), GOST_MARKER]), frame.data])
 }

@@ -40,7 +40,7 @@ export function decodeSocks5Datagram(
 }
 
 export function encodeSocks5Datagram(datagram: Socks5Datagram): Uint8Array {
-  return concat([Uint8Array.of(0, 0, datagram.frag), encodeSocks5Address(datagram.destination), datagram.data])
+  return concat([encodeSocks5Address(datagram.destination, [0, 0, datagram.frag]), datagram.data])
 }
 
 function destinationFault(destination: Destination): Failure | undefined {

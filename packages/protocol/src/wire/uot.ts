@@ -38,7 +38,7 @@ export function decodeUotRequest(octets: Uint8Array): Decoded<UotRequest> {
 }
 
 export function encodeUotRequest(request: UotRequest): Uint8Array {
-  return concat([Uint8Array.of(request.isConnect ? 1 : 0), encodeSocks5Address(request.destination)])
+  return encodeSocks5Address(request.destination, [request.isConnect ? 1 : 0])
 }
 
 /** ATYP ADDR PORT LENGTH DATA, with a numbering of ATYP of its own. */
