@@ -5,12 +5,18 @@
  * printed and not written.
  */
 import { writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
 import { CASES, type CaseResult, parseProxyUrl, resolveProxy, runCheck } from '@socksmith/instruments'
 import { type Checked, resultsPage } from './check-servers/page.ts'
 import { type Setting, Stage, type Subject, debianVersion } from './check-servers/subject.ts'
 import { SUBJECTS } from './check-servers/subjects.ts'
 
 const PAGE = new URL('../docs/check-results.md', import.meta.url)
+
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false } },
+})
 
 async function checkSubject(subject: Subject): Promise<Checked | undefined> {
   const { name, debianPackage, configured, settings } = subject
@@ -23,7 +29,7 @@ async function checkSubject(subject: Subject): Promise<Checked | undefined> {
   for (const [index, setting] of settings.entries()) {
     process.stderr.write(`${name}, ${setting.name}\n`)
     // How long a silent client may stay does not depend on the password.
-    runs.push(await checkSetting(setting, index === 0 && !process.argv.includes('--quick')))
+    runs.push(await checkSetting(setting, index === 0 && !values.quick))
   }
   return { name, version, configured, results: CASES.map((_, index) => worst(runs.map(run => run[index]))) }
 }
@@ -53,7 +59,6 @@ function worst(results: readonly (CaseResult | undefined)[]): CaseResult {
   return first
 }
 
-const words = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const wanted = SUBJECTS.filter(
   ({ name }) => words.length === 0 || words.some(word => name.toLowerCase().includes(word)),
 )
@@ -62,7 +67,7 @@ const outcomes = await Promise.all(wanted.map(checkSubject))
 const checked = outcomes.filter(one => one !== undefined)
 const missing = outcomes.length - checked.length
 const page = resultsPage(checked)
-if (words.length > 0 || process.argv.includes('--quick')) process.stdout.write(page)
+if (words.length > 0 || values.quick) process.stdout.write(page)
 else if (missing > 0) {
   process.stderr.write(`${missing} servers are missing: the page is left as it is\n`)
   process.exitCode = 69
