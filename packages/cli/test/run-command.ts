@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
   readonly nodeArgs?: readonly string[]
+  /** A program with its arguments that runs the command, as `unshare` does. */
+  readonly under?: readonly string[]
 }
 
 /** Runs a command to its end. */
@@ -77,8 +79,9 @@ export async function serve(t: TestContext, args: readonly string[], options: Ru
   }
 }
 
-function start(args: readonly string[], { cwd, env, nodeArgs = [] }: RunOptions): ChildProcess {
-  return spawn(process.execPath, [...nodeArgs, LAUNCHER, ...args], { cwd, env: { ...process.env, ...env } })
+function start(args: readonly string[], { cwd, env, nodeArgs = [], under = [] }: RunOptions): ChildProcess {
+  const [program, ...rest] = [...under, process.execPath, ...nodeArgs, LAUNCHER, ...args] as [string, ...string[]]
+  return spawn(program, rest, { cwd, env: { ...process.env, ...env } })
 }
 
 interface Collected {

@@ -3,8 +3,9 @@
  * Knows not what is done.
  */
 import { once } from 'node:events'
-import { lstat, rm } from 'node:fs/promises'
+import { lstat, rm, stat } from 'node:fs/promises'
 import { type Server, type Socket, connect, createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type ControlAnswer, type ControlQuestion, parseQuestion } from './question.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
@@ -27,11 +28,11 @@ export async function openControl(
 ): Promise<Outcome<ControlSocket>> {
   const server = createServer({ allowHalfOpen: true }, socket => void serve(socket, answer))
   const first = await listen(server, path)
-  const left = first === 'EADDRINUSE' && (await isDeadSocket(path))
+  const left = first?.code === 'EADDRINUSE' && (await isDeadSocket(path))
   if (left) await rm(path, { force: true })
   const fault = left ? await listen(server, path) : first
   if (fault !== undefined) {
-    const reason = fault === 'EADDRINUSE' ? 'another server uses it' : fault
+    const reason = await faultText(fault, path)
     return trouble(EXIT.UNAVAILABLE, `cannot open the control socket ${path}: ${reason}`)
   }
   return done({
@@ -88,8 +89,18 @@ function isAnswer(value: unknown): value is ControlAnswer {
   return typeof value.ok === 'boolean' && typeof value.message === 'string'
 }
 
-/** The errno of a failure to listen. */
-async function listen(server: Server, path: string): Promise<string | undefined> {
+async function faultText(fault: NodeJS.ErrnoException, path: string): Promise<string> {
+  if (fault.code === 'EADDRINUSE') return 'another server uses it'
+  // libuv says EACCES for a folder that is not there.
+  const missing: unknown = await stat(dirname(path)).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  return fileErrorText(missing ?? fault)
+}
+
+/** The failure to listen. */
+async function listen(server: Server, path: string): Promise<NodeJS.ErrnoException | undefined> {
   // Nobody else may connect, not even for the moment before a chmod.
   const before = process.umask(0o177)
   // The socket is bound before this returns.
@@ -99,7 +110,7 @@ async function listen(server: Server, path: string): Promise<string | undefined>
     await once(server, 'listening')
     return undefined
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? String(error)
+    return error as NodeJS.ErrnoException
   }
 }
 

@@ -14,6 +14,7 @@ import {
   openSharedLedger,
   subjectText,
 } from '@socksmith/server'
+import { fileErrorText } from '../exit.ts'
 import { type CountedOctets, type StateFile, openStateFile } from './state-file.ts'
 
 /** A crash loses what was counted in this time. */
@@ -111,7 +112,7 @@ export class LiveState {
     } catch (error) {
       this.#file = undefined
       notice(
-        `cannot use the state file ${file}: ${textOf(error)}; octets and bans are not kept over the end of the server`,
+        `cannot use the state file ${file}: ${fileErrorText(error)}; octets and bans are not kept over the end of the server`,
       )
     }
   }
@@ -151,14 +152,10 @@ export class LiveState {
       this.#lastFault = undefined
       return true
     } catch (error) {
-      const fault = `cannot ${what} the state file ${this.#options.file}: ${textOf(error)}; it is tried again`
+      const fault = `cannot ${what} the state file ${this.#options.file}: ${fileErrorText(error)}; it is tried again`
       if (fault !== this.#lastFault) this.#options.notice(fault)
       this.#lastFault = fault
       return false
     }
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
