@@ -10,7 +10,7 @@ export class Crowd {
   readonly child: ChildProcess = fork(PROGRAM, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
 
   /** Sets the crowd to work, and waits until all have come. */
-  async start(work: Exclude<ToCrowd, { do: 'tell' }>): Promise<void> {
+  async start(work: Exclude<ToCrowd, { do: 'tell' | 'ask' }>): Promise<void> {
     this.child.send(work)
     while (!(await this.tell()).ready) await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS))
   }
@@ -19,6 +19,11 @@ export class Crowd {
     const told = once(this.child, 'message') as Promise<[CrowdTold]>
     this.child.send({ do: 'tell' } satisfies ToCrowd)
     return (await told)[0]
+  }
+
+  /** Every tunnel that is held says something. */
+  ask(): void {
+    this.child.send({ do: 'ask' } satisfies ToCrowd)
   }
 
   /** SIGSTOP: the kernel still takes octets for it, as far as its buffers go. */

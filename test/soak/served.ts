@@ -80,7 +80,7 @@ export class Served {
     for (;;) {
       const found = wanted.exec(this.#said.slice(from))
       if (found !== null) return found[0]
-      if (!this.isAlive) throw new Error(`the server ended: ${this.#said}`)
+      if (!this.isAlive) throw new Error(`the server ended, ${this.#endText}: ${this.#said}`)
       await this.#news.promise
     }
   }
@@ -160,6 +160,11 @@ export class Served {
     this.child.kill(signal)
     await closed
     return this.child.exitCode
+  }
+
+  get #endText(): string {
+    const { exitCode, signalCode } = this.child
+    return signalCode === null ? `exit code ${exitCode}` : `by ${signalCode}`
   }
 
   #wake(): void {

@@ -34,8 +34,9 @@ export interface SoakReport {
 
 /** Faults at the same time, of those that may come together. */
 const AT_ONCE = 4
-/** A fault that lasts longer hangs. */
+/** A fault that lasts longer hangs; in full size one may hold tunnels for minutes. */
 const FAULT_MS_MAX = 180_000
+const FULL_FAULT_MS_MAX = 900_000
 const SAMPLE_EVERY_MS = 1_000
 /** Garbage is collected before heaps are looked at, which costs the server time: so not often. */
 const LOOK_EVERY_SAMPLES = 10
@@ -102,18 +103,23 @@ async function play(stage: Stage, { playMs, only, say }: SoakOptions, missing: s
   }
   for (let turn = 0; turn === 0 || hasAnother(); turn++) {
     const deck = shuffled(possible, stage)
-    const together = deck.filter(fault => fault.isAlone !== true)
-    for (const fault of deck) if (fault.isAlone === true) await one(fault)
+    const together = deck.filter(fault => !isAlone(fault, stage))
+    for (const fault of deck) if (isAlone(fault, stage)) await one(fault)
     await times(together.length, only === undefined ? AT_ONCE : 1, index => one(together[index] as Fault))
   }
   for (const fault of possible) if (!played.has(fault)) missing.push(`${fault.name}: there was no time`)
 }
 
+function isAlone(fault: Fault, { size }: Stage): boolean {
+  return fault.isAlone === 'unless-short' ? size !== 'short' : fault.isAlone === true
+}
+
 /** Milliseconds that it took. */
 async function playOne(stage: Stage, fault: Fault): Promise<number> {
   const startedAt = performance.now()
+  const limitMs = stage.size === 'full' ? FULL_FAULT_MS_MAX : FAULT_MS_MAX
   const { promise: hangs, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('it does not come to its end')), FAULT_MS_MAX)
+  const timer = setTimeout(() => reject(new Error('it does not come to its end')), limitMs)
   try {
     await Promise.race([fault.run(stage), hangs])
   } catch (error) {
@@ -147,18 +153,27 @@ class Sampler {
   }
 
   async #run(): Promise<void> {
-    const { served, criteria } = this.#stage
+    const { served } = this.#stage
     for (let sample = 1; !this.#isStopping && served.isAlive; sample++) {
       await wait(SAMPLE_EVERY_MS)
-      if (!served.isAlive) break
-      criteria.note('R-29', 'descriptors at most', served.descriptors)
-      criteria.note('R-29', 'memory of the process at most (PSS)', served.pssOctets / 1_048_576, { unit: 'MiB' })
-      if (sample % LOOK_EVERY_SAMPLES !== 0) continue
-      const { heapOctets, delayP99Ms, delayMaxMs } = await served.look()
-      criteria.note('R-29', 'heap after garbage was collected, at most', heapOctets / 1_048_576, { unit: 'MiB' })
-      criteria.note('R-29', "event loop's delay, p99 of ten seconds", delayP99Ms, { unit: 'ms' })
-      criteria.note('R-29', "event loop's delay at most", delayMaxMs, { unit: 'ms' })
+      try {
+        await this.#sample(sample % LOOK_EVERY_SAMPLES === 0)
+      } catch (error) {
+        // Of a process that has ended there is nothing to see; who asks it next says so.
+        if (served.isAlive) throw error
+      }
     }
+  }
+
+  async #sample(isLook: boolean): Promise<void> {
+    const { served, criteria } = this.#stage
+    criteria.note('R-29', 'descriptors at most', served.descriptors)
+    criteria.note('R-29', 'memory of the process at most (PSS)', served.pssOctets / 1_048_576, { unit: 'MiB' })
+    if (!isLook) return
+    const { heapOctets, delayP99Ms, delayMaxMs } = await served.look()
+    criteria.note('R-29', 'heap after garbage was collected, at most', heapOctets / 1_048_576, { unit: 'MiB' })
+    criteria.note('R-29', "event loop's delay, p99 of ten seconds", delayP99Ms, { unit: 'ms' })
+    criteria.note('R-29', "event loop's delay at most", delayMaxMs, { unit: 'ms' })
   }
 }
 

@@ -44,8 +44,8 @@ export interface Fault {
   /** Rows of the table in docs/reliability.md. */
   readonly rows: readonly string[]
   readonly name: string
-  /** Nothing else may go wrong meanwhile. */
-  readonly isAlone?: boolean
+  /** Nothing else may go wrong meanwhile; `unless-short`: nor when a short run has few of it. */
+  readonly isAlone?: boolean | 'unless-short'
   /** Why it cannot be had here. */
   readonly cannot?: (stage: Stage) => string | undefined
   run(stage: Stage): Promise<void>

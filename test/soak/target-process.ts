@@ -41,16 +41,18 @@ async function answerDatagrams(answer: (octets: Buffer) => readonly Buffer[], la
   return socket.address().port
 }
 
-function pour(socket: Socket, count: (octets: number) => void = () => {}): void {
+/** Sends the pattern, and FIN behind so many octets. */
+function pour(socket: Socket, count: (octets: number) => void = () => {}, total = Infinity): void {
   let offset = 0
   const more = (): void => {
-    while (!socket.destroyed && !socket.writableNeedDrain) {
-      const octets = patternOctets(SOURCE_KEY, offset, PIECE_OCTETS_MAX)
+    while (!socket.destroyed && !socket.writableNeedDrain && offset < total) {
+      const octets = patternOctets(SOURCE_KEY, offset, Math.min(PIECE_OCTETS_MAX, total - offset))
       offset += octets.length
       socket.write(octets, error => {
         if (!error) count(octets.length)
       })
     }
+    if (offset === total) socket.end()
   }
   socket
     .on('drain', more)
@@ -110,6 +112,7 @@ tell({
     held: await listen(socket => pour(socket, octets => (sent += octets))),
     deaf: await listen(socket => socket.pause()),
     reset: await listen(socket => socket.once('data', () => socket.resetAndDestroy())),
+    measured: await listen(socket => socket.once('data', line => pour(socket, () => {}, Number(line.toString())))),
     datagrams: await answerDatagrams(
       octets => [octets],
       () => 0,

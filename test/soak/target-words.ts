@@ -3,7 +3,10 @@
 /** `good`: 127.0.0.1 for names below good.test; `slow`: the same after a while; `lying`: nonsense first, then the truth. */
 export type NameService = 'good' | 'slow' | 'lying' | 'failing' | 'gone'
 
-/** What each port does: `echo` and `spare` send back; `source` and `held` send the pattern without end; `deaf` never reads; `reset` resets. */
+/**
+ * What each port does: `echo` and `spare` send back; `source` and `held` send the pattern without end, `measured` as many of its
+ * octets as it is asked for in decimal; `deaf` never reads; `reset` resets.
+ */
 export interface TargetPorts {
   readonly echo: number
   readonly spare: number
@@ -11,6 +14,7 @@ export interface TargetPorts {
   readonly held: number
   readonly deaf: number
   readonly reset: number
+  readonly measured: number
   readonly datagrams: number
   readonly names: number
 }

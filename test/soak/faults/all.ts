@@ -7,6 +7,7 @@ import { clockJumps, killedWorker, reloads, usersFile } from './operations.ts'
 import { guesses } from './passwords.ts'
 import { fewDescriptors, fullDisk, stuckPipe } from './shortage.ts'
 import { deafTargets, stalledReaders } from './streams.ts'
+import { largeTransfers, manyTunnels } from './volume.ts'
 
 export const FAULTS: readonly Fault[] = [
   resets,
@@ -19,6 +20,8 @@ export const FAULTS: readonly Fault[] = [
   silentClients,
   stalledReaders,
   deafTargets,
+  manyTunnels,
+  largeTransfers,
   reloads,
   killedWorker,
   usersFile,

@@ -73,7 +73,7 @@ function slow(
   name: string,
   everyMs: number,
   counts: readonly [number, number, number],
-  isAlone = false,
+  isAlone: Fault['isAlone'] = false,
 ): Fault {
   return {
     rows,
@@ -112,6 +112,6 @@ export const slowHandshakes: Fault = slow(
   'handshakes of an octet a second',
   1_000,
   [500, 8_000, SLOW_MAX],
-  true,
+  'unless-short',
 )
 export const silentClients: Fault = slow(['R-06'], 'silent clients', 0, [300, 1_000, 2_000])
