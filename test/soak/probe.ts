@@ -3,7 +3,7 @@
  * worker die when it is asked to. The server does not know of it.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
 
@@ -35,9 +35,10 @@ delay.enable()
 function look(request: number): ThreadLook {
   const [delayP99Ms, delayMaxMs] = [delay.percentile(99) / 1e6, delay.max / 1e6]
   collect()
-  const { heapUsed, external } = process.memoryUsage()
+  // `process.memoryUsage()` opens a file, and throws where no descriptor is left.
+  const { used_heap_size: used, external_memory: external } = getHeapStatistics()
   delay.reset()
-  return { request, thread: threadId, heapOctets: heapUsed + external, delayP99Ms, delayMaxMs }
+  return { request, thread: threadId, heapOctets: used + external, delayP99Ms, delayMaxMs }
 }
 
 const channel = new BroadcastChannel(CHANNEL) as BroadcastChannel & EventTarget & { unref(): void }
