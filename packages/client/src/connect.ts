@@ -6,7 +6,7 @@ import { ConnectionDuplex, type Resolver, socketOf } from '@socksmith/engine'
 import { type Destination, type Failure, type IpAddress, formatAddress } from '@socksmith/protocol'
 import { defaultContext } from './context.ts'
 import { toDestination, toIp } from './destination.ts'
-import { type DialRouteOptions, type RouteConnection, dialRoute } from './dial/dial-route.ts'
+import { type DialRouteOptions, type RouteConnection, type RouteDialing, dialRoute } from './dial/dial-route.ts'
 import { type PhaseTimeouts, TIMEOUT_MS } from './dial/limits.ts'
 import { routeFailure } from './dial/route-failure.ts'
 import { Scope, type Step } from './dial/scope.ts'
@@ -80,6 +80,23 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   return socket
 }
 
+/** As {@link connect} without TLS, as something that can be given up without a signal. Throws for what is no destination. */
+export function startConnect(options: Omit<ConnectOptions, 'tls' | 'signal'>): Step<Socket> {
+  const { scheme, earlyData, allowHalfOpen = false } = options
+  const dialling = startDial(options, toDestination(options.host, options.port), {
+    keepAlive: false,
+    ...(earlyData && { earlyData }),
+    ...(scheme !== undefined && { scheme }),
+  })
+  return { result: handedOut(dialling.result, allowHalfOpen), cancel: () => dialling.cancel() }
+}
+
+async function handedOut(result: RouteDialing['result'], allowHalfOpen: boolean): Promise<Socket> {
+  const dialled = await result
+  if ('code' in dialled) throw errorOf(dialled)
+  return handOut(dialled, allowHalfOpen)
+}
+
 /** How a socket of {@link connect} came about. */
 export interface ConnectionDetails {
   /** The proxies that were passed, with the milliseconds of each phase; empty for a direct connection. */
@@ -116,12 +133,18 @@ export async function dialVia(
   more: Pick<DialRouteOptions, 'earlyData' | 'scheme' | 'command' | 'keepAlive'> = {},
 ): Promise<RouteConnection> {
   const { signal } = options
-  const route = routeOf(options.via)
-  const { engine, resolver } = defaultContext()
-  const dialling = dialRoute(engine, route, destination, { resolver, ...dialOptions(options), ...more })
-  const dialled = await untilAborted(dialling, signal)
+  const dialled = await untilAborted(startDial(options, destination, more), signal)
   if ('code' in dialled) throw errorOf(dialled, signal)
   return dialled
+}
+
+function startDial(
+  options: ViaOptions,
+  destination: Destination,
+  more: Pick<DialRouteOptions, 'earlyData' | 'scheme' | 'command' | 'keepAlive'>,
+): RouteDialing {
+  const { engine, resolver } = defaultContext()
+  return dialRoute(engine, routeOf(options.via), destination, { resolver, ...dialOptions(options), ...more })
 }
 
 /** The route of an option. */
@@ -146,7 +169,7 @@ async function whileAbortable<T>(step: Step<T>, signal: AbortSignal): Promise<T>
 }
 
 /** The error to reject with; an abort carries the reason of its signal as `cause`. */
-export function errorOf(why: RouteFailure, signal: AbortSignal | undefined): SocksError {
+export function errorOf(why: RouteFailure, signal?: AbortSignal): SocksError {
   return new SocksError(why, why.code === 'SOCKS_ABORTED' ? signal?.reason : undefined)
 }
 

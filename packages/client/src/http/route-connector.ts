@@ -4,7 +4,8 @@
  */
 import type { Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
-import { type ConnectOptions, connect } from '../connect.ts'
+import { type ConnectOptions, connect, startConnect } from '../connect.ts'
+import type { Step } from '../dial/scope.ts'
 import type { Route } from '../route/route.ts'
 import { onSession } from './tls-session.ts'
 import type { Waiting } from './waiting.ts'
@@ -38,27 +39,42 @@ export function routeConnector({ route, tls, alpn, isWebSocket, waiting, ...limi
     const isSecure = protocol === 'https:'
     const name = servername || hostname
     const session = sessions.get(name)
-    // undici knows only callbacks.
-    /* oxlint-disable promise/no-callback-in-promise */
-    connect({
+    const options = {
       ...limits,
       via: route,
       host: hostname,
       port: port === '' ? (isSecure ? 443 : 80) : Number(port),
       scheme: isWebSocket ? (isSecure ? 'wss' : 'ws') : isSecure ? 'https' : 'http',
-      signal: waiting.signal(),
       ...(localAddress && { localAddress }),
-      ...(isSecure && {
-        tls: { ALPNProtocols: [...alpn], ...(session && { session }), ...(servername && { servername }), ...tls },
-      }),
-    }).then(
+    }
+    const secureOptions = { ALPNProtocols: [...alpn], ...(session && { session }), ...(servername && { servername }) }
+    let connecting: Step<Socket>
+    try {
+      connecting = isSecure ? startSecure(options, { ...secureOptions, ...tls }) : startConnect(options)
+    } catch (error) {
+      return callback(error as Error, null)
+    }
+    const forget = waiting.watch(connecting)
+    // undici knows only callbacks.
+    /* oxlint-disable promise/no-callback-in-promise */
+    connecting.result.then(
       socket => {
+        forget()
         if (isSecure) onSession(socket as TLSSocket, fresh => keep(sessions, name, fresh))
         callback(null, socket)
       },
-      (error: Error) => callback(error, null),
+      (error: Error) => {
+        forget()
+        callback(error, null)
+      },
     )
   }
+}
+
+function startSecure(options: ConnectOptions, tls: ConnectionOptions): Step<Socket> {
+  const controller = new AbortController()
+  const result = connect({ ...options, tls, signal: controller.signal })
+  return { result, cancel: () => controller.abort() }
 }
 
 function keep(sessions: Map<string, Buffer>, name: string, session: Buffer): void {

@@ -1,8 +1,11 @@
 /** Who waits for the connection that a dispatcher is asked for: one request, or just the dispatcher itself. */
+import type { Step } from '../dial/scope.ts'
 
 export class Waiting {
-  readonly #ended = new AbortController()
+  /** Signals would do the same, and cost every connection more than all of its handshake. */
+  readonly #running = new Set<Pick<Step<unknown>, 'cancel'>>()
   #request: AbortSignal | undefined
+  #isEnded = false
 
   /** Connections that are asked for while `ask` runs are asked for by the owner of this signal. */
   during<T>(request: AbortSignal, ask: () => T): T {
@@ -14,14 +17,22 @@ export class Waiting {
     }
   }
 
-  /** Acts when nobody waits any more for a connection that is asked for now. */
-  signal(): AbortSignal {
-    const { signal } = this.#ended
-    return this.#request === undefined ? signal : AbortSignal.any([this.#request, signal])
+  /** Gives the step up as soon as nobody waits for it any more; the answer forgets it. */
+  watch(step: Step<unknown>): () => void {
+    const request = this.#request
+    const cancel = (): void => step.cancel()
+    if (this.#isEnded || request?.aborted === true) cancel()
+    this.#running.add(step)
+    request?.addEventListener('abort', cancel, { once: true })
+    return () => {
+      this.#running.delete(step)
+      request?.removeEventListener('abort', cancel)
+    }
   }
 
   /** Of the dispatcher: nobody waits for anything any more. */
   end(): void {
-    this.#ended.abort()
+    this.#isEnded = true
+    for (const step of this.#running) step.cancel()
   }
 }

@@ -96,6 +96,13 @@ for (const { name, get } of COPIES) {
       })
     })
 
+    test('a port that does not exist is an error of the request, and nobody is asked', async t => {
+      const proxy = await socksProxy(t)
+      const error = await get('http://a.test:0/', proxy.url).catch(socksErrorIn)
+      assert.equal((error as SocksError).code, 'SOCKS_BAD_ARGUMENT')
+      assert.deepEqual(proxy.asked, [])
+    })
+
     test('a user name without a password is sent, and a wrong password is told without it', async t => {
       const proxy = await socksProxy(t, { password: 'alice:' })
       const server = await webServer(t)
