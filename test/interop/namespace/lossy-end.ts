@@ -61,9 +61,10 @@ async function callBack(control: Socket): Promise<void> {
 
 async function timeOfStream(via: string | undefined, host: string, seed: number): Promise<number | undefined> {
   const sent = octets(seed, OCTETS)
-  const began = performance.now()
   const at = { host, port: ECHO }
   const socket = via === undefined ? connectDirectly(at) : await connect({ via, ...at })
+  if (socket.connecting) await once(socket, 'connect')
+  const began = performance.now()
   return (await isWhole(socket, sent)) ? performance.now() - began : undefined
 }
 

@@ -15,7 +15,8 @@ import { run, startServer } from './serve.ts'
 const NEAR = '10.9.1.1'
 const FAR = '10.9.1.2'
 const PROXY = `socks5://${NEAR}:1080`
-const { SEED = '30', ROUNDS = '0' } = process.env
+/** Reno is in every kernel, and slows down for each loss. */
+const { SEED = '30', ROUNDS = '0', CONGESTION = 'reno' } = process.env
 
 /** A child that answers each line of its input with one. */
 interface Child {
@@ -98,7 +99,6 @@ async function lineOf<T>({ process: child, lines }: Child): Promise<T> {
   return JSON.parse(value) as T
 }
 
-/** Reno, which every kernel has: others send the faster what the line loses, or not at all slower. */
 function layLink(pid: number | undefined): void {
   const there = `nsenter -t ${pid} -n ip`
   run('ip link set lo up')
@@ -108,6 +108,6 @@ function layLink(pid: number | undefined): void {
   run(`${there} addr add ${FAR}/24 dev far`)
   run('ip link set near up')
   run(`${there} link set far up`)
-  run('ip route replace 10.9.1.0/24 dev near congctl reno')
-  run(`${there} route replace 10.9.1.0/24 dev far congctl reno`)
+  run(`ip route replace 10.9.1.0/24 dev near congctl ${CONGESTION}`)
+  run(`${there} route replace 10.9.1.0/24 dev far congctl ${CONGESTION}`)
 }

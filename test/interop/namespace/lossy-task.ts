@@ -8,7 +8,7 @@ export type Task =
 
 /** The line that it answers with. */
 export interface Answer {
-  /** How long each stream that came back whole took, from before the dial, in milliseconds. */
+  /** How long each stream that came back whole took, from the open connection on, in milliseconds. */
   readonly streams: readonly number[]
   /** For `everything` only: what the target says of the stream by BIND. */
   readonly bind?: string
@@ -25,7 +25,6 @@ export interface DatagramCounts {
 export interface LinkCounts {
   readonly taken: number
   readonly dropped: number
-  readonly passed: number
   /** That were passed on behind a later one. */
   readonly overtaken: number
   /** Of all that were passed on, the one that it kept for the shortest time. */
