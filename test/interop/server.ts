@@ -14,6 +14,8 @@ export interface SessionLine {
   readonly up_octets: number
   readonly down_octets: number
   readonly end: string
+  /** What went wrong, as a stable word. */
+  readonly failure?: string
   /** When it ended, as ISO 8601. */
   readonly time: string
   readonly duration_ms: number

@@ -2,11 +2,12 @@
  * Runs in a network namespace of its own (see ways-linux.test.ts): a target in a further one, two links to it, and the real
  * command between. Writes, as JSON, from which addresses the target was reached by each user, whose rule has his way.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { connect, createUdpSocket } from '@socksmith/client'
+import { run, startServer } from './serve.ts'
 
 const FAR = '10.9.9.9'
 const FAR_IPV6 = '2001:db8:9::9'
@@ -22,31 +23,11 @@ process.on('SIGTERM', () => process.exit(1))
 await once(target.stdout, 'data')
 layLinks(String(target.pid))
 
-const launcher = fileURLToPath(new URL('../../../packages/cli/bin/socksmith.js', import.meta.url))
 const users = ['straight', 'device', 'marked', 'gone', 'prefix', 'same']
 const flags = users.flatMap(name => ['--user', `${name}:sesame`])
-const server = spawn(
-  process.execPath,
-  [
-    launcher,
-    'serve',
-    '--config',
-    'a.yaml',
-    '--listen',
-    '127.0.0.1:1080',
-    '--engine',
-    'linux',
-    '--workers',
-    '1',
-    ...flags,
-  ],
-  { stdio: ['ignore', 'ignore', 'pipe'] },
-)
-for (;;) {
-  const [octets] = (await once(server.stderr, 'data')) as [Buffer]
-  if (octets.includes('ready')) break
-}
-process.on('exit', () => server.kill())
+const serving = ['--config', 'a.yaml', '--listen', '127.0.0.1:1080', '--engine', 'linux', '--workers', '1']
+const server = await startServer([...serving, ...flags])
+server.stdout.resume()
 const seen: { [user: string]: readonly string[] } = {}
 for (const user of ['straight', 'device', 'marked']) seen[user] = [await byTcp(user, FAR), await byUdp(user)]
 seen['gone'] = [await byTcp('gone', FAR)]
@@ -101,8 +82,5 @@ function layLinks(pid: string): void {
     'ip rule add fwmark 7 table 77',
     `ip route add ${FAR} via 10.9.2.2 table 77`,
   ]
-  for (const command of commands) {
-    const [program = '', ...args] = command.split(' ')
-    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  }
+  for (const command of commands) run(command)
 }

@@ -2,11 +2,11 @@
  * Runs in a network namespace of its own (see slow-network.test.ts): a link of 64 kbit/s and short packets to another one, the
  * real server at this end, and ten seconds in which nothing gets through. Writes what the far end tells.
  */
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { run, startServer } from './serve.ts'
 
 const NEAR = '10.9.1.1'
 const FAR = '10.9.1.2'
@@ -33,7 +33,9 @@ const lines = createInterface({ input: far.stdout })[Symbol.asyncIterator]()
 await lines.next()
 layLink(far.pid)
 shape(SLOW)
-await startServer()
+const open = ['--listen', `${NEAR}:1080`, '--danger-open-proxy', '--access-inside-open', `${FAR}/32`]
+const server = await startServer([...open, ...process.argv.slice(2)])
+server.stdout.resume()
 far.stdin.write('begin\n')
 await lines.next()
 shape(SILENT)
@@ -42,19 +44,6 @@ shape(SLOW)
 const { value } = await lines.next()
 process.stdout.write(`${value}\n`)
 process.exit()
-
-async function startServer(): Promise<void> {
-  const launcher = fileURLToPath(new URL('../../../packages/cli/bin/socksmith.js', import.meta.url))
-  const open = ['--listen', `${NEAR}:1080`, '--danger-open-proxy', '--access-inside-open', `${FAR}/32`]
-  const server = spawn(process.execPath, [launcher, 'serve', ...open, ...process.argv.slice(2)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  process.on('exit', () => server.kill())
-  for (let said = ''; !said.includes('ready');) {
-    const [octets] = (await once(server.stderr, 'data')) as [Buffer]
-    said += octets.toString()
-  }
-}
 
 function layLink(pid: number | undefined): void {
   const there = `nsenter -t ${pid} -n ip`
@@ -71,9 +60,4 @@ function layLink(pid: number | undefined): void {
 function shape(discipline: string): void {
   run(`tc qdisc replace dev near root ${discipline}`)
   run(`nsenter -t ${far.pid} -n tc qdisc replace dev far root ${discipline}`)
-}
-
-function run(command: string): void {
-  const [program = '', ...args] = command.split(' ')
-  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
