@@ -9,24 +9,42 @@ const CLIENT_NETWORK_OCTETS = 8
 
 /** What is counted together with it, as text; `undefined`: nothing is, since the limit is of one session. */
 export function accountName(limit: Limit, facts: Facts, rule: Rule | undefined): string | undefined {
-  if (limit.per.includes('session')) return undefined
-  const parts = limit.per.map(scope => {
-    switch (scope) {
-      case 'user':
-        // Whoever has not logged in is one user, and no name is empty.
-        return `user ${facts.user ?? ''}`
-      case 'client':
-        return `client ${clientName(facts.client)}`
-      case 'listener':
-        return `listener ${facts.listener}`
-      case 'rule':
-        return `rule ${rule?.name ?? rule?.text ?? ''}`
-      default:
-        return scope
-    }
-  })
-  // The period belongs to it: what was counted in a day means nothing in a month.
-  return JSON.stringify([limit.name, limit.amounts.octets?.period ?? null, ...parts])
+  let name = beginningOf(limit)
+  for (const scope of limit.per) {
+    if (scope === 'session') return undefined
+    const part = partOf(scope, facts, rule)
+    // With its length in front, no part can pretend to be two.
+    name += `${part.length}:${part}`
+  }
+  return name
+}
+
+const beginnings = new WeakMap<Limit, string>()
+
+function beginningOf(limit: Limit): string {
+  let beginning = beginnings.get(limit)
+  if (beginning === undefined) {
+    // The period belongs to it: what was counted in a day means nothing in a month.
+    beginning = JSON.stringify([limit.name, limit.amounts.octets?.period ?? null])
+    beginnings.set(limit, beginning)
+  }
+  return beginning
+}
+
+function partOf(scope: Limit['per'][number], facts: Facts, rule: Rule | undefined): string {
+  switch (scope) {
+    case 'user':
+      // Whoever has not logged in is one user, and no name is empty.
+      return `user ${facts.user ?? ''}`
+    case 'client':
+      return `client ${clientName(facts.client)}`
+    case 'listener':
+      return `listener ${facts.listener}`
+    case 'rule':
+      return `rule ${rule?.name ?? rule?.text ?? ''}`
+    default:
+      return scope
+  }
 }
 
 /** The key of the account with this name; without a name, of one that nobody else has. */

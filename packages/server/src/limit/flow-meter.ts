@@ -35,8 +35,9 @@ export class FlowMeter implements Meter, Waiting {
   constructor(counting: Counting, isUp: boolean, metered: readonly Metered[], onUsedUp: (limit: Limit) => void) {
     this.#counting = counting
     this.#isUp = isUp
-    this.#sources = metered.flatMap(one => sourcesOf(one, isUp))
-    this.#datagrams = metered.flatMap(one => datagramsOf(one, isUp))
+    const bounded = metered.filter(isFlowBounded)
+    this.#sources = bounded.flatMap(one => sourcesOf(one, isUp))
+    this.#datagrams = bounded.flatMap(one => datagramsOf(one, isUp))
     this.#onUsedUp = onUsedUp
   }
 
@@ -103,6 +104,7 @@ export class FlowMeter implements Meter, Waiting {
   close(): void {
     this.#isClosed = true
     this.isWaiting = false
+    if (this.isFree) return
     this.#counting.pacer.forget(this)
     this.returnUnused()
   }
@@ -206,6 +208,10 @@ export class FlowMeter implements Meter, Waiting {
 
 function isSame(one: Shortage, other: Shortage): boolean {
   return one.account === other.account && one.bucket === other.bucket
+}
+
+function isFlowBounded({ limit: { amounts } }: Metered): boolean {
+  return amounts.bandwidth !== undefined || amounts.octets !== undefined || amounts.datagrams !== undefined
 }
 
 function sourcesOf({ limit, account }: Metered, isUp: boolean): readonly Source[] {

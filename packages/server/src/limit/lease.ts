@@ -72,14 +72,19 @@ export class Lease implements Idling {
       if (known === undefined) fresh.push(taken)
       wanted.push(taken)
     }
-    const renewed = this.#held.map(one => wanted.find(({ account }) => account === one.account) ?? one)
-    this.#held = [...renewed, ...fresh]
+    if (this.#held.length === 0) this.#held = wanted
+    else {
+      const renewed = this.#held.map(one => wanted.find(({ account }) => account === one.account) ?? one)
+      this.#held = [...renewed, ...fresh]
+    }
     this.#watchLength()
     return wanted
   }
 
   /** Gives back everything but these. */
   keepOnly(held: readonly Held[]): void {
+    // As at the first grant of every session.
+    if (held === this.#held) return
     const kept = new Set(held.map(({ account }) => account))
     for (const { account } of this.#held) if (!kept.has(account)) this.#counting.ledger.leave(account)
     this.#held = this.#held.filter(({ account }) => kept.has(account))
