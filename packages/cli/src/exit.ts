@@ -37,7 +37,7 @@ export const EXIT = {
   TRY_LATER: 75,
   /** The other end does not know what it is asked for, or answers nonsense; TLS failed. */
   PROTOCOL: 76,
-  /** Refused, by the rules of the proxy or of the route, or for safety. */
+  /** Refused, by the rules of the proxy or of the route, for safety, or for want of a right. */
   REFUSED: 77,
   /** A variable of the environment does not name a proxy. */
   ENVIRONMENT: 78,

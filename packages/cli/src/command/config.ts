@@ -9,7 +9,7 @@ import { placesOf, toServerOptions } from '../config/to-server-options.ts'
 import { type Outcome, done } from '../exit.ts'
 import { openConfiguredPolicy } from '../policy/open-policy.ts'
 import { starredVia } from '../reach/via.ts'
-import { authoritiesFault, engineFault, loopFault, parameterFault } from '../ways/fit.ts'
+import { authoritiesFault, engineFault, loopFault, parameterFault, permissionFault } from '../ways/fit.ts'
 import { starredWays } from '../ways/way-text.ts'
 import { print, say } from '../terminal/say.ts'
 import { readUsersFile } from '../users/users-file.ts'
@@ -36,6 +36,9 @@ export async function checkConfigFile(file: string): Promise<Outcome<void>> {
     parameterFault(ways, config.value.users.template)
   if (fault !== undefined) return { ok: false, trouble: fault }
   print(`${file} is right`)
+  // Who checks a file is often not who will serve it.
+  const lacking = permissionFault(ways)
+  if (lacking !== undefined) say(`note: ${lacking.message}`)
   if (usersFile !== undefined && users.value.size === 0)
     say(`note: ${usersFile} holds no user yet, so nobody can log in`)
   return done(undefined)

@@ -24,7 +24,7 @@ import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
 import { openUserSource } from '../users/user-source.ts'
 import { version } from '../version.ts'
-import { authoritiesFault, engineFault, loopFault, parameterFault } from '../ways/fit.ts'
+import { authoritiesFault, engineFault, loopFault, parameterFault, permissionFault } from '../ways/fit.ts'
 import { type EffectiveConfig, effectiveConfig } from './effective-config.ts'
 import { keepPolicy, policyReader } from './keep-policy.ts'
 
@@ -118,6 +118,7 @@ async function policyOf(
     objection: (decider, ways) =>
       listenersFault(config, hasUsers, decider) ??
       engineFault(ways, engine) ??
+      permissionFault(ways) ??
       loopFault(ways, placesOf(config)) ??
       authoritiesFault(config.dns, ways) ??
       parameterFault(ways, config.users.template),

@@ -29,6 +29,27 @@ export function engineFault(ways: WaysConfig, { name: engine, socketOptions }: E
   return undefined
 }
 
+/** CAP_NET_ADMIN of linux/capability.h, as a bit of /proc/PID/status. */
+const CAP_NET_ADMIN = 1n << 12n
+
+/** Why this process may not go by these ways, although its engine could. */
+export function permissionFault(ways: WaysConfig, processStatus: () => string = readStatus): Trouble | undefined {
+  const marked = Object.entries(ways).find(([, given]) => wayMap(given).mark !== undefined)
+  if (marked === undefined) return undefined
+  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus())?.[1]
+  // Where the system does not tell, the first connection does.
+  if (capabilities === undefined || (BigInt(`0x${capabilities}`) & CAP_NET_ADMIN) !== 0n) return undefined
+  return { exitCode: EXIT.REFUSED, message: `ways.${marked[0]}: a mark needs CAP_NET_ADMIN, which this process lacks` }
+}
+
+function readStatus(): string {
+  try {
+    return readFileSync('/proc/self/status', 'latin1')
+  } catch {
+    return ''
+  }
+}
+
 /** The first file with authorities that cannot be read. */
 export function authoritiesFault(dns: DnsConfig, ways: WaysConfig): Trouble | undefined {
   const files = [dns.ca, ...Object.values(ways).map(way => dnsOfWay(wayMap(way)).ca)]

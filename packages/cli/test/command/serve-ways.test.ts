@@ -1,5 +1,6 @@
 /** Ways out of a real `serve`, named by its rules: sources, proxies that die and come back, reloads, and what is refused. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -142,6 +143,20 @@ test('what cannot be served is refused before anything listens', async t => {
       assert.ok(ended.stderr.includes(words) && !ended.stderr.includes('sesame'), ended.stderr)
     }
   }
+})
+
+test('a mark that the process may not set is refused before anything listens, and noted by a check', async t => {
+  const cwd = await temporaryFolder(t)
+  const under = ['setpriv', '--inh-caps=-all', '--bounding-set=-net_admin']
+  if (process.getuid?.() !== 0 || spawnSync(under[0] as string, [...under.slice(1), 'true']).status !== 0)
+    return t.skip('nobody can be given fewer rights here')
+  await writeFile(join(cwd, 'a.yaml'), 'listen: ["127.0.0.1:0"]\nways: { a: direct, b: { mark: 7 } }\n')
+  const refused = await run(['serve', '--config', 'a.yaml'], { cwd, under })
+  assert.equal(refused.stderr, 'error: ways.b: a mark needs CAP_NET_ADMIN, which this process lacks\n')
+  assert.equal(refused.code, 77)
+  const checked = await run(['config', 'check', 'a.yaml'], { cwd, under })
+  assert.equal(checked.code, 0)
+  assert.match(checked.stderr, /^note: ways\.b: a mark needs CAP_NET_ADMIN, which this process lacks$/m)
 })
 
 test('explain tells the way, config show tells it without its password', async t => {
