@@ -40,7 +40,7 @@ const FULL_FAULT_MS_MAX = 900_000
 const SAMPLE_EVERY_MS = 1_000
 /** Garbage is collected before heaps are looked at, which costs the server time: so not often. */
 const LOOK_EVERY_SAMPLES = 10
-/** What a runtime may keep after a storm: tables that have grown, compiled code. */
+/** What a runtime may keep after a storm, in the heap of each thread: tables that have grown, compiled code. */
 const HEAP_GROWTH_OCTETS_MAX = 8 * 1_048_576
 const DESCRIPTOR_GROWTH_MAX = 5
 const LOOKS_AT_REST = 10
@@ -179,12 +179,12 @@ class Sampler {
 
 /** Nobody is connected any more: what was taken must have been given back. */
 async function atRest(stage: Stage, before: Held): Promise<void> {
-  const { served, honest, criteria } = stage
+  const { served, honest, criteria, workers } = stage
   await honest.stop()
   const restMs = await until(async () => (await served.sessions()) === 0, REST_MS_MAX)
   if (Number.isNaN(restMs)) honest.failures.push(`these sessions are left:\n${served.text}`)
   criteria.note('R-29', 'time until no session is left', restMs, { atMost: REST_MS_MAX, unit: 'ms' })
-  const heapMax = before.heapOctets + Math.max(HEAP_GROWTH_OCTETS_MAX, before.heapOctets / 10)
+  const heapMax = before.heapOctets + Math.max(HEAP_GROWTH_OCTETS_MAX * (workers + 1), before.heapOctets / 10)
   let after = await served.look()
   // What waits for a finalizer is given back by the next collection.
   for (let looks = 0; after.heapOctets > heapMax && looks < LOOKS_AT_REST; looks++) {
