@@ -2,8 +2,8 @@
  * Measures socksmith against no proxy at all and against every other SOCKS server that is installed. Loopback only; it
  * stops by itself.
  *
- *   --seconds N        for each rate (2)
- *   --rounds N         of each (5)
+ *   --seconds N        for each rate (1)
+ *   --rounds N         of each (15): the median of many short ones is steadier than that of a few long ones
  *   --warm-up N        seconds of each load before, which do not count (10)
  *   --only A,B         measures or modes: down, up, down16, open, login, roundtrip, udp, idle, stall, crowd, rest
  *   --programs A,B     socksmith, socksmith-rules, socksmith-0, socksmith-node, dante, microsocks, v2ray, openssh
@@ -44,8 +44,8 @@ const { values } = parseArgs({
 
 const terms = {
   programs: PROGRAMS.filter(program => programKeys().includes(program.key) && isInstalled(program)),
-  seconds: number('--seconds', values.seconds, values.short ? 0.1 : 2, 60),
-  rounds: number('--rounds', values.rounds, values.short ? 1 : 5, 100),
+  seconds: number('--seconds', values.seconds, values.short ? 0.1 : 1, 60),
+  rounds: number('--rounds', values.rounds, values.short ? 1 : 15, 100),
   warmUpSeconds: number('--warm-up', values['warm-up'], values.short ? 0.1 : 10, 600),
   holdRounds: values.short ? 1 : Math.min(3, number('--rounds', values.rounds, 3, 100)),
   isShort: values.short,
