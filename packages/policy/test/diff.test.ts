@@ -112,6 +112,9 @@ test('limits that apply by themselves are compared by what they apply to and how
     assert.deepEqual(usersOf({ limits: own(of, 9), rules }, { rules }), [`changes ${user}`])
     assert.deepEqual(usersOf({ rules }, { limits: own(of, 9), rules }), [`changes ${user}`])
   }
+  const limited = policyOf({ limits: own({ user: 'alice' }, 9), rules })
+  const [gained] = differencesOf(policyOf({ rules: [{ deny: 'everything' }] }), limited)
+  assert.deepEqual([gained?.limitsBefore, gained?.limitsAfter.map(({ name }) => name)], [[], ['own']])
   // What nobody may do has no limit.
   assert.deepEqual(usersOf({ limits: own({ user: 'mallory' }, 9), rules }, { rules }), [])
 })

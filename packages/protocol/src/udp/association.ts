@@ -62,7 +62,7 @@ export class UdpAssociation {
     if (this.#closed) return drop('no_association', 'client')
     if (from !== this.#knownClient && !this.#isClient(from)) return drop('source_mismatch', 'client')
     const known = this.#knownHeader
-    if (known !== undefined && from === this.#knownClient && startsWith(octets, known.octets)) {
+    if (known !== undefined && startsWith(octets, known.octets)) {
       return { kind: 'relay', destination: known.destination, data: octets.subarray(known.octets.length) }
     }
     const decoded = decodeSocks5Datagram(octets, { reassemble: this.#reassemble })
@@ -141,7 +141,6 @@ interface KnownRemote {
 }
 
 function startsWith(octets: Uint8Array, start: Uint8Array): boolean {
-  if (octets.length < start.length) return false
   for (let i = 0; i < start.length; i++) if (octets[i] !== start[i]) return false
   return true
 }

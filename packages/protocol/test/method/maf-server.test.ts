@@ -147,6 +147,19 @@ suite('MAF at the server', () => {
     assert.equal(fault(feed(talked, oem)), `unexpected_message client ${REFUSAL}`)
   })
 
+  test('blames the client for more octets than any method has', () => {
+    const exchange = mafServer({
+      groups: [[{ id: compact(5), begin: () => ({ read: () => ({ kind: 'need-more' }) }) }]],
+    }).begin()
+    feed(exchange, CAN_DO)
+    const part = `05010000 04 00000005 000000 0000ffff ${'00'.repeat(65_535)}`
+    assert.deepEqual(
+      [part, part].map(hex => feed(exchange, hex).kind),
+      ['continue', 'continue'],
+    )
+    assert.equal(fault(feed(exchange, part)), `too_large client ${REFUSAL}`)
+  })
+
   test('without a method to succeed in, everybody would: that is a bug of the caller', () => {
     assert.throws(() => mafServer({ groups: [] }).begin(), RangeError)
   })
