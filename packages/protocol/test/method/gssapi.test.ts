@@ -173,6 +173,14 @@ suite('GSSAPI at one end', () => {
     assert.equal(`${opened.code} ${opened.blame}`, 'unwrap_failed server')
   })
 
+  test('the server names no user where the mechanism names none', () => {
+    const mechanism = scriptedMechanism({ T1: token('T2', { done: true }) })
+    const exchange = gssapiServer({ mechanism }).begin()
+    feed(exchange, '0101 0002 5431')
+    const step = feed(exchange, '0102 0003 570002')
+    assert.ok(step.kind === 'done' && !('user' in step))
+  })
+
   test('a mechanism with nothing to say that is not done either has met a token out of turn', () => {
     const mute = scriptedMechanism({ '': token('T1', { done: false }), T2: { done: false } })
     const exchange = gssapiClient({ mechanism: mute }).begin()
