@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { type Difference, type Policy, diff } from '../src/index.ts'
 import { policyOf } from './policy-text.ts'
 
-const NOW = Date.UTC(2026, 10, 18, 12)
+/** No round number: an example is of this moment where no rule asks for the time. */
+const NOW = Date.UTC(2026, 10, 18, 12, 3, 4, 5)
 
 function differencesOf(before: Policy, after: Policy): readonly Difference[] {
   const { differences, isComplete } = diff(before, after, NOW)

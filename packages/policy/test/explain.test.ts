@@ -45,6 +45,7 @@ const REASONS: readonly (readonly [condition: object, facts: Partial<Facts>, why
   [{ user: 'alice', port: 80 }, {}, 'not port 80 (port 443)'],
   [{ user: 'alice', port: 80 }, { user: undefined }, 'not port 80 (port 443)'],
   [{ user: 'alice', port: 443 }, { user: undefined }, 'user alice: not known yet'],
+  [{ user: 'alice', port: 443 }, { port: undefined }, 'port 443: not known yet'],
 ]
 
 for (const [condition, facts, expected] of REASONS) {

@@ -97,6 +97,10 @@ test('networks are read strictly and written back', () => {
   assert.equal(formatNetwork(networkOf('::1')), '::1/128')
   for (const text of [
     '10.0.0.1/8',
+    '10.0.2.0/8',
+    '10.2.0.0/8',
+    '10.128.0.0/8',
+    '2001:db8:4::/32',
     '10.0.0.0/33',
     '::/129',
     '10.0.0.0/',
