@@ -3,7 +3,7 @@
  *
  *   --package NAME   protocol or policy (both)
  *   --only GLOB      of sources, from the root of the repository; may be given more than once
- *   --show           lists each mutant that nothing noticed
+ *   --show           lists each mutant that nothing noticed, with those that the compiler refuses behind the others
  *   --json FILE      writes every mutant, with what became of it, to a file
  *
  * Exits 1 when a package has less than the score it must have.
@@ -13,7 +13,8 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Stryker } from '@stryker-mutator/core'
 import type { MutantResult, PartialStrykerOptions } from '@stryker-mutator/api/core'
-import { scoreOf, tableOf, unnoticed } from './mutation/score.ts'
+import { refusedByCompiler } from './mutation/compiler.ts'
+import { isUnnoticed, lineOf, scoreOf, tableOf } from './mutation/score.ts'
 
 /** Of a hundred mutants, so many must be noticed. */
 const SCORE_MIN = 85
@@ -52,15 +53,24 @@ for (const name of chosen) {
     process.exit(66)
   }
   found.push(...mutants)
+  if (values.show) show(name, mutants.filter(isUnnoticed))
   isGood &&= scoreOf(mutants).percent >= SCORE_MIN
 }
-if (values.show) for (const line of unnoticed(found)) process.stdout.write(`${line}\n`)
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(found, undefined, 1))
 process.exitCode = isGood ? 0 : 1
 
 function isWanted(name: Package): boolean {
   if (values.only !== undefined) return values.only.some(glob => glob.startsWith(`packages/${name}/`))
   return values.package === undefined || values.package === name
+}
+
+function show(name: Package, mutants: readonly MutantResult[]): void {
+  const refused = refusedByCompiler(name, mutants)
+  const lines = [
+    ...mutants.filter(one => !refused.has(one)).map(lineOf),
+    ...mutants.filter(one => refused.has(one)).map(one => `${lineOf(one)}  (does not compile)`),
+  ]
+  process.stdout.write(`\n${lines.join('\n')}\n\nthe compiler refuses ${refused.size} of ${mutants.length}\n`)
 }
 
 /** A package goes folder by folder: code that counts how often it is reached takes several times as long, so little of it must. */

@@ -43,20 +43,20 @@ function rowOf(name: string, mutants: readonly MutantResult[]): string {
   return `| ${name} | ${noticed} | ${survived} | ${unreached} | ${ignored} | ${percent.toFixed(1)} % |`
 }
 
-/** One line for each: where, what stood there, and what stood there instead. */
-export function unnoticed(mutants: readonly MutantResult[]): readonly string[] {
-  return mutants
-    .filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
-    .map(({ fileName, location, mutatorName, replacement, status }) => {
-      const lines = readFileSync(fileName, 'utf8').split('\n')
-      const { start, end } = location
-      const first = lines[start.line - 1] ?? ''
-      const was =
-        start.line === end.line ? first.slice(start.column - 1, end.column - 1) : `${first.slice(start.column - 1)}...`
-      const where = `${relative(process.cwd(), fileName)}:${start.line}:${start.column}`
-      const how = status === 'NoCoverage' ? ' (unreached)' : ''
-      return `${where} ${mutatorName}${how}: ${shortened(was)}  ->  ${shortened(replacement)}`
-    })
+export function isUnnoticed({ status }: MutantResult): boolean {
+  return status === 'Survived' || status === 'NoCoverage'
+}
+
+/** Where it is, what stood there, and what stood there instead. */
+export function lineOf({ fileName, location, mutatorName, replacement, status }: MutantResult): string {
+  const lines = readFileSync(fileName, 'utf8').split('\n')
+  const { start, end } = location
+  const first = lines[start.line - 1] ?? ''
+  const was =
+    start.line === end.line ? first.slice(start.column - 1, end.column - 1) : `${first.slice(start.column - 1)}...`
+  const where = `${relative(process.cwd(), fileName)}:${start.line}:${start.column}`
+  const how = status === 'NoCoverage' ? ' (unreached)' : ''
+  return `${where} ${mutatorName}${how}: ${shortened(was)}  ->  ${shortened(replacement)}`
 }
 
 function shortened(text: string): string {

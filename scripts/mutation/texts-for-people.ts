@@ -11,6 +11,11 @@ const SENTENCE_AT: Readonly<Record<string, number>> = {
   malformed: 2,
   missingHttpUser: 0,
   Error: 0,
+  RangeError: 0,
+  // What methods make a failure with.
+  failed: 1,
+  clientFault: 1,
+  unexpected: 0,
   // Methods of the notes on a policy.
   wrong: 1,
   textAt: 2,

@@ -48,9 +48,9 @@ export function closedInside(allowed: Decision): Decision {
   return { verdict: 'deny', cause: 'inside', reported, ...(rule && { rule }) }
 }
 
-/** The same decision of a policy that only reports. Inside addresses stay closed. */
+/** The same decision of a policy that only reports. Inside addresses stay closed: they are asked about behind this. */
 export function reportedOnly(decision: Decision): Decision {
-  if (decision.verdict !== 'deny' || decision.cause === 'inside') return decision
+  if (decision.verdict !== 'deny') return decision
   const refusal: Reported = { verdict: 'deny', ...(decision.rule && { rule: decision.rule }) }
   return { verdict: 'allow', cause: 'report-mode', reported: [...decision.reported, refusal] }
 }

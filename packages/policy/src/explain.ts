@@ -49,7 +49,7 @@ export function explain(
       ? new LimitTable(policy, asking.geo ?? (() => ({}))).of({ ...facts, address }, decision)
       : []
   const first: Asked = { ...walk(policy, facts, asking), moment: momentOf(facts), ...addressOf(facts) }
-  const isFinal = first.moment !== 'name' || first.decision.verdict === 'deny' || request.resolves.length === 0
+  const isFinal = first.moment !== 'name' || first.decision.verdict === 'deny'
   if (isFinal) return { verdict: first.decision.verdict, decisive: first, asked: [first], limits: limitsOn(first) }
   const rest = request.resolves.map((address): Asked => ({
     ...walk(policy, { ...facts, address }, asking),

@@ -113,7 +113,7 @@ export function addressForms(address: IpAddress): readonly IpAddress[] {
 /** A network of IPv4-mapped or NAT64 addresses as the IPv4 network that it is; every other one unchanged. */
 export function plainNetwork(network: Network): Network {
   const { address, bits } = network
-  if (address.type === 'ipv4' || bits < 96) return network
+  if (bits < 96) return network
   const [form] = addressForms(address)
   return form?.type === 'ipv4' ? { address: form, bits: bits - 96 } : network
 }

@@ -153,7 +153,7 @@ function wordsOf(
       return COMMANDS.map(command => ({ command }))
     default: {
       const words = [...new Set(tests.flatMap(test => ('words' in test ? [...test.words] : [])))]
-      const other: Part = kind === 'user' ? { user: 'somebody' } : kind === 'listener' ? { listener: '' } : {}
+      const other: Part = kind === 'user' ? { user: 'somebody' } : {}
       return [other, ...words.map(word => ({ [kind]: word })), ...(kind === 'user' ? [{ user: null }] : [])]
     }
   }

@@ -1,5 +1,5 @@
 /** Recorded sessions, asked again of other rules. Reads the records of docs/logs.md; knows no file. */
-import { type Endpoint, formatAddress, parseIp } from '@socksmith/protocol'
+import { type Endpoint, formatAddress } from '@socksmith/protocol'
 import type { Decider } from './compile/compile.ts'
 import type { Decision } from './decision.ts'
 import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
@@ -103,8 +103,6 @@ function targetOf(record: { readonly [key: string]: unknown }, command: Facts['c
   const { address, port } = target
   const dialled = endpointOf(record['dialled'])
   if (address.type !== 'domain') return { host: null, address, port }
-  const literal = parseIp(address.name)
-  if (literal !== undefined) return { host: null, address: literal, port }
   return { host: address.name, port, ...(dialled && { address: dialled.address }) }
 }
 

@@ -96,9 +96,8 @@ function parseDate(text: string): number | undefined {
   if (match === null) return undefined
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
   const ms = Date.UTC(year, month - 1, day)
-  const back = new Date(ms)
   // 31 February would be a day of March.
-  return back.getUTCMonth() === month - 1 && back.getUTCDate() === day ? ms / DAY_MS : undefined
+  return new Date(ms).getUTCMonth() === month - 1 ? ms / DAY_MS : undefined
 }
 
 function parseWeekdays(word: string): ReadonlySet<number> | undefined {

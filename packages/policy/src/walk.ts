@@ -103,12 +103,7 @@ function withInside(decision: Decision, view: View, options: InsideOptions): Dec
   if (!new InsideTable(options).isClosedTo(facts.client, form)) return decision
   const terms = decision.rule === undefined ? [] : (termsOf(decision.rule.condition) ?? [])
   const opens = terms.some(
-    term =>
-      term.opensInside &&
-      term.literals.every(({ test, isPositive }) => {
-        const truth = truthOf(test, view)
-        return truth !== undefined && truth === isPositive
-      }),
+    term => term.opensInside && term.literals.every(({ test, isPositive }) => truthOf(test, view) === isPositive),
   )
   return opens ? decision : closedInside(decision)
 }
@@ -213,8 +208,6 @@ function factText(kind: Test['kind'], { facts, form, host, place }: View): strin
       ]
         .filter(one => one !== undefined)
         .join(' at ')
-    case 'port':
-      return facts.port === undefined ? 'not known yet' : `port ${facts.port}`
     case 'when':
       return new Date(facts.nowMs).toISOString()
     case 'country':

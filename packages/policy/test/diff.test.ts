@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { type Difference, type Policy, diff } from '../src/index.ts'
 import { policyOf } from './policy-text.ts'
 
-const NOW = Date.UTC(2026, 10, 18, 12)
+/** No round number: an example is of this moment where no rule asks for the time. */
+const NOW = Date.UTC(2026, 10, 18, 12, 3, 4, 5)
 
 function differencesOf(before: Policy, after: Policy): readonly Difference[] {
   const { differences, isComplete } = diff(before, after, NOW)
@@ -112,6 +113,9 @@ test('limits that apply by themselves are compared by what they apply to and how
     assert.deepEqual(usersOf({ limits: own(of, 9), rules }, { rules }), [`changes ${user}`])
     assert.deepEqual(usersOf({ rules }, { limits: own(of, 9), rules }), [`changes ${user}`])
   }
+  const limited = policyOf({ limits: own({ user: 'alice' }, 9), rules })
+  const [gained] = differencesOf(policyOf({ rules: [{ deny: 'everything' }] }), limited)
+  assert.deepEqual([gained?.limitsBefore, gained?.limitsAfter.map(({ name }) => name)], [[], ['own']])
   // What nobody may do has no limit.
   assert.deepEqual(usersOf({ limits: own({ user: 'mallory' }, 9), rules }, { rules }), [])
 })

@@ -45,6 +45,7 @@ const REASONS: readonly (readonly [condition: object, facts: Partial<Facts>, why
   [{ user: 'alice', port: 80 }, {}, 'not port 80 (port 443)'],
   [{ user: 'alice', port: 80 }, { user: undefined }, 'not port 80 (port 443)'],
   [{ user: 'alice', port: 443 }, { user: undefined }, 'user alice: not known yet'],
+  [{ user: 'alice', port: 443 }, { port: undefined }, 'port 443: not known yet'],
 ]
 
 for (const [condition, facts, expected] of REASONS) {
@@ -96,6 +97,65 @@ test('a name is asked as named and then at each address; one that is allowed set
   assert.deepEqual(told({ to: 'a.example:80' }), ['open', ['name'], 0])
   assert.deepEqual(told({ to: '9.9.9.9:80' }), ['allow', ['address'], 0])
   assert.deepEqual(told({ command: 'udp-associate' }), ['open', ['request'], 0])
+})
+
+test('what a name, an address or nothing is asked about is said with it, and a refused name is asked no further', () => {
+  const raw = { rules: [{ deny: { to: ['.bad.example', '8.0.0.0/8'] } }, { allow: 'everything' }] }
+  const told = (words: object): unknown => {
+    const { verdict, decisive, asked } = answer(raw, words)
+    return [
+      verdict,
+      asked.map(({ moment, address }) => `${moment} ${address?.octets.join('.')}`),
+      asked.indexOf(decisive),
+    ]
+  }
+  assert.deepEqual(told({ to: 'x.bad.example:80', resolves: '9.9.9.9' }), ['deny', ['name undefined'], 0])
+  assert.deepEqual(told({ to: '9.9.9.9:80' }), ['allow', ['address 9.9.9.9'], 0])
+  assert.deepEqual(told({ command: 'bind' }), ['open', ['request undefined'], 0])
+  const addresses = ['8.8.8.8', '8.8.4.4', '8.0.0.1']
+  assert.deepEqual(told({ to: 'a.example:80', resolves: addresses }), [
+    'deny',
+    ['name undefined', ...addresses.map(address => `address ${address}`)],
+    3,
+  ])
+  assert.ok(!('address' in answer(raw, { to: 'a.example:80' }).decisive))
+})
+
+test('addresses that are given for a target without a name are not asked about', () => {
+  const question = readQuestion({ to: 'a.example:80', resolves: '8.8.8.8' })
+  assert.ok(question.ok)
+  const policy = policyOf({ rules: [{ deny: { to: '8.8.8.8' } }, { allow: 'everything' }] })
+  const to = { address: ip('9.9.9.9'), port: 80 }
+  assert.deepEqual(
+    explain(policy, { ...question.request, to }, 0).asked.map(({ moment }) => moment),
+    ['address'],
+  )
+})
+
+const ONE = { per: 'all', sessions: 1 }
+
+test('the limits on what is allowed are those of its user, its address and where that is', () => {
+  const limits = {
+    named: ONE,
+    alice: { ...ONE, of: { user: 'alice' } },
+    nine: { ...ONE, of: { to: '9.9.9.9' } },
+    german: { ...ONE, of: { country: 'DE' } },
+  }
+  const raw = { limits, rules: [{ deny: { to: '8.0.0.0/8' } }, { allow: 'everything', limits: 'named' }] }
+  const told = (words: object, options: object = {}): readonly string[] =>
+    answer(raw, { to: '9.9.9.9:80', ...words }, options).limits.map(({ name }) => name)
+  assert.deepEqual(told({ user: 'alice' }), ['named', 'alice', 'nine'])
+  assert.deepEqual(told({ to: 'a.example:80', resolves: ['8.8.8.8', '9.9.9.9'] }), ['named', 'nine'])
+  assert.deepEqual(told({ to: '7.7.7.7:80' }, GEO), ['named', 'german'])
+  assert.deepEqual(told({ to: '7.7.7.7:80', country: 'FR' }, GEO), ['named'])
+  assert.deepEqual(told({ to: '7.7.7.7:80', country: 'DE' }), ['named', 'german'])
+  assert.deepEqual(told({ user: 'alice', to: '8.8.8.8:80' }, GEO), [])
+})
+
+test('where an address is registered is asked where the question does not say it', () => {
+  const raw = { rules: [{ allow: { country: 'DE' } }] }
+  const verdict = (words: object): string => answer(raw, { to: '8.8.8.8:80', ...words }, GEO).verdict
+  assert.deepEqual([{}, { country: 'FR' }, { asn: '7' }].map(verdict), ['allow', 'deny', 'deny'])
 })
 
 test('country, network and time of a question count', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { concat } from '@socksmith/protocol'
 import { openMmdb } from '../src/index.ts'
 import { ip } from './policy-text.ts'
 
@@ -13,27 +14,37 @@ const map = (entries: Readonly<Record<string, number[]>>): number[] => [
 
 const COUNTRY = map({ country: map({ iso_code: text('DE') }), autonomous_system_number: number(64_496) })
 
+/** Five bits of 8.0.0.0; in a tree of IPv6 96 zero bits stand before them. */
+const EIGHT = [0, 0, 0, 0, 1]
+
+const three = (record: number): number[] => [(record >> 16) & 255, (record >> 8) & 255, record & 255]
+
+interface Layout {
+  /** The bits that lead to the record. */
+  readonly path: readonly number[]
+  /** Octets between the beginning of the data and the record. */
+  readonly gap: number
+}
+
 /** A database in which 8.0.0.0/5 has a record, by records of 24, 28 or 32 bits; written by hand from the format's description. */
 function database(
   bits: 24 | 28 | 32,
   family: 4 | 6,
   data: readonly number[] = COUNTRY,
   changed: Readonly<Record<string, number[]>> = {},
+  { path = [...(family === 6 ? new Array<number>(96).fill(0) : []), ...EIGHT], gap = 0 }: Partial<Layout> = {},
 ): Uint8Array {
-  // Five bits of 8.0.0.0 are 00001; in a tree of IPv6 96 zero bits stand before them.
-  const path = [...(family === 6 ? new Array<number>(96).fill(0) : []), 0, 0, 0, 0, 1]
   const nodes = path.length
   const tree = path.flatMap((bit, index) => {
-    const next = index === nodes - 1 ? nodes + 16 : index + 1
-    const [left, right] = bit === 0 ? [next, nodes] : [nodes, next]
-    if (bits === 32)
-      return [0, left >> 16, (left >> 8) & 255, left & 255, 0, right >> 16, (right >> 8) & 255, right & 255]
-    if (bits === 24) return [left >> 16, (left >> 8) & 255, left & 255, right >> 16, (right >> 8) & 255, right & 255]
-    return [(left >> 16) & 255, (left >> 8) & 255, left & 255, 0, (right >> 16) & 255, (right >> 8) & 255, right & 255]
+    const next = index === nodes - 1 ? nodes + 16 + gap : index + 1
+    const [left, right] = bit === 0 ? ([next, nodes] as const) : ([nodes, next] as const)
+    if (bits === 32) return [left >> 24, ...three(left), right >> 24, ...three(right)]
+    if (bits === 24) return [...three(left), ...three(right)]
+    return [...three(left), ((left >> 24) << 4) | (right >> 24), ...three(right)]
   })
   const metadata = map({ node_count: number(nodes), record_size: number(bits), ip_version: number(family), ...changed })
   const marker = [0xab, 0xcd, 0xef, ...Buffer.from('MaxMind.com')]
-  return Uint8Array.from([...tree, ...new Array<number>(16).fill(0), ...data, ...marker, ...metadata])
+  return concat([Uint8Array.from(tree), new Uint8Array(16 + gap), Uint8Array.from([...data, ...marker, ...metadata])])
 }
 
 for (const bits of [24, 28, 32] as const) {
@@ -48,6 +59,50 @@ for (const bits of [24, 28, 32] as const) {
     })
   }
 }
+
+test('an IPv6 address has a record in a tree of IPv6 only, where IPv4 addresses are those behind 96 zero bits', () => {
+  const records = ([4, 6] as const).map(family =>
+    ['800::1', '::8.0.0.1', '::ffff:8.0.0.1'].map(
+      address => openMmdb(database(24, family))?.lookup(ip(address)) !== undefined,
+    ),
+  )
+  assert.deepEqual(records, [
+    [false, false, false],
+    [false, true, false],
+  ])
+  const ipv6Only = openMmdb(database(24, 6, COUNTRY, {}, { path: [0, 0, 1] }))
+  assert.deepEqual(
+    ['2000::1', '3fff::1', '4000::1', '32.0.0.1', '0.0.0.0'].map(
+      address => ipv6Only?.lookup(ip(address)) !== undefined,
+    ),
+    [true, true, false, false, false],
+  )
+})
+
+test('records beyond 16 MiB are found on both sides of a node', () => {
+  for (const bits of [28, 32] as const) {
+    for (const [last, address] of [
+      [0, '0.0.0.1'],
+      [1, '8.0.0.1'],
+    ] as const) {
+      const opened = openMmdb(database(bits, 4, text('DE'), {}, { path: [0, 0, 0, 0, last], gap: 0x1_000_000 }))
+      assert.equal(opened?.lookup(ip(address)), 'DE', `${bits} ${last}`)
+    }
+  }
+})
+
+test('an address leads no further than where the tree ends, nor further than it has bits', () => {
+  // Behind the tree stand zeros, which would lead to its first node again.
+  const opened = openMmdb(database(24, 4))
+  assert.equal(opened?.lookup(ip('16.64.0.0')), undefined)
+  const deep = (levels: number): unknown =>
+    openMmdb(database(24, 4, COUNTRY, {}, { path: new Array<number>(levels).fill(0) }))?.lookup(ip('0.0.0.0'))
+  assert.notEqual(deep(32), undefined)
+  assert.equal(deep(33), undefined)
+  const circle = database(24, 4)
+  circle.fill(0, 0, 6)
+  assert.equal(openMmdb(circle)?.lookup(ip('8.8.8.8')), undefined)
+})
 
 test('octets that are no database are refused, and damage never throws', () => {
   assert.equal(openMmdb(new Uint8Array(100)), undefined)
@@ -121,6 +176,8 @@ test('a pointer counts from the beginning of the data, in each of its four sizes
   assert.deepEqual(at(2_048 + 65_536, [0x29, 0x00, 0x00]), ['far', 'end'])
   assert.deepEqual(at(526_336 + 256, [0x30, 0x00, 0x01, 0x00]), ['far', 'end'])
   assert.deepEqual(at(0x0108, [0x38, 0x00, 0x00, 0x01, 0x08]), ['far', 'end'])
+  // The three bits beside the size belong to the shorter ones only.
+  assert.deepEqual(at(0x0108, [0x3f, 0x00, 0x00, 0x01, 0x08]), ['far', 'end'])
 })
 
 function zeros(count: number): readonly number[] {
@@ -129,6 +186,9 @@ function zeros(count: number): readonly number[] {
 
 test('values that end too early, point in a circle, nest too deeply or hold too much are none', () => {
   assert.equal(valueOf(0x20, 0), undefined)
+  assert.equal(valueOf(0xe1, 0x20, 0, 0xa0), undefined)
+  assert.equal(valueOf(0x38, 0xff, 0xff, 0xff, 0xff), undefined)
+  assert.equal(valueOf(0x5d, 0xff, 0x61), undefined)
   const nested = (depth: number): number[] => (depth === 0 ? [0xa0] : [0x01, 4, ...nested(depth - 1)])
   assert.notEqual(valueOf(...nested(32)), undefined)
   assert.equal(valueOf(...nested(33)), undefined)
@@ -143,6 +203,9 @@ test('a database that does not fit its own description is none', () => {
   assert.equal(opens({ record_size: number(20) }), false)
   assert.equal(opens({ ip_version: number(5) }), false)
   assert.equal(opens({ node_count: number(1_000) }), false)
+  // Five nodes of six octets, sixteen zeros and the data: the separator of that many nodes has no room any more.
+  const most = Math.floor((30 + COUNTRY.length) / 6)
+  assert.deepEqual([opens({ node_count: number(most) }), opens({ node_count: number(most + 1) })], [true, false])
   assert.equal(opens({ node_count: text('5') }), false)
   assert.equal(opens({ record_size: text('24') }), false)
   const whole = database(24, 4)

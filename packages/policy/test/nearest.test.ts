@@ -30,4 +30,9 @@ test('the word that was meant has few edits: one more, one less, another, two sw
   assert.equal(nearest('abcde', ['badce']), 'badce')
   assert.equal(nearest('abcde', ['xyzde']), undefined)
   assert.equal(nearest('a', []), undefined)
+  // Of two that are as near, the first; one half of a swap is no swap, and a swap counts on top of what is before it.
+  assert.equal(nearest('abcdef', ['xbcdey', 'bxcdef']), 'xbcdey')
+  assert.equal(nearest('abcdef', ['xbcdey', 'xacdef']), 'xbcdey')
+  assert.equal(nearest('zbacdefg', ['xbacdefy', 'wabcdefg']), 'xbacdefy')
+  assert.equal(nearest('zbacdefg', ['xbacdyyg', 'wabcdefg']), 'wabcdefg')
 })

@@ -160,6 +160,25 @@ test('no more requests than wanted are made; the room is for what the condition 
   assert.deepEqual([few.points.length, few.isAll, kept], [8, false, [2, 2]])
 })
 
+test('what is told apart much has the room that the rest leaves, whatever kind it is', () => {
+  const users = Array.from({ length: 10 }, (_, at) => ({ user: `u${at}` }))
+  const rules = [...users, { port: 1 }, { protocol: 'http' }].map(condition => ({ allow: condition }))
+  const conditions = policyOf({ rules }).rules.map(({ condition }) => condition)
+  const [term] = termsOf(conditions.at(-1) ?? assert.fail()) ?? []
+  const { points } = pointsOf(testsOf(conditions), NOW).within(term ?? assert.fail(), 8)
+  const kept = (['user', 'port'] as const).map(kind => new Set(points.map(({ facts }) => facts[kind])).size)
+  assert.deepEqual([points.length, kept], [8, [2, 2]])
+})
+
+test('a target without a name is looked at where every name matches', () => {
+  const nobody = policyOf({ rules: [{ deny: 'everything' }] })
+  const { differences } = diff(nobody, allowing({ not: { to: '.test' } }), NOW)
+  assert.deepEqual(
+    differences.map(({ kind, example }) => [kind, example.facts.host]),
+    [['gains', null]],
+  )
+})
+
 test('with more words than are told apart, those that a condition is about are still looked at', () => {
   for (const [count, isAll] of [
     [399, true],

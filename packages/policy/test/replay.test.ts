@@ -50,6 +50,8 @@ test('a listener has its name, a Unix socket is no address, nobody has shown not
   assert.equal(told({ allow: { listener: 'office' } }, { listener_name: 'office' }), 'same')
   assert.equal(told({ allow: { from: 'unix' } }, { client: 'unix:/run/s' }), 'same')
   assert.equal(told({ allow: { method: 'none' } }, { user: null, method: undefined }), 'same')
+  for (const user of [undefined, null, 7])
+    assert.equal(told({ allow: { not: { user: ['alice', '7'] } } }, { user }), 'same', String(user))
   assert.equal(told({ allow: { method: 'none' } }, { method: undefined }), 'unclear')
   assert.equal(told({ allow: { from: '2001:db8::/32' } }, { client: '[2001:db8::1]:5' }), 'same')
 })

@@ -23,6 +23,10 @@ test('a stretch of the day begins at its first minute and ends before its last',
   )
   assert.equal(isWithin(scheduleOf('08:00-18:00'), at(16, 17, 59) + 59_999), true)
   assert.deepEqual(
+    [at(16, 8, 29), at(16, 8, 30), at(16, 17, 44), at(16, 17, 45)].map(ms => within('08:30-17:45', ms)),
+    [false, true, true, false],
+  )
+  assert.deepEqual(
     [at(16, 0), at(16, 23, 59)].map(ms => within('00:00-24:00', ms)),
     [true, true],
   )

@@ -80,7 +80,7 @@ class ServerExchange implements Exchange {
   answer(verdict: Verdict): ExchangeStep {
     const response = this.#response
     if (response === undefined) throw new Error('a verdict without a response to judge')
-    const known = verdict.kind === 'accepted' && verdict.secret !== undefined ? verdict.secret : undefined
+    const known = verdict.kind === 'accepted' ? verdict.secret : undefined
     // An unknown user takes the way of a wrong password, at the same cost.
     const expected = this.#respond(known ?? this.#options.randomOctets(CHAP_RESPONSE_OCTETS), this.#challenge)
     const same = sameChapResponse(expected, response)

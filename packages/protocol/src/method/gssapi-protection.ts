@@ -2,12 +2,12 @@
  * Everything behind the level exchange of GSSAPI (RFC 1961 section 5), for a stream and for datagrams: frames of wrapped
  * octets. The context is handed in.
  */
-import { type Failure, failure } from '../failure.ts'
+import type { Failure } from '../failure.ts'
 import { concat } from '../octets.ts'
 import {
   type GssapiContext,
-  type GssapiFrame,
   type GssapiLevel,
+  type GssapiTokenFrame,
   MTYP,
   decodeGssapiDatagram,
   decodeGssapiFrame,
@@ -32,7 +32,7 @@ export interface GssapiProtectionOptions {
 /** Keeps at most one incomplete frame: 65,539 octets. */
 export class GssapiProtection implements Protection {
   readonly #options: GssapiProtectionOptions
-  readonly #frames: FrameReader<GssapiFrame>
+  readonly #frames: FrameReader<GssapiTokenFrame>
   #failure: Failure | undefined
 
   constructor(options: GssapiProtectionOptions) {
@@ -69,7 +69,6 @@ export class GssapiProtection implements Protection {
     if ('code' in frames) return frames
     const plain: Uint8Array[] = []
     for (const frame of frames) {
-      if (frame.mtyp === MTYP.abort) return failure('aborted', sender)
       const decoded = decodeUserData(frame.token, level, context, sender)
       if (decoded.kind === 'malformed') return decoded.failure
       plain.push(decoded.value.plain)

@@ -83,7 +83,6 @@ class ServerExchange implements Exchange {
     const frame = decodeGssapiFrame(octets, { expect })
     if (frame.kind === 'need-more') return frame
     if (frame.kind === 'malformed') return refused(frame.failure)
-    if (frame.value.mtyp === MTYP.abort) throw new Error('an abort does not fit what was expected')
     const { token } = frame.value
     if (this.#established !== undefined) return this.#grant(token, frame.consumed, this.#established)
     return this.#establish(token, frame.consumed)
@@ -136,7 +135,6 @@ class ClientExchange implements Exchange {
     const frame = decodeGssapiFrame(octets, { sender: 'server', expect })
     if (frame.kind === 'need-more') return frame
     if (frame.kind === 'malformed') return { kind: 'failed', failure: frame.failure }
-    if (frame.value.mtyp === MTYP.abort) throw new Error('an abort does not fit what was expected')
     const { token } = frame.value
     if (this.#established === undefined) return this.#step(frame.consumed, token)
     if (this.#wanted !== undefined) return this.#take(token, frame.consumed, this.#established)

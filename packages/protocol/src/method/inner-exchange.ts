@@ -2,7 +2,7 @@
  * An exchange that runs inside the frames of another one (SSL, MAF). Keeps the octets that the inner exchange has not
  * consumed, and gives one step for each delivery. Knows neither the frames nor the method.
  */
-import { failure } from '../failure.ts'
+import { type Blame, failure } from '../failure.ts'
 import { NO_OCTETS, concat } from '../octets.ts'
 import type { Exchange, ExchangeStep, Verdict } from './exchange.ts'
 
@@ -14,10 +14,13 @@ export type InnerStep = Exclude<ExchangeStep, { kind: 'need-more' }>
 
 export class InnerExchange {
   readonly #exchange: Exchange
+  readonly #peer: Blame
   #inbox: Uint8Array = NO_OCTETS
 
-  constructor(exchange: Exchange) {
+  /** `peer` is the other end, to blame for too many octets. */
+  constructor(exchange: Exchange, peer: Blame) {
     this.#exchange = exchange
+    this.#peer = peer
   }
 
   begin(): InnerStep {
@@ -61,7 +64,7 @@ export class InnerExchange {
     const send = concat(sent)
     if (step.kind === 'failed') return { ...step, send }
     if (this.#inbox.length > INNER_OCTETS_MAX) {
-      return { kind: 'failed', send, failure: failure('too_large', 'client', 'too many octets at once') }
+      return { kind: 'failed', send, failure: failure('too_large', this.#peer, 'too many octets at once') }
     }
     return step.kind === 'need-more' ? { kind: 'continue', consumed: 0, send } : { ...step, consumed: 0, send }
   }

@@ -15,7 +15,7 @@ export function jsonServer(accepts: (parameters: JsonParameters) => boolean = ()
 /** The client's end. The text of the parameters has at most `JSON_BLOCK_OCTETS_MAX` octets. */
 export function jsonClient(parameters: JsonParameters): Method {
   const sent: ExchangeStep = { kind: 'done', consumed: 0, send: encodeJsonBlock(parameters) }
-  return { number: METHOD.json, begin: () => ({ begin: () => sent, read: () => sent }) }
+  return { number: METHOD.json, begin: () => ({ read: () => sent }) }
 }
 
 function readBlock(octets: Uint8Array, accepts: (parameters: JsonParameters) => boolean): ExchangeStep {

@@ -93,7 +93,7 @@ class ClientExchange implements Exchange {
   #start(id: Uint8Array, consumed: number): ExchangeStep {
     const method = this.#methods.find(one => sameOctets(one.id, id))
     if (method === undefined) return failed('method_not_offered', 'the server wants a method that was not offered')
-    const inner = new InnerExchange(method.begin())
+    const inner = new InnerExchange(method.begin(), 'server')
     this.#state = { phase: 'running', id: method.id, inner }
     return this.#run(method.id, inner.begin(), consumed)
   }

@@ -101,7 +101,7 @@ class ServerExchange implements Exchange {
     }
     const method = group.find(({ id }) => this.#ids.some(one => sameOctets(one, id)))
     if (method !== undefined) {
-      const inner = new InnerExchange(method.begin())
+      const inner = new InnerExchange(method.begin(), 'client')
       this.#state = { phase: 'running', id: method.id, inner }
       const order = encodeMafMessage({ instr: MAF_INSTR.do, flags: 0, method: method.id })
       return this.#run(method.id, inner.begin(), consumed, order)

@@ -7,5 +7,5 @@ const DONE: ExchangeStep = { kind: 'done', consumed: 0 }
 /** For both ends. */
 export const noneMethod: Method = {
   number: METHOD.none,
-  begin: () => ({ begin: () => DONE, read: () => DONE }),
+  begin: () => ({ read: () => DONE }),
 }

@@ -147,6 +147,7 @@ class SslExchange implements Exchange {
     const { methods } = this.#options
     const inner = new InnerExchange(
       this.#end === 'server' ? subauthenticationServer(methods) : subauthenticationClient(methods),
+      this.#peer,
     )
     this.#inner = inner
     const first = this.#takeInner(inner, inner.begin(), consumed, send)

@@ -3,7 +3,7 @@
  * resolves no name, keeps no time: the driver hands datagrams in and sends what comes out.
  */
 import { type Destination, type Endpoint, type IpAddress, sameAddress, unmapped } from '../address.ts'
-import { type Failure, type MalformedCode, failure } from '../failure.ts'
+import { type Blame, type Failure, type MalformedCode, failure } from '../failure.ts'
 import { NO_OCTETS, concat } from '../octets.ts'
 import { latin1Text } from '../text.ts'
 import { type Socks5Datagram, decodeSocks5Datagram, encodeSocks5Datagram } from '../wire/socks5-udp.ts'
@@ -59,10 +59,10 @@ export class UdpAssociation {
 
   /** A datagram from the client's side. `data` of the answer is a view into `octets` unless it was reassembled. */
   fromClient(octets: Uint8Array, from: Endpoint, nowMs: number): FromClient {
-    if (this.#closed) return drop('no_association')
-    if (from !== this.#knownClient && !this.#isClient(from)) return drop('source_mismatch')
+    if (this.#closed) return drop('no_association', 'client')
+    if (from !== this.#knownClient && !this.#isClient(from)) return drop('source_mismatch', 'client')
     const known = this.#knownHeader
-    if (known !== undefined && from === this.#knownClient && startsWith(octets, known.octets)) {
+    if (known !== undefined && startsWith(octets, known.octets)) {
       return { kind: 'relay', destination: known.destination, data: octets.subarray(known.octets.length) }
     }
     const decoded = decodeSocks5Datagram(octets, { reassemble: this.#reassemble })
@@ -97,10 +97,10 @@ export class UdpAssociation {
    */
   fromRemote(data: Uint8Array, from: Endpoint, room = 0): FromRemote {
     const to = this.#clientEndpoint
-    if (this.#closed || to === undefined) return drop('no_association')
+    if (this.#closed || to === undefined) return drop('no_association', 'target')
     if (from !== this.#knownRemote?.from) {
       // Section 7: the relay MUST drop datagrams from a source it does not expect.
-      if (!this.#fullCone && !this.hasContacted(from.address)) return drop('source_mismatch')
+      if (!this.#fullCone && !this.hasContacted(from.address)) return drop('source_mismatch', 'target')
       const destination = { address: unmapped(from.address), port: from.port }
       this.#knownRemote = { from, header: encodeSocks5Datagram({ frag: 0, destination, data: NO_OCTETS }) }
     }
@@ -126,7 +126,7 @@ export class UdpAssociation {
     if ('data' in result) return { kind: 'relay', destination: result.destination, data: result.data }
     return result.action === 'queue' || result.action === 'reset_then_queue'
       ? { kind: 'queued' }
-      : drop('unexpected_message')
+      : drop('unexpected_message', 'client')
   }
 }
 
@@ -141,7 +141,6 @@ interface KnownRemote {
 }
 
 function startsWith(octets: Uint8Array, start: Uint8Array): boolean {
-  if (octets.length < start.length) return false
   for (let i = 0; i < start.length; i++) if (octets[i] !== start[i]) return false
   return true
 }
@@ -150,6 +149,6 @@ function keyOf(address: IpAddress): string {
   return latin1Text(unmapped(address).octets)
 }
 
-function drop(code: MalformedCode): { readonly kind: 'drop'; readonly failure: Failure } {
-  return { kind: 'drop', failure: failure(code, 'client') }
+function drop(code: MalformedCode, blame: Blame): { readonly kind: 'drop'; readonly failure: Failure } {
+  return { kind: 'drop', failure: failure(code, blame) }
 }

@@ -19,16 +19,24 @@ export const TOKEN_OCTETS_MAX = 0xffff
 /** Plain octets for one frame: what wrapping adds (some hundred octets) must still fit into LEN. */
 export const PLAIN_OCTETS_MAX = 16_384
 
+export interface GssapiTokenFrame {
+  readonly mtyp: TokenType
+  readonly token: Uint8Array
+}
+
 /** The abort is two octets on the wire and has no token. */
-export type GssapiFrame =
-  | { readonly mtyp: TokenType; readonly token: Uint8Array }
-  | { readonly mtyp: typeof MTYP.abort }
+export type GssapiFrame = GssapiTokenFrame | { readonly mtyp: typeof MTYP.abort }
 
 export interface GssapiFrameOptions extends SenderOptions {
   /** The only type that fits this phase: an abort or another type is a failure then. Without it, every type is taken. */
   readonly expect?: TokenType
 }
 
+export function decodeGssapiFrame(
+  octets: Uint8Array,
+  options: GssapiFrameOptions & { readonly expect: TokenType },
+): Decoded<GssapiTokenFrame>
+export function decodeGssapiFrame(octets: Uint8Array, options?: GssapiFrameOptions): Decoded<GssapiFrame>
 export function decodeGssapiFrame(octets: Uint8Array, options: GssapiFrameOptions = {}): Decoded<GssapiFrame> {
   const sender = options.sender ?? 'client'
   if (octets.length === 0) return NEED_MORE
@@ -159,7 +167,7 @@ export function decodeGssapiDatagram(
 ): Whole<Unwrapped> | Malformed {
   const frame = decodeGssapiFrame(octets, { sender, expect: MTYP.userData })
   if (frame.kind === 'malformed') return frame
-  if (frame.kind === 'need-more' || frame.value.mtyp === MTYP.abort) return malformed('truncated', sender)
+  if (frame.kind === 'need-more') return malformed('truncated', sender)
   if (frame.consumed !== octets.length) return malformed('bad_length', sender, 'octets behind the frame')
   return decodeUserData(frame.value.token, level, context, sender)
 }

@@ -87,6 +87,15 @@ suite('CHAP at the client', () => {
     }
   })
 
+  test('under MD5 answers only once the IDENTIFIER is there, and with it in front of the secret', () => {
+    const response = toHex(chapHashes.md5(Uint8Array.of(7, ...bob.secret, ...octetsOf(CHALLENGE))))
+    const exchange = begun({ algorithms: [0x05] })
+    const early = feed(exchange, `0102 110105 0310${CHALLENGE}`)
+    assert.equal(early.kind, 'continue')
+    assert.equal(sentBy(early), '')
+    assert.equal(sentBy(feed(exchange, '0101 100107')), `01020410${response}100107`)
+  })
+
   test('refuses what is malformed, not offered or out of order', () => {
     const cases: readonly (readonly [string, ...string[]])[] = [
       ['bad_version', '05'],

@@ -82,6 +82,28 @@ suite('CHAP at the server', () => {
     assert.deepEqual(hashed, Array(verdicts.length).fill(CHALLENGE))
   })
 
+  test('lets no unknown user in who guesses what stands in for the secret', () => {
+    const guess = toHex(chapHashes.hmacMd5(randomOctets(16), octetsOf(CHALLENGE)))
+    for (const verdict of [{ kind: 'rejected' }, { kind: 'accepted', user: 'bob' }] as const) {
+      const exchange = begun()
+      feed(exchange, '0102 110185 0203626f62')
+      feed(exchange, `0101 0410${guess}`)
+      assert.equal(fault(answered(exchange, verdict)), `auth_rejected client ${REFUSAL}`)
+    }
+  })
+
+  test('keeps its algorithm and its challenge, though the client names algorithms again', () => {
+    const drawn: number[] = []
+    const draw = (length: number): Uint8Array => new Uint8Array(length).fill(drawn.push(length))
+    const exchange = chapServer({ hashes: chapHashes, randomOctets: draw, algorithms: [0x85, 0x05] }).begin()
+    assert.equal(sentBy(feed(exchange, '0102 110185 0203626f62')), `01021101850310${'01'.repeat(16)}`)
+    const again = feed(exchange, '0101 110105')
+    assert.deepEqual([again.kind, sentBy(again)], ['continue', ''])
+    feed(exchange, `0101 0410${toHex(chapHashes.hmacMd5(secret, new Uint8Array(16).fill(1)))}`)
+    assert.equal(answered(exchange, bob).kind, 'done')
+    assert.deepEqual(drawn, [16])
+  })
+
   test('refuses what is malformed or out of order with STATUS 1', () => {
     const first = '0102 110185 0203626f62'
     const cases: readonly (readonly [string, ...string[]])[] = [
@@ -147,6 +169,23 @@ suite('CHAP at the server', () => {
     const response = chapHashes.md5(Uint8Array.of(0, ...secret, ...octetsOf(CHALLENGE)))
     assert.equal(feed(exchange, `0102 0410${toHex(response)} 100100`).kind, 'ask')
     assert.equal(sentBy(answered(exchange, bob)), '0102000100100100')
+  })
+
+  test('under MD5 the response is judged with the IDENTIFIER that was drawn', () => {
+    for (const [identifier, end] of [
+      [9, 'done'],
+      [0, 'failed'],
+    ] as const) {
+      const exchange = chapServer({
+        hashes: chapHashes,
+        randomOctets: length => new Uint8Array(length).fill(9),
+        algorithms: [0x05],
+      }).begin()
+      feed(exchange, '0102 110105 0203626f62')
+      const response = chapHashes.md5(Uint8Array.of(identifier, ...secret, ...new Uint8Array(16).fill(9)))
+      feed(exchange, `0102 0410${toHex(response)} 100109`)
+      assert.equal(answered(exchange, bob).kind, end)
+    }
   })
 
   test('does not listen for ever', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { ClientHandshake } from '../../src/handshake/client-handshake.ts'
 import { CRAM_MESSAGES_MAX, CRAM_ROUNDS_MAX, cramClient, cramServer } from '../../src/method/cram.ts'
-import type { Claim, Verdict } from '../../src/method/exchange.ts'
+import type { Claim, ExchangeStep, Verdict } from '../../src/method/exchange.ts'
 import { latin1Text, utf8Octets } from '../../src/text.ts'
 import { fault, feed, octetsOf, sentBy } from './exchange-steps.ts'
 import { assertEstablished, meetEverywhere } from './meeting.ts'
@@ -11,6 +11,8 @@ import { assertEstablished, meetEverywhere } from './meeting.ts'
 const REFUSAL = '0101000101'
 const challenge = (text: string): Verdict => ({ kind: 'challenge', text: utf8Octets(text) })
 const client = () => cramClient({ username: utf8Octets('bob') })
+const responseOf = (length: number): ExchangeStep =>
+  client().begin().respond?.(new Uint8Array(length)) ?? { kind: 'need-more' }
 
 /** Asks for these responses in turn. */
 function card(...responses: readonly string[]): (claim: Claim) => Verdict {
@@ -81,10 +83,35 @@ suite('CRAM at the server', () => {
     assert.equal(fault(feed(exchange, '0101 0102 6869')), `unexpected_message client ${REFUSAL}`)
   })
 
+  test('text alone asks nobody, before the name and after the challenge', () => {
+    const exchange = cramServer.begin()
+    assert.equal(feed(exchange, '0101 0102 6869').kind, 'continue')
+    assert.equal(feed(exchange, '0101 0203626f62').kind, 'ask')
+    exchange.answer?.(challenge('1'))
+    assert.equal(feed(exchange, '0101 0102 6869').kind, 'continue')
+    const step = feed(exchange, '0101 0401aa')
+    assert.ok(step.kind === 'ask' && step.claim.kind === 'response')
+    assert.deepEqual(step.claim.response, Uint8Array.of(0xaa))
+  })
+
   test('a challenge that has no room in its field is a bug of the caller', () => {
     const exchange = cramServer.begin()
     assert.equal(feed(exchange, '0101 0203626f62').kind, 'ask')
+    const longest = exchange.answer?.(challenge('x'.repeat(255))) ?? { kind: 'need-more' }
+    assert.equal(sentBy(longest), `010103ff${'78'.repeat(255)}`)
     assert.throws(() => exchange.answer?.(challenge('x'.repeat(256))), RangeError)
+  })
+
+  test('a rejection and one challenge too many are the doing of the client', () => {
+    for (const [rounds, last] of [
+      [0, { kind: 'rejected' }],
+      [CRAM_ROUNDS_MAX, challenge('1')],
+    ] as const) {
+      const exchange = cramServer.begin()
+      feed(exchange, '0101 0203626f62')
+      for (let i = 0; i < rounds; i++) assert.equal(exchange.answer?.(challenge('1')).kind, 'continue')
+      assert.equal(fault(exchange.answer?.(last) ?? { kind: 'need-more' }), `auth_rejected client ${REFUSAL}`)
+    }
   })
 })
 
@@ -109,6 +136,17 @@ suite('CRAM at the client', () => {
     ] as const) {
       assert.equal(fault(feed(client().begin(), hex)), `${code} server`)
     }
+  })
+
+  test('shows nobody a message of text alone, and does not listen to it for ever', () => {
+    const exchange = client().begin()
+    for (let i = 0; i < CRAM_MESSAGES_MAX; i++) assert.equal(feed(exchange, '0101 0102 6869').kind, 'continue')
+    assert.equal(fault(feed(exchange, '0101 0102 6869')), 'unexpected_message server')
+  })
+
+  test('sends a response of 255 octets, and says that a longer one is our own failure', () => {
+    assert.equal(sentBy(responseOf(255)), `010104ff${'00'.repeat(255)}`)
+    assert.equal(fault(responseOf(256)), 'too_large us')
   })
 
   test('does not prompt the person for ever', () => {

@@ -49,6 +49,19 @@ suite('protection by GSSAPI', () => {
     }
   })
 
+  test('a datagram is a frame of data: a token or an abort is none, and its sender is to blame', () => {
+    for (const sender of ['client', 'server'] as const) {
+      const receiver = new GssapiProtection({ context: mockGssapi, level: 2, confidential: true, sender })
+      for (const [hex, code] of [
+        ['010100035701aa', 'unexpected_message'],
+        ['010200035701aa', 'unexpected_message'],
+        ['01ff', 'aborted'],
+        ['0103000458010101', 'unwrap_failed'],
+      ] as const)
+        assert.equal(codeOf(receiver.unprotectDatagram(octetsOf(hex))), `${code} ${sender}`)
+    }
+  })
+
   test('one datagram is one frame; a bad one does not disturb the next', () => {
     const receiver = protection()
     const datagram = receiver.protectDatagram(octetsOf('aabb'))

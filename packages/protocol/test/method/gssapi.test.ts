@@ -1,7 +1,7 @@
 /** GSSAPI at both ends: contexts of several tokens, levels, the form of NEC, refusals. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { Exchange } from '../../src/method/exchange.ts'
+import type { Exchange, ExchangeStep } from '../../src/method/exchange.ts'
 import {
   GSSAPI_ROUNDS_MAX,
   type GssapiMechanismStep,
@@ -9,9 +9,10 @@ import {
   gssapiClient,
   gssapiServer,
 } from '../../src/method/gssapi.ts'
+import { toHex } from '../../src/octets.ts'
 import { latin1Octets } from '../../src/text.ts'
 import type { GssapiLevel } from '../../src/wire/gssapi-frame.ts'
-import { fault, feed, sentBy } from './exchange-steps.ts'
+import { fault, feed, octetsOf, sentBy } from './exchange-steps.ts'
 import { assertEstablished, meetEverywhere } from './meeting.ts'
 import { mockAcceptor, mockInitiator, scriptedMechanism } from './mock-mechanism.ts'
 
@@ -81,6 +82,33 @@ suite('GSSAPI at both ends', () => {
     })
   })
 
+  test('a context without integrity carries no level but the clear one', () => {
+    const bare = { done: true, integrity: false, confidentiality: false }
+    const mechanism = scriptedMechanism({ T1: token('T2', bare) })
+    meetEverywhere(pair({ mechanism, levels: [1, 3] }, { levels: [1, 3] }), outcome => {
+      assert.deepEqual([outcome.serverEnd, outcome.clientEnd], ['bad_level', 'aborted'])
+    })
+    meetEverywhere(pair({ mechanism, levels: [1, 0] }, { levels: [0] }), outcome => {
+      assertEstablished(outcome)
+      assert.equal(outcome.server.protection, undefined)
+    })
+  })
+
+  test('what is sent is encrypted exactly where level and context say so', () => {
+    for (const [level, confidentiality, frame] of [
+      [1, true, '010300035700aa'],
+      [2, true, '010300035701aa'],
+      [3, true, '010300035701aa'],
+      [3, false, '010300035700aa'],
+    ] as const) {
+      const mechanism = scriptedMechanism({ T1: token('T2', { done: true, confidentiality }) })
+      meetEverywhere(pair({ mechanism, levels: [level] }, { levels: [level] }), outcome => {
+        assertEstablished(outcome)
+        assert.equal(toHex(outcome.server.protection?.protect(Uint8Array.of(0xaa)) ?? new Uint8Array(0)), frame)
+      })
+    }
+  })
+
   test('tokens that either mechanism refuses end it', () => {
     const deaf = scriptedMechanism({ '': token('T1', { done: false }) })
     meetEverywhere(pair({}, { mechanism: deaf }), outcome => assert.equal(outcome.clientEnd, 'auth_rejected'))
@@ -100,7 +128,10 @@ const atClient = (...messages: readonly string[]): string => {
   return messages.map(hex => fault(feed(exchange, hex))).at(-1) ?? ''
 }
 const talker = () => ({ ...mockInitiator(), step: () => token('x', { done: false }) })
-const huge = () => ({ ...mockInitiator(), step: () => ({ token: new Uint8Array(65_536), done: false }) })
+const tokenOf = (length: number): ExchangeStep => {
+  const mechanism = () => ({ ...mockInitiator(), step: () => ({ token: new Uint8Array(length), done: false }) })
+  return feed(gssapiServer({ mechanism }).begin(), '0101 0000')
+}
 
 suite('GSSAPI at one end', () => {
   test('the server aborts on what is malformed or out of order', () => {
@@ -123,6 +154,50 @@ suite('GSSAPI at one end', () => {
     assert.equal(atClient('0103'), 'unexpected_message server')
     assert.equal(atClient(context, '01ff'), 'aborted server')
     assert.equal(atClient(context, '0102 0003 570003'), 'bad_level server')
+    assert.equal(atClient(context, '0102 0003 570102'), 'unwrap_failed server')
+    assert.equal(atClient(context, '0102 0003 580002'), 'unwrap_failed server')
+    assert.equal(atClient(context, '0102 0003 570002'), 'done')
+  })
+
+  test('the client names no user, and blames the server for frames that do not unwrap', () => {
+    const named = { done: true, peer: 'rcmd@EXAMPLE.COM' }
+    const mechanism = scriptedMechanism({ '': token('T1', { done: false }), T2: named })
+    const exchange = gssapiClient({ mechanism }).begin()
+    exchange.begin?.()
+    feed(exchange, '0101 0002 5432')
+    const step = feed(exchange, '0102 0003 570002')
+    assert.ok(step.kind === 'done' && step.protection)
+    assert.equal(step.user, undefined)
+    const opened = step.protection.unprotect(octetsOf('0103 0003 580100'))
+    assert.ok(!(opened instanceof Uint8Array))
+    assert.equal(`${opened.code} ${opened.blame}`, 'unwrap_failed server')
+  })
+
+  test('the server names no user where the mechanism names none', () => {
+    const mechanism = scriptedMechanism({ T1: token('T2', { done: true }) })
+    const exchange = gssapiServer({ mechanism }).begin()
+    feed(exchange, '0101 0002 5431')
+    const step = feed(exchange, '0102 0003 570002')
+    assert.ok(step.kind === 'done' && !('user' in step))
+  })
+
+  test('a mechanism with nothing to say that is not done either has met a token out of turn', () => {
+    const mute = scriptedMechanism({ '': token('T1', { done: false }), T2: { done: false } })
+    const exchange = gssapiClient({ mechanism: mute }).begin()
+    exchange.begin?.()
+    assert.equal(fault(feed(exchange, '0101 0002 5432')), 'unexpected_message server')
+  })
+
+  test('no level that the context can carry is our own lack', () => {
+    const weak = { done: true, confidentiality: false }
+    const acceptor = scriptedMechanism({ T1: token('T2', weak) })
+    const server = gssapiServer({ mechanism: acceptor, levels: [2] }).begin()
+    feed(server, '0101 0002 5431')
+    assert.equal(fault(feed(server, '0102 0003 570002')), 'bad_level us 01ff')
+    const initiator = scriptedMechanism({ '': token('T1', { done: false }), T2: weak })
+    const client = gssapiClient({ mechanism: initiator, levels: [2] }).begin()
+    client.begin?.()
+    assert.equal(fault(feed(client, '0101 0002 5432')), 'bad_level us')
   })
 
   test('a context that stands takes no token but the empty one', () => {
@@ -149,6 +224,7 @@ suite('GSSAPI at one end', () => {
   })
 
   test('a token with no room in a frame is our own failure', () => {
-    assert.equal(fault(feed(gssapiServer({ mechanism: huge }).begin(), '0101 0000')), 'too_large us 01ff')
+    assert.equal(tokenOf(65_535).kind, 'continue')
+    assert.equal(fault(tokenOf(65_536)), 'too_large us 01ff')
   })
 })

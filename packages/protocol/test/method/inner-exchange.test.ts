@@ -9,7 +9,7 @@ import { speaker } from './maf-speaker.ts'
 
 suite('an exchange inside another one', () => {
   test('gives one step for many, with everything to send, and the octets behind it', () => {
-    const inner = new InnerExchange(speaker({ expect: ['a', 'b'], say: ['1', '2'] }))
+    const inner = new InnerExchange(speaker({ expect: ['a', 'b'], say: ['1', '2'] }), 'client')
     assert.equal(inner.begin().kind, 'continue')
     const step = inner.receive(utf8Octets('abrest'))
     assert.equal(step.kind, 'done')
@@ -19,8 +19,15 @@ suite('an exchange inside another one', () => {
   })
 
   test('does not keep octets without a bound', () => {
-    const inner = new InnerExchange({ read: () => ({ kind: 'need-more' }) })
-    assert.equal(inner.receive(new Uint8Array(INNER_OCTETS_MAX)).kind, 'continue')
-    assert.equal(fault(inner.receive(Uint8Array.of(0))), 'too_large client')
+    for (const peer of ['client', 'server'] as const) {
+      const inner = new InnerExchange({ read: () => ({ kind: 'need-more' }) }, peer)
+      assert.equal(inner.receive(new Uint8Array(INNER_OCTETS_MAX)).kind, 'continue')
+      assert.equal(fault(inner.receive(Uint8Array.of(0))), `too_large ${peer}`)
+    }
+  })
+
+  test('a failure stays what it is, however much lies behind it', () => {
+    const inner = new InnerExchange(speaker({ expect: ['a'], say: [] }), 'client')
+    assert.equal(fault(inner.receive(new Uint8Array(INNER_OCTETS_MAX + 1))), 'auth_rejected client 6e6f')
   })
 })

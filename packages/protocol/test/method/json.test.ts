@@ -29,6 +29,10 @@ suite('JSON parameters', () => {
     })
   })
 
+  test('are refused as the doing of the client', () => {
+    assert.equal(fault(strictServer().begin().read(block('{"other":1}'))), `bad_parameters client ${withRep('13')}`)
+  })
+
   test('are refused with the REP for what is wrong with the block', () => {
     for (const [code, rep, octets] of [
       ['bad_length', '12', Uint8Array.of(0, 0, 0, 0)],

@@ -35,6 +35,13 @@ suite('layered protection', () => {
   test('carries datagrams only when both do, and one alone is itself', () => {
     const { protect, unprotect } = marking(1)
     const streamOnly: Protection = { protect, unprotect }
+    for (const half of [
+      { ...streamOnly, protectDatagram: protect },
+      { ...streamOnly, unprotectDatagram: unprotect },
+    ]) {
+      const layered = layeredProtection(half, marking(2))
+      assert.ok(layered && !('protectDatagram' in layered) && !('unprotectDatagram' in layered))
+    }
     assert.equal(layeredProtection(streamOnly, marking(2))?.protectDatagram?.(plain), undefined)
     assert.equal(layeredProtection(marking(2), streamOnly)?.protectDatagram?.(plain), undefined)
     assert.equal(layeredProtection(streamOnly, undefined), streamOnly)

@@ -31,6 +31,35 @@ suite('MAF at the client', () => {
     assert.equal(sentBy(feed(exchange, '02010001')), CAN_DO)
   })
 
+  test('starts over too when it has asked what is next', () => {
+    const exchange = begun()
+    feed(exchange, DO)
+    feed(exchange, PROCESS)
+    assert.equal(sentBy(feed(exchange, '02010001')), CAN_DO)
+  })
+
+  test('answers every OEM message, whatever runs', () => {
+    const answer = '0701000000000004ffffffff00000000'
+    const exchange = begun()
+    for (const message of [DO, PROCESS, SUCCESS]) {
+      assert.equal(sentBy(feed(exchange, '07010000 000000 04 00000001 00000001 aa')), answer)
+      feed(exchange, message)
+    }
+    assert.equal(feed(exchange, '06010000').kind, 'done')
+  })
+
+  test('blames the server for more octets than any method has', () => {
+    const id = Uint8Array.of(0, 0, 0, 5)
+    const exchange = mafClient([{ id, begin: () => ({ read: () => ({ kind: 'need-more' }) }) }]).begin()
+    feed(exchange, DO)
+    const part = `05010000 04 00000005 000000 0000ffff ${'00'.repeat(65_535)}`
+    assert.deepEqual(
+      [part, part].map(hex => feed(exchange, hex).kind),
+      ['continue', 'continue'],
+    )
+    assert.equal(fault(feed(exchange, part)), 'too_large server')
+  })
+
   test('runs the method, asks what is next, and acknowledges success', () => {
     const exchange = begun()
     assert.equal(sentBy(feed(exchange, DO)), '05010000040000000500000000000003616263')

@@ -7,6 +7,7 @@ import { MAF_MESSAGES_MAX, type MafMethod } from '../../src/method/maf-terms.ts'
 import { cramClient, cramServer } from '../../src/method/cram.ts'
 import type { Claim, Verdict } from '../../src/method/exchange.ts'
 import { gssapiClient, gssapiServer } from '../../src/method/gssapi.ts'
+import { jsonClient, jsonServer } from '../../src/method/json.ts'
 import { userPasswordClient, userPasswordServer } from '../../src/method/user-password.ts'
 import { utf8Octets } from '../../src/text.ts'
 import { fault, feed, sentBy } from './exchange-steps.ts'
@@ -62,6 +63,18 @@ suite('MAF at both ends', () => {
       assertEstablished(outcome)
       assert.ok(outcome.server.protection)
       assert.equal(outcome.user, 'bob@EXAMPLE.COM')
+    })
+  })
+
+  test('parameters of one method stay, whatever the next one brings', () => {
+    const jsonId = compact(8)
+    const parameters = { cert: 'a' }
+    const server = () => mafServer({ groups: [[{ id: jsonId, begin: () => jsonServer().begin() }], [passwords]] })
+    const client = () => mafClient([{ id: jsonId, begin: () => jsonClient(parameters).begin() }, password('secret')])
+    meetEverywhere({ server, client, judge }, outcome => {
+      assertEstablished(outcome)
+      assert.deepEqual(outcome.server.parameters, parameters)
+      assert.equal(outcome.user, 'bob')
     })
   })
 
@@ -124,11 +137,27 @@ suite('MAF at the server', () => {
     const exchange = begun()
     assert.equal(sentBy(feed(exchange, many)), '02010000')
     assert.ok(8 * 254 > MAF_IDS_MAX)
+    const full = `01010000 ${`ff04${'00000009'.repeat(255)}`.repeat(4)} 0404${'00000009'.repeat(3)}00000005 00`
+    assert.equal(4 * 255 + 4, MAF_IDS_MAX)
+    assert.equal(sentBy(feed(begun(), full)), '030100000400000005')
     assert.equal(fault(feed(exchange, many)), `too_large client ${REFUSAL}`)
     const talked = begun()
     const oem = '07010000 000000 04 00000001 00000000'
     for (let i = 0; i < MAF_MESSAGES_MAX; i++) assert.equal(feed(talked, oem).kind, 'continue')
     assert.equal(fault(feed(talked, oem)), `unexpected_message client ${REFUSAL}`)
+  })
+
+  test('blames the client for more octets than any method has', () => {
+    const exchange = mafServer({
+      groups: [[{ id: compact(5), begin: () => ({ read: () => ({ kind: 'need-more' }) }) }]],
+    }).begin()
+    feed(exchange, CAN_DO)
+    const part = `05010000 04 00000005 000000 0000ffff ${'00'.repeat(65_535)}`
+    assert.deepEqual(
+      [part, part].map(hex => feed(exchange, hex).kind),
+      ['continue', 'continue'],
+    )
+    assert.equal(fault(feed(exchange, part)), `too_large client ${REFUSAL}`)
   })
 
   test('without a method to succeed in, everybody would: that is a bug of the caller', () => {

@@ -28,7 +28,10 @@ export function greetingTls(end: 'client' | 'server', peer?: string): TlsStream 
       outgoing = NO_OCTETS
       return octets
     },
-    seal: turn,
+    seal(plain) {
+      if (!established) throw new Error('sealed before TLS stands')
+      return turn(plain)
+    },
     open(records) {
       if (established || records.length === 0) return turn(records)
       if (records[0] !== HELLO) {

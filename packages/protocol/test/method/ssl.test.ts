@@ -13,6 +13,7 @@ import {
   sslServer,
 } from '../../src/method/ssl.ts'
 import { userPasswordClient, userPasswordServer } from '../../src/method/user-password.ts'
+import { concat } from '../../src/octets.ts'
 import { utf8Octets } from '../../src/text.ts'
 import { fault, feed, sentBy } from './exchange-steps.ts'
 import { assertEstablished, meetEverywhere } from './meeting.ts'
@@ -96,6 +97,11 @@ const atServer = (options: Partial<SslOptions>, ...messages: readonly string[]):
   return messages.map(hex => fault(feed(exchange, hex))).at(-1) ?? ''
 }
 
+/** Always has an octet of its own to send. */
+const talking = () => ({ ...nullTls, takeOutgoing: () => Uint8Array.of(0x17) })
+/** Puts the length in front, of nothing too. */
+const counting = () => ({ ...nullTls, seal: (plain: Uint8Array) => concat([Uint8Array.of(plain.length), plain]) })
+
 suite('SSL at one end', () => {
   test('the server ends on what is malformed or out of order', () => {
     const inner = { methods: [userPasswordServer] }
@@ -139,6 +145,29 @@ suite('SSL at one end', () => {
     const client = sslClient({ tls: () => nullTls, methods: [] }).begin()
     assert.equal(sentBy(client.begin?.() ?? { kind: 'need-more' }), '0102000100')
     assert.equal(fault(feed(client, '0102 0002 0110')), 'method_not_offered server')
+  })
+
+  test('the client takes no user from the certificate of the server', () => {
+    const client = sslClient({ tls: () => ({ ...nullTls, peer: 'CN=proxy' }), methods: [] }).begin()
+    client.begin?.()
+    const step = feed(client, '0102 0001 00')
+    assert.ok(step.kind === 'done')
+    assert.equal(step.user, undefined)
+  })
+
+  test('what TLS itself says behind the options does not go back to the STATE of the handshake', () => {
+    const client = sslClient({ tls: talking, methods: [] }).begin()
+    assert.equal(sentBy(client.begin?.() ?? { kind: 'need-more' }), '01010001170102000100')
+    assert.equal(sentBy(feed(client, '0101 0000')), '0102000117')
+    const server = sslServer({ tls: talking, methods: [userPasswordServer] }).begin()
+    assert.equal(sentBy(feed(server, '0102 0002 0101')), '0101000117010200020101')
+    assert.equal(sentBy(feed(server, '0102 0001 05')), '0102000117')
+  })
+
+  test('no record is sealed for nothing', () => {
+    const server = sslServer({ tls: counting, methods: [userPasswordServer] }).begin()
+    assert.equal(sentBy(feed(server, '0102 0002 0101')), '01020003020101')
+    assert.equal(sentBy(feed(server, '0102 0001 05')), '')
   })
 
   test('the negotiation is bounded', () => {

@@ -7,6 +7,7 @@ import { subauthenticationClient, subauthenticationServer } from '../../src/meth
 import { userPasswordClient, userPasswordServer } from '../../src/method/user-password.ts'
 import { utf8Octets } from '../../src/text.ts'
 import { fault, octetsOf, sentBy } from './exchange-steps.ts'
+import { speaker } from './maf-speaker.ts'
 
 const bob = userPasswordClient({ username: utf8Octets('bob'), password: utf8Octets('secret') })
 const atServer = (hex: string): string => fault(subauthenticationServer([noneMethod]).read(octetsOf(hex)))
@@ -14,8 +15,8 @@ const atClient = (hex: string): string => fault(subauthenticationClient([bob]).r
 
 suite('the negotiation of RFC 1928 inside another method', () => {
   test('selects, and the selected method goes on', () => {
-    const server = new InnerExchange(subauthenticationServer([userPasswordServer]))
-    const client = new InnerExchange(subauthenticationClient([noneMethod, bob]))
+    const server = new InnerExchange(subauthenticationServer([userPasswordServer]), 'client')
+    const client = new InnerExchange(subauthenticationClient([noneMethod, bob]), 'server')
     const greeting = client.begin()
     assert.equal(sentBy(greeting), '05020002')
     const selection = server.receive(octetsOf(sentBy(greeting)))
@@ -28,10 +29,23 @@ suite('the negotiation of RFC 1928 inside another method', () => {
   })
 
   test('a method without octets of its own is done at once', () => {
-    const server = new InnerExchange(subauthenticationServer([noneMethod]))
+    const server = new InnerExchange(subauthenticationServer([noneMethod]), 'client')
     const step = server.receive(octetsOf('050100'))
     assert.equal(step.kind, 'done')
     assert.equal(sentBy(step), '0500')
+  })
+
+  test('waits for the rest of a greeting and of a selection', () => {
+    assert.equal(atServer('0502'), 'need-more')
+    assert.equal(atClient('05'), 'need-more')
+  })
+
+  test('a method that waits for the client reads what came with the greeting', () => {
+    const waiting = { number: 0x80, begin: () => speaker({ expect: ['a'], say: ['b'] }) }
+    const server = new InnerExchange(subauthenticationServer([waiting]), 'client')
+    const step = server.receive(octetsOf('050180 61'))
+    assert.equal(step.kind, 'done')
+    assert.equal(sentBy(step), '058062')
   })
 
   test('ends where the two ends have nothing in common, or do not keep to the rules', () => {

@@ -5,6 +5,8 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import {
   type Endpoint,
+  type FromClient,
+  type FromRemote,
   UdpAssociation,
   concat,
   formatDestination,
@@ -91,6 +93,26 @@ test('with full cone, a sender that was never written to is let through', () => 
 test('nothing goes to a client that has not sent yet: its port is unknown', () => {
   const subject = associationOf('198.51.100.20', { fullCone: true })
   assert.equal(subject.fromRemote(utf8Octets('x'), endpoint('203.0.113.99:53')).kind, 'drop')
+})
+
+function blameOf(result: FromClient | FromRemote): string {
+  return result.kind === 'drop' ? `${result.failure.code} ${result.failure.blame}` : result.kind
+}
+
+test('a datagram that is dropped is the doing of who sent it', () => {
+  const subject = associationOf('198.51.100.20', { reassemble: true })
+  const [client, remote] = [endpoint('198.51.100.20:5000'), endpoint('203.0.113.99:53')]
+  const data = utf8Octets('x')
+  assert.equal(blameOf(subject.fromRemote(data, remote)), 'no_association target')
+  assert.equal(blameOf(subject.fromClient(octets(`${HEADER}61`), remote, 0)), 'source_mismatch client')
+  assert.equal(blameOf(subject.fromClient(octets('0000'), client, 0)), 'truncated client')
+  assert.equal(
+    blameOf(subject.fromClient(octets(`000002${HEADER.slice(6)}61`), client, 0)),
+    'unexpected_message client',
+  )
+  assert.equal(blameOf(subject.fromRemote(data, remote)), 'source_mismatch target')
+  subject.close()
+  assert.equal(blameOf(subject.fromClient(octets(`${HEADER}61`), client, 0)), 'no_association client')
 })
 
 test('with reassembly, fragments wait and come out as one datagram', () => {

@@ -139,7 +139,7 @@ suite('decode undoes encode', () => {
         const pieces: Uint8Array[] = []
         while (rest.length > 0) {
           const frame = gssapi.decodeGssapiFrame(rest, { expect: gssapi.MTYP.userData })
-          assert.ok(frame.kind === 'whole' && frame.value.mtyp !== gssapi.MTYP.abort)
+          assert.ok(frame.kind === 'whole')
           const data = gssapi.decodeUserData(frame.value.token, gssapi.GSSAPI_LEVEL.selective, mockGssapi)
           assert.ok(data.kind === 'whole')
           pieces.push(data.value.plain)
