@@ -16,6 +16,9 @@ const SET_UP = [
   'ip route add 198.51.100.0/24 dev lo src 127.0.0.1',
   'ip route add prohibit 203.0.113.0/25',
   'ip route add unreachable 203.0.113.128/25',
+  // A thousand streams that nobody reads would fill all the memory that the kernel has for TCP, which then resets anybody's.
+  "echo '4096 65536 262144' > /proc/sys/net/ipv4/tcp_rmem",
+  "echo '4096 65536 262144' > /proc/sys/net/ipv4/tcp_wmem",
 ].join(' && ')
 
 /** True when this process is in such a room. */

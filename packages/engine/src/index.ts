@@ -10,7 +10,12 @@ export {
 } from './linux/descriptor-ledger.ts'
 export { createLinuxEngine, recordDescriptors, silenceEngines } from './linux/linux-engine.ts'
 export { giveBackSpareMemory } from './linux/spare-memory.ts'
-export { type SharedListener, closeSharedListener, openSharedListener } from './linux/shared-listener.ts'
+export {
+  type SharedListener,
+  closeSharedListener,
+  openSharedListener,
+  steerNewcomers,
+} from './linux/shared-listener.ts'
 export { socketOf } from './node/node-connection.ts'
 export { createNodeEngine } from './node/node-engine.ts'
 export { systemClock } from './node/system-clock.ts'

@@ -12,6 +12,12 @@ export { type Ban, BanList, type BanSubject, networkOfClient, subjectText } from
 export * from './options.ts'
 export type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
 export { BACKLOG, type Server, createServer } from './server.ts'
-export { type SharedCounts, createSharedCounts, forgetThread, openSharedTally } from './shared-tally.ts'
+export {
+  type SharedCounts,
+  connectionsOfThread,
+  createSharedCounts,
+  forgetThread,
+  openSharedTally,
+} from './shared-tally.ts'
 export type { Counted, Tally } from './tally.ts'
 export type { FamilyPreference, HealthCheck, SourceOptions, Way, Ways } from './way.ts'

@@ -35,6 +35,11 @@ export function openSharedTally(counts: SharedCounts, thread: number): Tally {
   return new SharedTally(counts, thread)
 }
 
+/** Client connections of one thread that are not yet closed. */
+export function connectionsOfThread({ memory, threads }: SharedCounts, thread: number): number {
+  return Atomics.load(new Int32Array(memory), COUNTS + COUNTED.indexOf('connections') * threads + thread)
+}
+
 /** Gives back all that a thread had taken when it died. To be called by another one. */
 export function forgetThread(counts: SharedCounts, thread: number): void {
   new SharedTally(counts, thread).forget()

@@ -2,6 +2,7 @@
  * The server in several worker threads, as one: opens the sockets that all of them accept from, counts for all of them,
  * collects what they log, and replaces one that died, whose sessions alone are lost.
  */
+import type { EventLoopUtilization } from 'node:perf_hooks'
 import type { Worker } from 'node:worker_threads'
 import {
   type DescriptorLedger,
@@ -12,6 +13,7 @@ import {
   openSharedListener,
   reclaimDescriptors,
   silenceThread,
+  steerNewcomers,
 } from '@socksmith/engine'
 import type { Failure } from '@socksmith/protocol'
 import {
@@ -21,6 +23,7 @@ import {
   type LiveSession,
   type SharedCounts,
   type Tally,
+  connectionsOfThread,
   createSharedCounts,
   forgetLedgerThread,
   forgetThread,
@@ -33,6 +36,7 @@ import type { SessionLog } from '../log/session-log.ts'
 import type { CachedName } from '../dns/name-caches.ts'
 import type { InForce, LiveUsers, PolicyData } from '../policy/in-force.ts'
 import type { LiveState } from '../state/live-state.ts'
+import { Steering, type WorkerLoad } from './steering.ts'
 import type { RunningServer } from './stop.ts'
 import {
   type Answer,
@@ -61,6 +65,8 @@ export interface WorkerPoolOptions {
   readonly state: Pick<LiveState, 'accounts' | 'failures' | 'bans' | 'add'>
   /** Starts a thread that runs `runWorker`. */
   readonly startThread: (task: WorkerTask) => Worker
+  /** False: newcomers are always shared out among all. Default true. */
+  readonly isSteered?: boolean
 }
 
 /** Opens the listeners and starts the workers; a failure says why a socket cannot listen. */
@@ -94,6 +100,7 @@ export class WorkerPool implements RunningServer {
   readonly #slots: WorkerSlot[]
   readonly #deaf = Promise.withResolvers<void>()
   readonly #notices = new Map<string, number>()
+  readonly #steering: Steering
   /** For the workers that are started from now on. */
   #inForce: InForce
   #isStopping = false
@@ -105,6 +112,10 @@ export class WorkerPool implements RunningServer {
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
     this.#tally = openSharedTally(this.#counts, 0)
     this.#slots = Array.from({ length: options.workers }, (_, index) => new WorkerSlot(index + 1))
+    this.#steering = new Steering(
+      () => this.#slots.map(slot => slot.load(this.#counts)),
+      to => this.#sockets.forEach(socket => steerNewcomers(socket, to)),
+    )
     process.on('exit', this.#onProcessExit)
   }
 
@@ -126,7 +137,10 @@ export class WorkerPool implements RunningServer {
   async start(): Promise<Outcome<void>> {
     const outcomes = await Promise.all(this.#slots.map(slot => this.#launch(slot)))
     const failed = outcomes.find(outcome => !outcome.ok)
-    if (failed === undefined) return done(undefined)
+    if (failed === undefined) {
+      if (this.#options.isSteered !== false) this.#steering.start()
+      return done(undefined)
+    }
     await this.stop({ deadlineMs: 0 })
     return failed
   }
@@ -167,6 +181,7 @@ export class WorkerPool implements RunningServer {
   /** As the server's: no new connections, then the end of all sessions by the deadline; how many were ended by it. */
   async stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<number> {
     this.#isStopping = true
+    this.#steering.stop()
     const stopping = this.#slots.map(slot => slot.stop(deadlineMs))
     // Who is in the queue of a socket is accepted by the last worker that closes its ear; then nobody may join the queue.
     await Promise.all(this.#slots.map(slot => slot.deaf))
@@ -233,6 +248,7 @@ export class WorkerPool implements RunningServer {
     const lost = before - this.sessionCount
     reclaimDescriptors(this.#ledger, slot.thread)
     if (this.#isStopping || wasStopped) return
+    if (this.#options.isSteered !== false) this.#steering.update()
     const why = fault === undefined ? '' : `: ${fault.stack ?? fault.message}`
     this.#options.log.notice(
       'worker-died',
@@ -266,6 +282,7 @@ class WorkerSlot {
   #worker: Worker | undefined
   readonly #onStopped: ((ended: number) => void)[] = []
   readonly #deaf = Promise.withResolvers<void>()
+  #usedBefore: EventLoopUtilization | undefined
   #lastRequest = 0
 
   constructor(thread: number) {
@@ -279,6 +296,18 @@ class WorkerSlot {
 
   take(worker: Worker): void {
     this.#worker = worker
+    this.#usedBefore = undefined
+  }
+
+  /** What it has had to do since it was asked before. */
+  load(counts: SharedCounts): WorkerLoad {
+    const sessions = connectionsOfThread(counts, this.thread)
+    const loop = this.#worker?.performance
+    if (loop === undefined) return { isThere: false, busy: 0, sessions }
+    const used = loop.eventLoopUtilization()
+    const busy = this.#usedBefore === undefined ? 0 : loop.eventLoopUtilization(used, this.#usedBefore).utilization
+    this.#usedBefore = used
+    return { isThere: true, busy, sessions }
   }
 
   ask(question: Question): Promise<Answer> {

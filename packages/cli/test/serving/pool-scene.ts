@@ -60,6 +60,8 @@ export async function startPool(
     inForce: { policy: closing(), users },
     hasUsers,
     connectionsMax: 1_000,
+    // What is tested is what each of them does: all must have something to do.
+    isSteered: false,
     log,
     state: new LiveState({ threads: workers + 1, connectionsMax: 1_000, notice: () => {} }),
     startThread(task) {

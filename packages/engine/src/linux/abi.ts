@@ -22,6 +22,10 @@ export const SO_RCVBUF = 8
 export const SO_KEEPALIVE = 9
 export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
+/** A classic BPF program chooses among the sockets of a port. */
+export const SO_ATTACH_REUSEPORT_CBPF = 51
+/** Of such a program: ends, and answers a number (`BPF_RET | BPF_K`). */
+export const BPF_RETURN = 0x06
 export const SO_BINDTODEVICE = 25
 export const SO_MARK = 36
 

@@ -5,6 +5,7 @@
  */
 import type { Failure } from '@socksmith/protocol'
 import type { ListenOptions, Place } from '../ports.ts'
+import { BPF_RETURN, SO_ATTACH_REUSEPORT_CBPF, SOL_SOCKET } from './abi.ts'
 import { type ListeningSocket, openListeningSocket, placeOfSocket, removeSocketFile } from './listening-socket.ts'
 import { loadSystemCalls } from './system-calls.ts'
 
@@ -45,6 +46,31 @@ export async function openSharedListener(options: ListenOptions, threads: number
     sockets.push(opened)
   }
   return { place, descriptors: sockets.map(socket => socket.fd), isInherited: false }
+}
+
+/** An index that no socket has: the kernel shares out as without a program. */
+const NO_INDEX = 0xffff_ffff
+// struct sock_filter { u16 code; u8 jt, jf; u32 k } and struct sock_fprog { u16 len; filter pointer }.
+const FILTER_OCTETS = 8
+const PROGRAM_OCTETS = 16
+
+/**
+ * From now on newcomers come to this one of its threads (from 0); without an index the kernel shares them out. False where
+ * all accept from one socket, or the kernel does not let us.
+ */
+export function steerNewcomers({ descriptors }: SharedListener, index?: number): boolean {
+  const loaded = loadSystemCalls()
+  const [first, ...others] = new Set(descriptors)
+  if (loaded.kind === 'missing' || first === undefined || others.length === 0) return false
+  const { calls } = loaded
+  const filter = new DataView(new ArrayBuffer(FILTER_OCTETS))
+  filter.setUint16(0, BPF_RETURN, true)
+  filter.setUint32(4, index ?? NO_INDEX, true)
+  const program = Buffer.alloc(PROGRAM_OCTETS)
+  program.writeUInt16LE(1, 0)
+  program.writeBigUInt64LE(calls.addressOf(new Uint8Array(filter.buffer)), 8)
+  // It counts for the whole port, whichever of its sockets it is given to.
+  return calls.setsockopt(first, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program, program.length) === 0
 }
 
 /** Closes its sockets, once no thread accepts from them any more. */

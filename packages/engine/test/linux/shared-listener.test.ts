@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { createLinuxEngine } from '../../src/linux/linux-engine.ts'
-import { type SharedListener, closeSharedListener, openSharedListener } from '../../src/linux/shared-listener.ts'
+import {
+  type SharedListener,
+  closeSharedListener,
+  openSharedListener,
+  steerNewcomers,
+} from '../../src/linux/shared-listener.ts'
 import type { Connection, Engine, Place } from '../../src/ports.ts'
 import { LOOPBACK, leakTest, must, mustFail, plainClient, until } from '../contract/scene.ts'
 import { temporaryPath } from '../contract/temporary-path.ts'
@@ -32,6 +37,42 @@ function cases(engine: Engine): void {
       for (const client of clients) client.socket.destroy()
     })
   }
+
+  leakTest('newcomers go to the thread that they are steered to, and to several when they are not', async () => {
+    const shared = must(await openSharedListener({ place: LOOPBACK, backlog: 64 }, 3))
+    const accepted: readonly Connection[][] = [[], [], []]
+    const listeners = await Promise.all(
+      shared.descriptors.map((fd, index) => listenOn(engine, shared, fd, accepted[index] as Connection[])),
+    )
+    const count = (): number => accepted.flat().length
+    const clients: Awaited<ReturnType<typeof plainClient>>[] = []
+    const come = async (many: number): Promise<void> => {
+      const before = count()
+      clients.push(...(await Promise.all(Array.from({ length: many }, () => plainClient(shared.place)))))
+      await until(() => count() === before + many, 'all are accepted')
+    }
+    for (const thread of [1, 2, 0]) {
+      assert.equal(steerNewcomers(shared, thread), true)
+      await come(20)
+    }
+    assert.deepEqual(
+      accepted.map(({ length }) => length),
+      [20, 20, 20],
+    )
+    assert.equal(steerNewcomers(shared), true)
+    await come(60)
+    assert.ok(accepted.filter(({ length }) => length > 20).length > 1)
+    for (const listener of listeners) await listener.close()
+    closeSharedListener(shared)
+    for (const one of accepted.flat()) one.destroy()
+    for (const client of clients) client.socket.destroy()
+  })
+
+  leakTest('one socket for all threads takes no orders', async () => {
+    const shared = must(await openSharedListener({ place: { kind: 'unix', path: temporaryPath() }, backlog: 64 }, 3))
+    assert.equal(steerNewcomers(shared, 1), false)
+    closeSharedListener(shared)
+  })
 
   leakTest('who waits in the queue of a listener that is gone is served by the one that takes its place', async () => {
     const shared = must(await openSharedListener({ place: LOOPBACK, backlog: 64 }, 1))
