@@ -119,6 +119,10 @@ export class WorkerPool implements RunningServer {
     process.on('exit', this.#onProcessExit)
   }
 
+  get #isSteered(): boolean {
+    return this.#options.isSteered !== false && this.#slots.length > 1
+  }
+
   /** Where it listens, with the real ports. */
   get places(): readonly Place[] {
     return this.#sockets.map(socket => socket.place)
@@ -138,7 +142,7 @@ export class WorkerPool implements RunningServer {
     const outcomes = await Promise.all(this.#slots.map(slot => this.#launch(slot)))
     const failed = outcomes.find(outcome => !outcome.ok)
     if (failed === undefined) {
-      if (this.#options.isSteered !== false) this.#steering.start()
+      if (this.#isSteered) this.#steering.start()
       return done(undefined)
     }
     await this.stop({ deadlineMs: 0 })
@@ -248,7 +252,7 @@ export class WorkerPool implements RunningServer {
     const lost = before - this.sessionCount
     reclaimDescriptors(this.#ledger, slot.thread)
     if (this.#isStopping || wasStopped) return
-    if (this.#options.isSteered !== false) this.#steering.update()
+    if (this.#isSteered) this.#steering.update()
     const why = fault === undefined ? '' : `: ${fault.stack ?? fault.message}`
     this.#options.log.notice(
       'worker-died',
