@@ -5,7 +5,7 @@ import { failure } from '@socksmith/protocol'
 import type { Failure } from '@socksmith/protocol'
 import type { Clock, Connection, Dialing, DialOptions, Place, Timer } from '../ports.ts'
 import { DIAL_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
-import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
+import { NodeConnection, STREAM_OPTIONS, keepAlive } from './node-connection.ts'
 import { socketOptionsFault } from './node-socket-options.ts'
 import { hostOf, NAMELESS_UNIX } from './place.ts'
 import { systemFailure } from './system-failure.ts'
@@ -22,6 +22,7 @@ class NodeDialing implements Dialing {
   readonly #socket: Socket
   readonly #timer: Timer
   readonly #to: Place
+  readonly #keepsAlive: boolean
   readonly #resolve: (result: Connection | Failure) => void
 
   constructor(clock: Clock, to: Place, options: DialOptions) {
@@ -29,6 +30,7 @@ class NodeDialing implements Dialing {
     this.result = promise
     this.#resolve = resolve
     this.#to = to
+    this.#keepsAlive = to.kind === 'ip' && options.keepAlive !== false
     this.#socket = open(to, options)
     // Paused before it is connected: nothing is read until somebody asks.
     this.#socket.pause()
@@ -48,6 +50,7 @@ class NodeDialing implements Dialing {
     // It was reset in this very turn.
     if (socket.destroyed) return this.#fail(failure('connection_refused', 'target'))
     const local = this.#to.kind === 'unix' ? { local: NAMELESS_UNIX } : {}
+    if (this.#keepsAlive) keepAlive(socket)
     this.#resolve(new NodeConnection(socket, { ...local, remote: this.#to }))
     socket.off('error', this.#onError)
   }
@@ -68,6 +71,5 @@ function open(to: Place, options: DialOptions): Socket {
   if (to.kind === 'unix') return connect({ path: to.path, allowHalfOpen: true })
   const { address, port } = to.endpoint
   const leaveBy = options.localAddress === undefined ? {} : { localAddress: hostOf(options.localAddress) }
-  const { keepAlive = STREAM_OPTIONS.keepAlive } = options
-  return connect({ host: hostOf(address), port, autoSelectFamily: false, ...leaveBy, ...STREAM_OPTIONS, keepAlive })
+  return connect({ host: hostOf(address), port, autoSelectFamily: false, ...leaveBy, ...STREAM_OPTIONS })
 }

@@ -11,7 +11,7 @@ import type { Failure } from '@socksmith/protocol'
 import type { Clock, Listener, ListenHandler, ListenOptions, Place } from '../ports.ts'
 import { removeDeadSocket } from './dead-socket.ts'
 import { ACCEPT_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
-import { NodeConnection, STREAM_OPTIONS } from './node-connection.ts'
+import { NodeConnection, STREAM_OPTIONS, keepAlive } from './node-connection.ts'
 import { socketOptionsFault } from './node-socket-options.ts'
 import { hostOf, NAMELESS_UNIX, placeOf } from './place.ts'
 import { errnoOf, systemFailure } from './system-failure.ts'
@@ -90,7 +90,10 @@ class NodeListener implements Listener {
     if (this.place.kind === 'unix') return new NodeConnection(socket, { local: this.place, remote: NAMELESS_UNIX })
     const local = placeOf(socket.localAddress, socket.localPort)
     const remote = placeOf(socket.remoteAddress, socket.remotePort)
-    if (local && remote) return new NodeConnection(socket, { local, remote })
+    if (local && remote) {
+      keepAlive(socket)
+      return new NodeConnection(socket, { local, remote })
+    }
     socket.on('error', () => {})
     socket.destroy()
     return undefined
