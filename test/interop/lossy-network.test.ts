@@ -3,12 +3,10 @@
  * it. In network namespaces of its own; nothing outside of them is touched.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { BIND_OCTETS, DATAGRAMS, LIMITS_S, OCTETS, type Report, STREAMS } from './namespace/lossy-task.ts'
-import { namespaceObstacle } from './namespace/obstacle.ts'
+import { namespaceObstacle, onBothEngines } from './namespace/obstacle.ts'
 import { PYTHON, needProgram } from './program.ts'
 
 const NEAR = fileURLToPath(new URL('namespace/lossy-near.ts', import.meta.url))
@@ -20,21 +18,12 @@ test('over a line that delays, loses and reorders packets nothing is lost, alter
   const reason = namespaceObstacle(TRIED)
   if (reason !== undefined) return t.skip(reason)
   if (!needProgram(t, PYTHON, 'python3')) return
-  const engines = [
-    ['--engine', 'linux', '--workers', '2'],
-    ['--engine', 'node'],
-  ]
-  await Promise.all(
-    engines.map(async flags => {
-      const args = ['-n', process.execPath, '--conditions=@socksmith/source', NEAR, ...flags]
-      const { stdout } = await promisify(execFile)('unshare', args, { timeout: 150_000 })
-      const report = JSON.parse(stdout) as Report
-      const engine = flags.join(' ')
-      checkLink(report, engine)
-      checkEnds(report, engine)
-      checkSessions(report, engine)
-    }),
-  )
+  await onBothEngines(NEAR, (told, engine) => {
+    const report = told as Report
+    checkLink(report, engine)
+    checkEnds(report, engine)
+    checkSessions(report, engine)
+  })
 })
 
 /** Without this the rest would show nothing. */

@@ -3,11 +3,9 @@
  * for ten seconds. In network namespaces of its own; nothing outside of them is touched.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { namespaceObstacle } from './namespace/obstacle.ts'
+import { namespaceObstacle, onBothEngines } from './namespace/obstacle.ts'
 
 const NEAR = fileURLToPath(new URL('namespace/slow-near.ts', import.meta.url))
 const TRIED = 'ip link set lo up && tc qdisc replace dev lo root tbf rate 64kbit burst 2kb latency 400ms'
@@ -15,15 +13,7 @@ const TRIED = 'ip link set lo up && tc qdisc replace dev lo root tbf rate 64kbit
 test('every stream arrives whole over a slow link that was silent for ten seconds', async t => {
   const reason = namespaceObstacle(TRIED)
   if (reason !== undefined) return t.skip(reason)
-  const engines = [
-    ['--engine', 'linux', '--workers', '2'],
-    ['--engine', 'node'],
-  ]
-  await Promise.all(
-    engines.map(async flags => {
-      const args = ['-n', process.execPath, '--conditions=@socksmith/source', NEAR, ...flags]
-      const { stdout } = await promisify(execFile)('unshare', args, { timeout: 150_000 })
-      assert.deepEqual(JSON.parse(stdout), { whole: 4, came: 4 * 16 * 1_024 }, flags.join(' '))
-    }),
-  )
+  await onBothEngines(NEAR, (told, engine) => {
+    assert.deepEqual(told, { whole: 4, came: 4 * 16 * 1_024 }, engine)
+  })
 })

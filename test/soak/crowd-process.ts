@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { PIECE_OCTETS_MAX, firstWrong } from '../simulation/world/pattern.ts'
+import { wrongPieces } from '../simulation/world/pattern.ts'
 import { type ProxyPorts, dial, openTunnel } from './client.ts'
 import { EchoTunnel } from './echo-tunnel.ts'
 import { p99, times } from './stage.ts'
@@ -87,12 +87,9 @@ async function streams(ports: ProxyPorts, source: number, count: number): Promis
     watch(socket)
     let offset = 0
     socket.on('data', (chunk: Buffer) => {
-      for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
-        const piece = chunk.subarray(at, at + PIECE_OCTETS_MAX)
-        if (firstWrong(SOURCE_KEY, offset, piece) !== -1) told.wrong++
-        offset += piece.length
-        told.octets += piece.length
-      }
+      told.wrong += wrongPieces(SOURCE_KEY, offset, chunk)
+      offset += chunk.length
+      told.octets += chunk.length
       socket.pause()
       setTimeout(() => socket.resume(), REST_MS)
     })
@@ -159,12 +156,8 @@ async function readMeasured(ports: ProxyPorts, measured: number, octets: number)
   const socket = await openTunnel(ports, 'socks5', { port: measured })
   let offset = 0
   socket.on('data', (chunk: Buffer) => {
-    // A chunk is 64 KiB at most, and more than a piece.
-    for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
-      const piece = chunk.subarray(at, at + PIECE_OCTETS_MAX)
-      if (firstWrong(SOURCE_KEY, offset, piece) !== -1) told.wrong++
-      offset += piece.length
-    }
+    told.wrong += wrongPieces(SOURCE_KEY, offset, chunk)
+    offset += chunk.length
   })
   socket.write(String(octets))
   await once(socket, 'end')

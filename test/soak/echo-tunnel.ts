@@ -1,6 +1,6 @@
 /** A tunnel to an echo that says octets of a pattern and looks at what comes back. Knows no proxy. */
 import type { Socket } from 'node:net'
-import { PIECE_OCTETS_MAX, firstWrong, patternOctets } from '../simulation/world/pattern.ts'
+import { PIECE_OCTETS_MAX, patternOctets, wrongPieces } from '../simulation/world/pattern.ts'
 
 /** All that was said has come back. */
 export interface Answered {
@@ -25,7 +25,8 @@ export class EchoTunnel {
     this.#key = key
     socket.on('drain', () => this.#pour())
     socket.on('data', (chunk: Buffer) => {
-      this.#check(chunk)
+      this.#wrong += wrongPieces(this.#key, this.#received, chunk)
+      this.#received += chunk.length
       if (!this.isAnswered) return
       onAnswer({ tookMs: performance.now() - this.#askedAtMs, wrong: this.#wrong })
       this.#wrong = 0
@@ -52,14 +53,6 @@ export class EchoTunnel {
       const piece = patternOctets(this.#key, this.#sent, Math.min(PIECE_OCTETS_MAX, this.#asked - this.#sent))
       this.#sent += piece.length
       this.#socket.write(piece)
-    }
-  }
-
-  #check(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
-      const piece = chunk.subarray(at, at + PIECE_OCTETS_MAX)
-      if (firstWrong(this.#key, this.#received, piece) !== -1) this.#wrong++
-      this.#received += piece.length
     }
   }
 }

@@ -5,7 +5,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { PIECE_OCTETS_MAX, firstWrong, patternOctets } from '../simulation/world/pattern.ts'
+import { PIECE_OCTETS_MAX, firstWrong, patternOctets, wrongPieces } from '../simulation/world/pattern.ts'
 import type { Random } from '../simulation/world/random.ts'
 import {
   COMMAND,
@@ -182,11 +182,8 @@ export class Honest {
   async #thereAndBack(socket: Socket, count: number, key: number): Promise<void> {
     let received = 0
     socket.on('data', (chunk: Buffer) => {
-      for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
-        const piece = chunk.subarray(at, at + PIECE_OCTETS_MAX)
-        if (firstWrong(key, received, piece) !== -1) this.wrongOctets++
-        received += piece.length
-      }
+      this.wrongOctets += wrongPieces(key, received, chunk)
+      received += chunk.length
     })
     const end = Promise.race([once(socket, 'end').catch(() => {}), closed(socket)])
     for (let sent = 0; sent < count && !socket.destroyed;) {

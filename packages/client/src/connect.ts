@@ -81,20 +81,19 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
 }
 
 /** As {@link connect} without TLS, as something that can be given up without a signal. Throws for what is no destination. */
-export function startConnect(options: Omit<ConnectOptions, 'tls' | 'signal'>): Step<Socket> {
-  const { scheme, earlyData, allowHalfOpen = false } = options
+export function startConnect(options: Pick<ConnectOptions, 'host' | 'port' | 'scheme'> & ViaOptions): Step<Socket> {
+  const { scheme } = options
   const dialling = startDial(options, toDestination(options.host, options.port), {
     keepAlive: false,
-    ...(earlyData && { earlyData }),
     ...(scheme !== undefined && { scheme }),
   })
-  return { result: handedOut(dialling.result, allowHalfOpen), cancel: () => dialling.cancel() }
+  return { result: handedOut(dialling.result), cancel: () => dialling.cancel() }
 }
 
-async function handedOut(result: RouteDialing['result'], allowHalfOpen: boolean): Promise<Socket> {
+async function handedOut(result: RouteDialing['result']): Promise<Socket> {
   const dialled = await result
   if ('code' in dialled) throw errorOf(dialled)
-  return handOut(dialled, allowHalfOpen)
+  return handOut(dialled, false)
 }
 
 /** How a socket of {@link connect} came about. */

@@ -26,5 +26,14 @@ export function firstWrong(key: number, offset: number, octets: Uint8Array): num
   return -1
 }
 
+/** Pieces of a chunk of any length, whose first octet is the one at `offset`, that are not what belongs there. */
+export function wrongPieces(key: number, offset: number, chunk: Uint8Array): number {
+  let wrong = 0
+  for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
+    if (firstWrong(key, offset + at, chunk.subarray(at, at + PIECE_OCTETS_MAX)) !== -1) wrong++
+  }
+  return wrong
+}
+
 /** A write is at most this long: the pattern is looked at in one piece. */
 export const PIECE_OCTETS_MAX = 60_000

@@ -1,7 +1,7 @@
 /** Readers that do not read, at either end: nobody else may pay for them. */
 import type { Socket } from 'node:net'
 import { openTunnel, closed } from '../client.ts'
-import { PIECE_OCTETS_MAX, firstWrong } from '../../simulation/world/pattern.ts'
+import { wrongPieces } from '../../simulation/world/pattern.ts'
 import { SOURCE_KEY } from '../target-words.ts'
 import { type Fault, amount, times, wait } from '../stage.ts'
 
@@ -50,11 +50,8 @@ async function settled(count: () => number | Promise<number>): Promise<number> {
 async function readAgain(socket: Socket): Promise<number> {
   let [offset, wrong] = [0, 0]
   socket.on('data', (chunk: Buffer) => {
-    for (let at = 0; at < chunk.length; at += PIECE_OCTETS_MAX) {
-      const piece = chunk.subarray(at, at + PIECE_OCTETS_MAX)
-      if (firstWrong(SOURCE_KEY, offset, piece) !== -1) wrong++
-      offset += piece.length
-    }
+    wrong += wrongPieces(SOURCE_KEY, offset, chunk)
+    offset += chunk.length
     if (offset >= READ_AGAIN_OCTETS) socket.destroy()
   })
   await closed(socket)

@@ -33,10 +33,10 @@ export function engineFault(ways: WaysConfig, { name: engine, socketOptions }: E
 const CAP_NET_ADMIN = 1n << 12n
 
 /** Why this process may not go by these ways, although its engine could. */
-export function permissionFault(ways: WaysConfig, processStatus: () => string = readStatus): Trouble | undefined {
+export function permissionFault(ways: WaysConfig): Trouble | undefined {
   const marked = Object.entries(ways).find(([, given]) => wayMap(given).mark !== undefined)
   if (marked === undefined) return undefined
-  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus())?.[1]
+  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readStatus())?.[1]
   // Where the system does not tell, the first connection does.
   if (capabilities === undefined || (BigInt(`0x${capabilities}`) & CAP_NET_ADMIN) !== 0n) return undefined
   return { exitCode: EXIT.REFUSED, message: `ways.${marked[0]}: a mark needs CAP_NET_ADMIN, which this process lacks` }

@@ -2,7 +2,7 @@
 import type { Step } from '../dial/scope.ts'
 
 export class Waiting {
-  /** Signals would do the same, and cost every connection more than all of its handshake. */
+  /** A signal for each connection would do the same, for more objects and listeners. */
   readonly #running = new Set<Pick<Step<unknown>, 'cancel'>>()
   #request: AbortSignal | undefined
   #isEnded = false

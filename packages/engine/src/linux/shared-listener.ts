@@ -51,8 +51,9 @@ export async function openSharedListener(options: ListenOptions, threads: number
 /** An index that no socket has: the kernel shares out as without a program. */
 const NO_INDEX = 0xffff_ffff
 // struct sock_filter { u16 code; u8 jt, jf; u32 k } and struct sock_fprog { u16 len; filter pointer }.
-const FILTER_OCTETS = 8
 const PROGRAM_OCTETS = 16
+/** The program points at it, which keeps nothing alive: so it lives as long as the module. */
+const FILTER = Buffer.alloc(8)
 
 /**
  * From now on newcomers come to this one of its threads (from 0); without an index the kernel shares them out. False where
@@ -63,12 +64,11 @@ export function steerNewcomers({ descriptors }: SharedListener, index?: number):
   const [first, ...others] = new Set(descriptors)
   if (loaded.kind === 'missing' || first === undefined || others.length === 0) return false
   const { calls } = loaded
-  const filter = new DataView(new ArrayBuffer(FILTER_OCTETS))
-  filter.setUint16(0, BPF_RETURN, true)
-  filter.setUint32(4, index ?? NO_INDEX, true)
+  FILTER.writeUInt16LE(BPF_RETURN, 0)
+  FILTER.writeUInt32LE(index ?? NO_INDEX, 4)
   const program = Buffer.alloc(PROGRAM_OCTETS)
   program.writeUInt16LE(1, 0)
-  program.writeBigUInt64LE(calls.addressOf(new Uint8Array(filter.buffer)), 8)
+  program.writeBigUInt64LE(calls.addressOf(FILTER), 8)
   // It counts for the whole port, whichever of its sockets it is given to.
   return calls.setsockopt(first, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program, program.length) === 0
 }
