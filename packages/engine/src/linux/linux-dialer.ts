@@ -8,38 +8,23 @@ import {
   EINPROGRESS,
   EPOLLERR,
   EPOLLHUP,
-  IPPROTO_TCP,
   SO_ERROR,
-  SO_KEEPALIVE,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
-  TCP_KEEPIDLE,
-  TCP_NODELAY,
 } from './abi.ts'
 import { withoutPacing } from './congestion.ts'
 import type { EventLoop, Watched } from './event-loop.ts'
 import { LinuxConnection, STREAM_EVENTS } from './linux-connection.ts'
 import { familyOf, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
 import { setSocketOptions } from './socket-options.ts'
-import { errnoName, type SystemCalls } from './system-calls.ts'
-
-const ONE = Buffer.from([1, 0, 0, 0])
-/** A peer that vanished without FIN is found out after this time and a few probes. */
-const KEEP_IDLE_SECONDS = Buffer.from([60, 0, 0, 0])
+import { setStreamOptions } from './stream-options.ts'
+import { errnoName } from './system-calls.ts'
 
 const NAME = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
 const VALUE = Buffer.alloc(4)
 const VALUE_LENGTH = Buffer.from([4, 0, 0, 0])
-
-/** No delay, and probes for silent peers. Sockets that are accepted take these from the one that listens. */
-export function setStreamOptions(calls: SystemCalls, fd: number, keepAlive = true): void {
-  calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length)
-  if (!keepAlive) return
-  calls.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ONE, ONE.length)
-  calls.setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_SECONDS, KEEP_IDLE_SECONDS.length)
-}
 
 /** Starts one attempt. */
 export function dial(loop: EventLoop, clock: Clock, to: Place, options: DialOptions): Dialing {

@@ -31,10 +31,13 @@ import {
   removeSocketFile,
 } from './listening-socket.ts'
 import { readEndpoint, SOCKET_ADDRESS_OCTETS } from './socket-address.ts'
+import { setKeepIdle } from './stream-options.ts'
 import { errnoName } from './system-calls.ts'
 
 /** Accepted in one go, until those who are served already have their turn. */
 const ACCEPTS_A_TURN = 16
+/** So many in a row are asked by the kernel at the same time whether they are there; one each would be a system call each. */
+const ACCEPTS_ASKED_TOGETHER = 64
 /** Milliseconds until accepting is tried again after descriptors or memory ran out. */
 export const ACCEPT_AGAIN_MS = 100
 /** Milliseconds between two reports of the same trouble: a full server must not fill its log too. */
@@ -72,6 +75,7 @@ class LinuxListener implements Listener, Watched {
   #isRegistered = false
   #isPaused = false
   #isClosed = false
+  #accepts = 0
   #again: Timer | undefined
   #lastReportMs = -Infinity
 
@@ -134,6 +138,7 @@ class LinuxListener implements Listener, Watched {
     if (fd < 0) return this.#onRefused(calls.errno())
     // This one is served, at the cost of the reserve; who comes next waits in the kernel's queue.
     if (fd >= DESCRIPTORS_MAX - ACCEPT_RESERVE) this.#waitForDescriptors(OUT_OF_DESCRIPTORS)
+    if (++this.#accepts % ACCEPTS_ASKED_TOGETHER === 0 && this.place.kind === 'ip') setKeepIdle(calls, this.#fd)
     const remote = this.#remotePlace()
     if (remote === undefined) calls.close(fd)
     else {

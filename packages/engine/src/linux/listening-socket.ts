@@ -19,9 +19,9 @@ import {
   SOL_SOCKET,
 } from './abi.ts'
 import { withoutPacing } from './congestion.ts'
-import { setStreamOptions } from './linux-dialer.ts'
 import { familyOf, readEndpoint, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
 import { setSocketOptions } from './socket-options.ts'
+import { setStreamOptions } from './stream-options.ts'
 import { errnoName, type SystemCalls } from './system-calls.ts'
 
 /** A socket that listens, and where. */

@@ -4,17 +4,14 @@
  */
 import type { Socket } from 'node:net'
 import { NO_ENDPOINT, NO_OCTETS } from '@socksmith/protocol'
+import { nextKeepIdleSeconds } from '../keep-alive.ts'
 import type { CloseCause, Connection, ConnectionReader, Place } from '../ports.ts'
 import { placeOf } from './place.ts'
 import { errnoOf } from './system-failure.ts'
 
 const NOWHERE: Place = { kind: 'ip', endpoint: NO_ENDPOINT }
 
-/**
- * A peer that vanished without FIN is found out after this time, and probes over two minutes. Node's own ten probes in ten
- * seconds end quiet tunnels in every short outage.
- */
-const KEEP_ALIVE_MS = 60_000
+/** A peer is given up after probes over two minutes. Node's own ten in ten seconds end quiet tunnels in every short outage. */
 const PROBE_EVERY_MS = 15_000
 const PROBES = 8
 
@@ -26,7 +23,7 @@ export const STREAM_OPTIONS: { readonly allowHalfOpen: true; readonly noDelay: t
 
 /** Finds out that the other end of a socket that is connected vanished. Before Node 26 the probes are Node's own. */
 export function keepAlive(socket: Socket): void {
-  socket.setKeepAlive(true, KEEP_ALIVE_MS, PROBE_EVERY_MS, PROBES)
+  socket.setKeepAlive(true, nextKeepIdleSeconds() * 1_000, PROBE_EVERY_MS, PROBES)
 }
 
 /** What is known about a socket that the socket does not tell. */
