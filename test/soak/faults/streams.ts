@@ -28,18 +28,35 @@ export const stalledReaders: Fault = {
   async run(stage) {
     const { served, targets, criteria } = stage
     const count = amount(stage, 20, 50, 200)
-    const before = (await served.look()).pssOctets
-    const sockets = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.held }))
-    const sent = await settled(() => targets.sent())
+    const stall = async (): Promise<readonly Socket[]> => {
+      const readers = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.held }))
+      await settled(() => targets.sent())
+      return readers
+    }
+    const { sockets, kibibytesEach } = await stallTwice(stage, stall)
+    const sent = await targets.sent()
     await wait(1_000)
     const now = await targets.sent()
     criteria.note('R-07', 'octets that a source sends on to a reader who reads nothing', now - sent, { atMost: 0 })
     await wait(amount(stage, 0, 5_000, 60_000))
-    const memory = ((await served.look()).pssOctets - before) / count / 1_024
-    criteria.note('R-07', 'memory for a stalled reader', memory, bound(stage))
+    criteria.note('R-07', 'memory for a stalled reader', await kibibytesEach(), bound(stage))
     const wrong = (await Promise.all(sockets.map(readAgain))).reduce((sum, one) => sum + one, 0)
     criteria.note('R-07', 'wrong pieces when they read again', wrong, { atMost: 0 })
   },
+}
+
+/** Tunnels that stall, in two halves, and what the process takes for each of the second: what it takes once, it has taken. */
+async function stallTwice(
+  { served }: Stage,
+  stall: () => Promise<readonly Socket[]>,
+): Promise<{ readonly sockets: readonly Socket[]; readonly kibibytesEach: () => Promise<number> }> {
+  const first = await stall()
+  const before = (await served.look()).pssOctets
+  const second = await stall()
+  return {
+    sockets: [...first, ...second],
+    kibibytesEach: async () => ((await served.look()).pssOctets - before) / second.length / 1_024,
+  }
 }
 
 /** The count, once it has stood still for a while: every buffer on the way is full. */
@@ -72,24 +89,27 @@ export const deafTargets: Fault = {
   async run(stage) {
     const { served, targets, criteria } = stage
     const count = amount(stage, 20, 50, 200)
-    const before = (await served.look()).pssOctets
-    const sockets = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.deaf }))
     const piece = Buffer.alloc(65_536)
     let taken = 0
     const pour = (socket: Socket): void => {
       while (!socket.destroyed && !socket.writableNeedDrain) socket.write(piece, error => (taken += error ? 0 : 1))
     }
-    for (const socket of sockets) {
-      socket.on('drain', () => pour(socket))
-      pour(socket)
+    const stall = async (): Promise<readonly Socket[]> => {
+      const sockets = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.deaf }))
+      for (const socket of sockets) {
+        socket.on('drain', () => pour(socket))
+        pour(socket)
+      }
+      await settled(() => taken)
+      return sockets
     }
-    const last = await settled(() => taken)
+    const { sockets, kibibytesEach } = await stallTwice(stage, stall)
+    const last = taken
     await wait(amount(stage, 0, 5_000, 60_000))
     criteria.note('R-08', 'pieces taken for a target that reads nothing, after it was full', taken - last, {
       atMost: 0,
     })
-    const memory = ((await served.look()).pssOctets - before) / count / 1_024
-    criteria.note('R-08', 'memory for a target that does not read', memory, bound(stage))
+    criteria.note('R-08', 'memory for a target that does not read', await kibibytesEach(), bound(stage))
     // A FIN would leave each half open, as it should: its target might still say something.
     for (const socket of sockets) socket.resetAndDestroy()
   },
