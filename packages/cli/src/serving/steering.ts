@@ -20,8 +20,8 @@ export type Steered = number | undefined
 
 /** From here on a worker has no time left. */
 const BUSY_MIN = 0.85
-/** A core that is idle for less of the time would have to be taken from somebody. */
-const IDLE_CORES_MIN = 0.3
+/** What is shared out costs two fifths more, for which there must be time, and some to win. */
+const IDLE_CORES_MIN = 0.6
 /** When all together are no busier, one of them can have it all again. */
 const TOGETHER_MAX = 0.5
 /** Sessions that one has more than another: what is quiet now may all be busy one day. */
