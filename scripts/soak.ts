@@ -71,7 +71,7 @@ async function main(): Promise<number> {
   return reports.every(({ criteria }) => criteria.every(({ ok }) => ok)) ? 0 : 1
 }
 
-function reportText({ engine, workers, seed, seconds, criteria, missing, failures }: SoakReport): string {
+function reportText({ engine, workers, seed, seconds, criteria, missing, failures, log }: SoakReport): string {
   const failed = criteria.filter(({ ok }) => !ok).length
   return [
     '',
@@ -79,6 +79,7 @@ function reportText({ engine, workers, seed, seconds, criteria, missing, failure
     '',
     ...missing.map(one => `not played: ${one}`),
     ...failures.map(one => `an honest client failed: ${one}`),
+    ...(log === undefined ? [] : [`the server's log is kept: ${log}`]),
     `engine ${engine}, ${workers} workers, seed ${seed}: ${criteria.length} figures in ${seconds} s, ${failed} failed`,
     '',
   ].join('\n')

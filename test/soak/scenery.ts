@@ -1,6 +1,6 @@
 /** Sets the stage: the files, the targets and the server of one soak, and takes them down again. */
 import { spawnSync } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,11 +39,15 @@ export async function setStage({ engine, workers, seed, size }: StageOptions): P
   return { served, targets, honest, random, size, files, engine, workers, engineArgs, ...common }
 }
 
-export async function strikeStage({ served, targets, files }: Stage): Promise<void> {
+/** Answers where the server's log is kept, which it is when something failed: without it nobody finds out why. */
+export async function strikeStage({ served, targets, files, criteria }: Stage): Promise<string | undefined> {
   await served.end('SIGKILL')
   await targets.kill()
+  const kept = criteria.failed > 0 ? `${files.folder}.log` : undefined
+  if (kept !== undefined) copyFileSync(files.log, kept)
   if (files.logMount !== undefined) spawnSync('umount', ['-l', files.logMount])
   rmSync(files.folder, { recursive: true, force: true })
+  return kept
 }
 
 function makeFiles(namesPort: number): StageFiles {

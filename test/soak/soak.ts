@@ -30,6 +30,8 @@ export interface SoakReport {
   readonly missing: readonly string[]
   /** The first failures of honest clients, in words. */
   readonly failures: readonly string[]
+  /** Where the server's log is, when a criterion failed. */
+  readonly log?: string
 }
 
 /** Faults at the same time, of those that may come together. */
@@ -69,10 +71,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     stage.criteria.note('R-29', `the soak came to its end: ${String(error)}`, 0, { atLeast: 1 })
   }
   const failures = stage.honest.failures.slice(0, FAILURES_SHOWN)
-  await strikeStage(stage)
+  const log = await strikeStage(stage)
   const { engine, workers, seed } = options
   const seconds = Math.round((performance.now() - startedAt) / 1_000)
-  return { engine, workers, seed, seconds, criteria: stage.criteria.all, missing, failures }
+  return { engine, workers, seed, seconds, criteria: stage.criteria.all, missing, failures, ...(log && { log }) }
 }
 
 /** What a program makes once and keeps is there before it is measured. */
