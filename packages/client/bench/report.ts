@@ -13,8 +13,15 @@ export interface Result {
   readonly title: string
   readonly unit: string
   readonly figures: readonly { readonly name: string; readonly rate: number }[]
-  readonly ratio: number
-  readonly cpuRatio: number
+  readonly ratio: Estimate
+  readonly cpuRatio: Estimate
+}
+
+/** A median, and between which figures it would be 95 times in 100 if all were measured again. */
+export interface Estimate {
+  readonly median: number
+  readonly low: number
+  readonly high: number
 }
 
 /** `samples`: of each contestant, by round. */
@@ -30,8 +37,10 @@ export function resultOf(
     rate: median(samples[at]?.map(({ rate }) => rate) ?? []),
   }))
   // Within a round, so that what else the machine does weighs on both alike.
-  const ratio = median(ours.map(({ rate }, round) => rate / Math.max(...others.map(other => other[round]?.rate ?? 0))))
-  const cpuRatio = median(
+  const ratio = estimate(
+    ours.map(({ rate }, round) => rate / Math.max(...others.map(other => other[round]?.rate ?? 0))),
+  )
+  const cpuRatio = estimate(
     ours.map(({ cpuMicroseconds }, round) => {
       return cpuMicroseconds / Math.min(...others.map(other => other[round]?.cpuMicroseconds ?? Infinity))
     }),
@@ -43,12 +52,26 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
+/** By the places of the samples in their order alone: whatever their distribution is, half lie on either side of its median. */
+export function estimate(values: readonly number[]): Estimate {
+  const sorted = values.toSorted((a, b) => a - b)
+  const outside = Math.max(0, Math.floor((sorted.length - 1.96 * Math.sqrt(sorted.length)) / 2) - 1)
+  const at = (index: number): number => sorted[index] ?? 0
+  return { median: median(values), low: at(outside), high: at(sorted.length - 1 - outside) }
+}
+
+function estimateText({ median: middle, low, high }: Estimate): string {
+  return `${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+}
+
 /** A Markdown table. */
 export function table(results: readonly Result[]): string {
   const lines = ['| | ours | others | rate, ratio | CPU per unit, ratio |', '| --- | --: | --: | --: | --: |']
   for (const { title, unit, figures, ratio, cpuRatio } of results) {
     const [ours, ...others] = figures.map(({ name, rate }) => `${name}: ${shown(rate)}`)
-    lines.push(`| ${title}, ${unit} | ${ours} | ${others.join('; ')} | ${ratio.toFixed(2)} | ${cpuRatio.toFixed(2)} |`)
+    lines.push(
+      `| ${title}, ${unit} | ${ours} | ${others.join('; ')} | ${estimateText(ratio)} | ${estimateText(cpuRatio)} |`,
+    )
   }
   return `${lines.join('\n')}\n`
 }
@@ -74,8 +97,9 @@ export function page(
   return `# Benchmarks of the client
 
 Written by \`${command}\`; run it to get your own figures. The ratios are ours to the best of the
-others in the same round, the median of all rounds: a rate above 1 is faster, processor time below 1 is cheaper. Read the
-ratios; the absolute figures belong to the machine. On a machine that has other work, the rates of short runs scatter widely,
+others in the same round, the median of all rounds, and in brackets where that median would lie 95 times in 100: a rate above 1
+is faster, processor time below 1 is cheaper, and brackets around 1 tell no difference. Read the ratios; the absolute figures
+belong to the machine. On a machine that has other work, the rates of short runs scatter widely,
 and the processor time says more.
 
 ${table(results)}

@@ -23,7 +23,10 @@ export class Scope {
   readonly clock: Clock
   readonly #limits: PhaseTimeouts
   readonly #wholeMs: number
-  /** By the clock; `Infinity` is never. Both limits share one timer, which asks when it fires: most phases are short. */
+  /**
+   * By the clock; `Infinity` is never. Both limits share one timer, which asks when it fires: most phases are short. There is none
+   * until something is waited for, by when most often the shorter limit is known.
+   */
   #wholeUntilMs: number
   #phaseUntilMs = Infinity
   #phaseLimitMs = Infinity
@@ -49,7 +52,6 @@ export class Scope {
     this.#phaseStartedMs = clock.monotonicMs()
     this.#wholeMs = wholeMs
     this.#wholeUntilMs = this.#phaseStartedMs + wholeMs
-    this.#arm(this.#phaseStartedMs)
   }
 
   /** Why the whole attempt is over; `undefined` while it may go on. */
@@ -80,14 +82,15 @@ export class Scope {
     this.#spot = spot
     this.#phaseLimitMs = limitOf(phase, this.#limits)
     this.#phaseUntilMs = nowMs + this.#phaseLimitMs
-    this.#arm(nowMs)
+    if (this.#stop !== undefined) this.#arm(nowMs)
     this.#onEnter?.(phase, spot)
   }
 
   /** The times of the phases since the last call, the running one included. */
   takeTimes(): readonly PhaseTime[] {
     const nowMs = this.clock.monotonicMs()
-    const times = [...this.#times, { phase: this.#phase, ms: nowMs - this.#phaseStartedMs }]
+    const times = this.#times
+    times.push({ phase: this.#phase, ms: nowMs - this.#phaseStartedMs })
     this.#times = []
     this.#phaseStartedMs = nowMs
     return times
@@ -106,6 +109,7 @@ export class Scope {
       step.cancel()
     }
     this.#stop = stop
+    this.#arm(this.clock.monotonicMs())
     void step.result.then(result => {
       this.#release(stop)
       resolve(result)

@@ -72,10 +72,8 @@ interface Passage {
 async function pass(passage: Passage, end: number, asking: Asking, scope: Scope): Promise<Passed | RouteFailure> {
   const { hops, options, id } = passage
   // The way to an ssh server, and the login there, may stand already: it begins at the last one.
-  const first = Math.max(
-    0,
-    hops.findLastIndex(({ protocol }, index) => protocol === 'ssh' && index < end),
-  )
+  let first = end - 1
+  while (first > 0 && hops[first]?.protocol !== 'ssh') first--
   const traces: HopTrace[] = []
   let [carrier, early]: [Connection | undefined, Uint8Array] = [undefined, NO_OCTETS]
   for (let index = first; index < end; index++) {
@@ -104,7 +102,8 @@ async function pass(passage: Passage, end: number, asking: Asking, scope: Scope)
       return error
     }
     const { before = [], login = [] } = passed
-    const trace = hopTrace(index, proxy.label, start.target, [...login, ...scope.takeTimes()])
+    const times = scope.takeTimes()
+    const trace = hopTrace(index, proxy.label, start.target, login.length === 0 ? times : [...login, ...times])
     traces.push(...before)
     traces.push(trace)
     traceHopEnd({ ...trace, id })
