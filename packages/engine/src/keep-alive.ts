@@ -4,12 +4,12 @@
  */
 
 /** Seconds of silence, at least. */
-export const KEEP_IDLE_SECONDS_MIN = 60
+const KEEP_IDLE_SECONDS_MIN = 60
 /**
  * The kernel's timers for such times expire together for two seconds, and a device takes about a thousand packets at once: of the
  * probes of ten thousand tunnels nine in ten were lost, time after time, until living peers were given up.
  */
-export const KEEP_IDLE_SPREAD_SECONDS = 60
+const KEEP_IDLE_SPREAD_SECONDS = 60
 
 let turn = 0
 

@@ -4,6 +4,7 @@ import { suite, test } from 'node:test'
 import { type WorkerLoad, chooseWorker } from '../../src/serving/steering.ts'
 
 const NO_CORE = (): number => 0
+const HALF_A_CORE = (): number => 0.5
 const A_CORE = (): number => 1
 
 function load(busy: number, sessions = 0, isThere = true): WorkerLoad {
@@ -20,6 +21,8 @@ suite('newcomers go', () => {
   test('to all when it has none, and a core has nothing to do', () => {
     assert.equal(chooseWorker(0, [load(0.9), load(0)], A_CORE), undefined)
     assert.equal(chooseWorker(0, [load(0.9), load(0)], NO_CORE), 0)
+    // As much as sharing would cost: nothing would be won.
+    assert.equal(chooseWorker(0, [load(0.9), load(0)], HALF_A_CORE), 0)
     assert.equal(chooseWorker(undefined, [load(0.45), load(0.45)], A_CORE), undefined)
   })
 
