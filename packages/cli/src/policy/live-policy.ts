@@ -4,11 +4,12 @@
  */
 import { type Decider, runCases } from '@socksmith/policy'
 import type { WaysConfig } from '../config/config.ts'
+import { type FileMark, type Pause, fileMark, settledMark } from '../config/file-mark.ts'
 import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
 import type { UserSource } from '../users/user-source.ts'
 import type { Users } from '../users/users-file.ts'
 import { type GovernedServer, type InForce, type LiveUsers, type PolicyData, deciderOf } from './in-force.ts'
-import { type OpenPolicy, fileMark } from './open-policy.ts'
+import type { OpenPolicy } from './open-policy.ts'
 
 /** A removed user's sessions end within a second: two looks at the files fit into it. */
 const LOOK_MS = 400
@@ -21,6 +22,8 @@ export interface LivePolicyOptions {
   readonly objection: (decider: Decider, ways: WaysConfig) => Trouble | undefined
   /** Told what changed, or why it did not. */
   readonly notice: (message: string) => void
+  /** Waits while somebody is writing the file of a set: {@link settledMark}. */
+  readonly pause?: Pause
 }
 
 /** Reads the policy for the first time; then a trouble, or a case that fails, is final. */
@@ -33,7 +36,7 @@ interface Built {
   readonly policy: PolicyData
   readonly decider: Decider
   /** What the files of the sets looked like before they were read. */
-  readonly marks: ReadonlyMap<string, string>
+  readonly marks: ReadonlyMap<string, FileMark>
 }
 
 export class LivePolicy {
@@ -45,7 +48,7 @@ export class LivePolicy {
   /** One thing at a time: a reload waits for the look at the files before it. */
   #busy: Promise<unknown> = Promise.resolve()
   /** Set files that were tried and are wrong: told once for each change. */
-  #tried: string | undefined
+  #tried: FileMark | undefined
 
   constructor(options: LivePolicyOptions, built: Built, users: Users) {
     this.#options = options
@@ -99,9 +102,10 @@ export class LivePolicy {
   async #look(): Promise<void> {
     await this.#useUsers(await this.#options.users.refresh())
     const { marks } = this.#built
-    const text = [...marks.keys()].map(file => [file, fileMark(file)]).join()
-    if (text === [...marks].join() || text === this.#tried) return
-    this.#tried = text
+    const look = (): FileMark => [...marks.keys()].map(file => [file, fileMark(file)]).join()
+    const mark = look()
+    if (mark === [...marks].join() || mark === this.#tried) return
+    this.#tried = await settledMark(look, this.#options.pause)
     const built = await build(this.#options)
     if (!built.ok)
       return this.#options.notice(`a set changed: ${built.trouble.message}; the rules read before stay in force`)

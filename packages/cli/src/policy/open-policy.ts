@@ -2,7 +2,7 @@
  * A policy with everything that it needs to be asked: from a file of its own, or from the server's configuration. Sets are
  * read from their files here.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Route } from '@socksmith/client/route'
 import {
@@ -15,6 +15,7 @@ import {
 } from '@socksmith/policy'
 import type { Config, WaysConfig } from '../config/config.ts'
 import { explainProblems } from '../config/explain.ts'
+import { type FileMark, fileMark } from '../config/file-mark.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Path } from '../config/problem.ts'
 import { type ConfigSource, readConfigFile } from '../config/read-file.ts'
@@ -26,8 +27,8 @@ export interface OpenPolicy {
   /** The file that holds the rules. */
   readonly file: string
   readonly policy: Policy
-  /** The files of the sets, with what they looked like before they were read: see {@link fileMark}. */
-  readonly setMarks: ReadonlyMap<string, string>
+  /** The files of the sets, with what they looked like before they were read. */
+  readonly setMarks: ReadonlyMap<string, FileMark>
   readonly options: CompileOptions
   /** MaxMind DB files, which `options.geo` looks into. */
   readonly geo: readonly Uint8Array[]
@@ -83,12 +84,6 @@ export async function openConfiguredPolicy(
   return policyIn(source.value, inline ? ['policy'] : [], surroundings, names)
 }
 
-/** A text that changes when the file does. */
-export function fileMark(file: string): string {
-  const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
-  return stats === undefined ? 'missing' : `${stats.ino}:${stats.mtimeNs}:${stats.size}`
-}
-
 function isConfiguration(value: unknown): boolean {
   return typeof value === 'object' && value !== null && ('policy' in value || 'listen' in value || 'users' in value)
 }
@@ -100,7 +95,7 @@ function policyIn(
   names: Pick<PolicySource, 'routes' | 'listeners' | 'defaultWay'>,
 ): Outcome<OpenPolicy> {
   const folder = dirname(source.path)
-  const setMarks = new Map<string, string>()
+  const setMarks = new Map<string, FileMark>()
   const read = readPolicy(valueAt(source.value, base), {
     ...names,
     file: source.path,

@@ -2,9 +2,10 @@
  * The certificate files of a TLS listener: read at the start, and again when they change, so that a renewed certificate
  * is used without a restart. Knows no socket.
  */
-import { type Stats, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { SecureOptions } from '@socksmith/engine'
 import type { TlsConfig } from '../config/config.ts'
+import { fileMark } from '../config/file-mark.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 
 // A busy listener must not ask the file system at every connection.
@@ -49,17 +50,7 @@ function filesOf(config: TlsConfig): readonly string[] {
 
 /** A text that changes when one of the files does. */
 function marksOf(config: TlsConfig): string {
-  return filesOf(config).map(markOf).join(' ')
-}
-
-function markOf(path: string): string {
-  let stats: Stats
-  try {
-    stats = statSync(path)
-  } catch {
-    return 'missing'
-  }
-  return `${stats.ino}:${stats.mtimeMs}:${stats.size}`
+  return filesOf(config).map(fileMark).join(' ')
 }
 
 function readOptions(config: TlsConfig, timeoutMs: number): Outcome<SecureOptions> {

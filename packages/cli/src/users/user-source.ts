@@ -2,7 +2,7 @@
  * Who can log in at this moment: the users file, read again when it changes, and the users of the command line. A file
  * that breaks or vanishes keeps the last good users. Knows no password, and not when to look.
  */
-import { stat } from 'node:fs/promises'
+import { type FileMark, type Pause, awaitedFileMark, settledMark } from '../config/file-mark.ts'
 import { type Outcome, done } from '../exit.ts'
 import { type Users, readUsersFile } from './users-file.ts'
 
@@ -17,6 +17,8 @@ export interface UserSourceOptions {
   readonly added: Users
   /** Told once for each change of the file that could not be used. */
   readonly onTrouble: (message: string) => void
+  /** Waits while somebody is writing the file: {@link settledMark}. */
+  readonly pause?: Pause
 }
 
 /** Reads the users for the first time; then a trouble is final. */
@@ -24,7 +26,7 @@ export async function openUserSource(options: UserSourceOptions): Promise<Outcom
   const { file, added } = options
   if (file === undefined) return done({ refresh: () => Promise.resolve(added) })
   // Before reading, so that a change between the two is seen later.
-  const mark = await markOf(file)
+  const mark = await awaitedFileMark(file)
   const users = await readUsersFile(file)
   return users.ok ? done(new FileUserSource(file, mark, users.value, options)) : users
 }
@@ -33,10 +35,10 @@ class FileUserSource implements UserSource {
   readonly #file: string
   readonly #options: UserSourceOptions
   #users: Users
-  #mark: string
+  #mark: FileMark
   #refreshing: Promise<void> | undefined
 
-  constructor(file: string, mark: string, users: Users, options: UserSourceOptions) {
+  constructor(file: string, mark: FileMark, users: Users, options: UserSourceOptions) {
     this.#file = file
     this.#options = options
     this.#users = joined(users, options.added)
@@ -52,9 +54,9 @@ class FileUserSource implements UserSource {
   }
 
   async #refresh(): Promise<void> {
-    const mark = await markOf(this.#file)
-    if (mark === this.#mark) return
-    this.#mark = mark
+    const look = (): Promise<FileMark> => awaitedFileMark(this.#file)
+    if ((await look()) === this.#mark) return
+    this.#mark = await settledMark(look, this.#options.pause)
     const users = await readUsersFile(this.#file)
     if (users.ok) this.#users = joined(users.value, this.#options.added)
     else this.#options.onTrouble(`${users.trouble.message}; the users read before stay in force`)
@@ -63,10 +65,4 @@ class FileUserSource implements UserSource {
 
 function joined(users: Users, added: Users): Users {
   return new Map([...[...users].filter(([, hash]) => hash.isDisabled !== true), ...added])
-}
-
-/** A text that changes when the file does. */
-async function markOf(path: string): Promise<string> {
-  const stats = await stat(path, { bigint: true }).catch(() => undefined)
-  return stats === undefined ? 'missing' : `${stats.ino}:${stats.mtimeNs}:${stats.size}`
 }

@@ -80,3 +80,30 @@ test('whoever was a user once is kept out until the name is there again', async 
     ],
   )
 })
+
+test('a set that somebody is writing in place is not read empty: what it denies stays denied', async t => {
+  const folder = await temporaryFolder(t)
+  const [file, set] = [join(folder, 'policy.yaml'), join(folder, 'blocked.txt')]
+  await writeFile(
+    file,
+    'sets: { blocked: { file: blocked.txt } }\nrules: [{ deny: { to: $blocked } }, { allow: everything }]\n',
+  )
+  await writeFile(set, 'a.example\n')
+  const config = await loadConfig(undefined, { keys: { policy: file }, eachListener: {} })
+  assert.ok(config.ok)
+  const { promise: told, resolve: tell } = Promise.withResolvers<string>()
+  const policy = await openLivePolicy({
+    read: () => openConfiguredPolicy(config.value, undefined),
+    users: { refresh: () => Promise.resolve(new Map()) },
+    objection: () => undefined,
+    notice: tell,
+    pause: () => writeFile(set, 'b.example\nc.example\n'),
+  })
+  assert.ok(policy.ok)
+  const server = new Noting()
+  await writeFile(set, '')
+  t.after(policy.value.keep(server))
+  assert.match(await told, /^a set changed/)
+  const entries = server.policies.map(({ policy: read }) => JSON.stringify(read.rules[0]).includes('b.example'))
+  assert.deepEqual(entries, [true])
+})
