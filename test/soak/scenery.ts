@@ -1,6 +1,6 @@
 /** Sets the stage: the files, the targets and the server of one soak, and takes them down again. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,7 +43,8 @@ export async function setStage({ engine, workers, seed, size }: StageOptions): P
 export async function strikeStage({ served, targets, files, criteria }: Stage): Promise<string | undefined> {
   await served.end('SIGKILL')
   await targets.kill()
-  const kept = criteria.failed > 0 ? `${files.folder}.log` : undefined
+  // A server that never came up has written none.
+  const kept = criteria.failed > 0 && existsSync(files.log) ? `${files.folder}.log` : undefined
   if (kept !== undefined) copyFileSync(files.log, kept)
   if (files.logMount !== undefined) spawnSync('umount', ['-l', files.logMount])
   rmSync(files.folder, { recursive: true, force: true })

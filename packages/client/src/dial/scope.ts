@@ -89,8 +89,7 @@ export class Scope {
   /** The times of the phases since the last call, the running one included. */
   takeTimes(): readonly PhaseTime[] {
     const nowMs = this.clock.monotonicMs()
-    const times = this.#times
-    times.push({ phase: this.#phase, ms: nowMs - this.#phaseStartedMs })
+    const times = [...this.#times, { phase: this.#phase, ms: nowMs - this.#phaseStartedMs }]
     this.#times = []
     this.#phaseStartedMs = nowMs
     return times

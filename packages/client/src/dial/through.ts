@@ -72,8 +72,10 @@ interface Passage {
 async function pass(passage: Passage, end: number, asking: Asking, scope: Scope): Promise<Passed | RouteFailure> {
   const { hops, options, id } = passage
   // The way to an ssh server, and the login there, may stand already: it begins at the last one.
-  let first = end - 1
-  while (first > 0 && hops[first]?.protocol !== 'ssh') first--
+  const first = Math.max(
+    0,
+    hops.findLastIndex(({ protocol }, index) => protocol === 'ssh' && index < end),
+  )
   const traces: HopTrace[] = []
   let [carrier, early]: [Connection | undefined, Uint8Array] = [undefined, NO_OCTETS]
   for (let index = first; index < end; index++) {
@@ -102,8 +104,7 @@ async function pass(passage: Passage, end: number, asking: Asking, scope: Scope)
       return error
     }
     const { before = [], login = [] } = passed
-    const times = scope.takeTimes()
-    const trace = hopTrace(index, proxy.label, start.target, login.length === 0 ? times : [...login, ...times])
+    const trace = hopTrace(index, proxy.label, start.target, [...login, ...scope.takeTimes()])
     traces.push(...before)
     traces.push(trace)
     traceHopEnd({ ...trace, id })

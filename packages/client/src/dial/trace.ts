@@ -67,12 +67,7 @@ export function traceHopError(error: HopError): void {
 
 /** The times of one proxy, added up. */
 export function hopTrace(hop: number, proxy: string, target: string, phases: readonly PhaseTime[]): HopTrace {
-  const spent: PhaseTime[] = []
-  let ms = 0
-  for (const one of phases) {
-    if (one.phase === 'route') continue
-    spent.push(one)
-    ms += one.ms
-  }
+  const spent = phases.filter(({ phase }) => phase !== 'route')
+  const ms = spent.reduce((sum, one) => sum + one.ms, 0)
   return { hop, proxy, target, phases: spent, ms }
 }

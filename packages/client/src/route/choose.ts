@@ -65,9 +65,8 @@ export class Ways {
   readonly #route: Member
   readonly #traits: Traits
   readonly #random: () => number
-  // Made once they are needed: most connections have one way, which works.
-  #turns: Map<PoolRoute, number> | undefined
-  #failed: Set<Member> | undefined
+  readonly #turns = new Map<PoolRoute, number>()
+  readonly #failed = new Set<Member>()
   // Who chose what in the current way, from the outside to the inside.
   #chosen: { readonly pool: PoolRoute; readonly member: Member; readonly first: number; readonly last: number }[] = []
   #skippable: { readonly link: ProxyRoute; readonly at: number }[] = []
@@ -106,7 +105,7 @@ export class Ways {
     const skip = this.#skippable.find(({ at }) => at === hop)
     const culprit = skip?.link ?? choice?.member
     if (culprit === undefined) return false
-    ;(this.#failed ??= new Set()).add(culprit)
+    this.#failed.add(culprit)
     if (isDead && choice?.member === culprit) noteFailure(culprit, nowMs, choice.pool)
     return true
   }
@@ -114,12 +113,12 @@ export class Ways {
   #lay(member: Member, hops: ProxyHop[], nowMs: number, mayBeSkipped: boolean): boolean {
     switch (member.kind) {
       case 'proxy':
-        if (this.#failed?.has(member)) return false
+        if (this.#failed.has(member)) return false
         if (mayBeSkipped) this.#skippable.push({ link: member, at: hops.length })
         hops.push(member.hop)
         return true
       case 'chain': {
-        if (this.#failed?.has(member)) return false
+        if (this.#failed.has(member)) return false
         const before = hops.length
         for (const link of member.links) {
           if (!this.#lay(link, hops, nowMs, member.skipsDead) && !member.skipsDead) return false
@@ -136,7 +135,7 @@ export class Ways {
     for (const member of this.#ordered(pool, nowMs)) {
       if (wanted === 0) break
       const [hopsBefore, chosenBefore, skippableBefore] = [hops.length, this.#chosen.length, this.#skippable.length]
-      if (!this.#failed?.has(member) && this.#lay(member, hops, nowMs, false)) {
+      if (!this.#failed.has(member) && this.#lay(member, hops, nowMs, false)) {
         this.#chosen.splice(chosenBefore, 0, { pool, member, first: hopsBefore, last: hops.length })
         wanted--
       } else {
@@ -163,7 +162,6 @@ export class Ways {
         return up
       case 'round-robin': {
         // A further way of the same connection is not a further turn.
-        this.#turns ??= new Map()
         const turn = this.#turns.get(pool) ?? takeTurn(pool)
         this.#turns.set(pool, turn)
         return turnOrder(pool, turn).filter(member => up.includes(member))
