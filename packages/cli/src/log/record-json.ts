@@ -68,9 +68,17 @@ function listenerNameJson(name: string | undefined, listener: string): string {
   return name === undefined || name === listener ? '' : `,"listener_name":${JSON.stringify(name)}`
 }
 
+// A few rules decide most sessions; those of a policy that was replaced are forgotten with it.
+const ruleTexts = new WeakMap<Rule, string>()
+
 function ruleJson(rule: Rule): string {
-  const note = rule.note === undefined ? '' : `,"note":${JSON.stringify(rule.note)}`
-  return `,"rule":${JSON.stringify(ruleLabel(rule))}${note}`
+  let text = ruleTexts.get(rule)
+  if (text === undefined) {
+    const note = rule.note === undefined ? '' : `,"note":${JSON.stringify(rule.note)}`
+    text = `,"rule":${JSON.stringify(ruleLabel(rule))}${note}`
+    ruleTexts.set(rule, text)
+  }
+  return text
 }
 
 function reportedText({ verdict, rule }: Reported): string {

@@ -126,9 +126,9 @@ class CompiledPolicy implements Decider {
     return this.#ruleNumber(this.#search.firstPossible(ENFORCED)) < number
   }
 
-  // The end of the list stands behind every rule.
+  // The end of the list (-1, which to look up as an index takes longer than the rest) stands behind every rule.
   #ruleNumber(term: number): number {
-    return this.#rules[term]?.number ?? Infinity
+    return term === -1 ? Infinity : (this.#rules[term] as Rule).number
   }
 
   #withReports(decision: Decision, sure: number): Decision {

@@ -210,7 +210,8 @@ function isSame(one: Shortage, other: Shortage): boolean {
   return one.account === other.account && one.bucket === other.bucket
 }
 
-function isFlowBounded({ limit: { amounts } }: Metered): boolean {
+/** Whether the limit bounds octets or datagrams, and not only sessions. */
+export function isFlowBounded({ limit: { amounts } }: Metered): boolean {
   return amounts.bandwidth !== undefined || amounts.octets !== undefined || amounts.datagrams !== undefined
 }
 

@@ -6,7 +6,7 @@ import type { Idling } from '@socksmith/engine'
 import type { Facts, Limit, Rule } from '@socksmith/policy'
 import { accountKey, accountName } from './account-key.ts'
 import { type Counting, type LimitRefusal, roomIn } from './counting.ts'
-import { FlowMeter } from './flow-meter.ts'
+import { FlowMeter, isFlowBounded } from './flow-meter.ts'
 import { BUCKET, type Filling } from './ledger.ts'
 
 /** What is asked about: a request and the rule that allowed it. */
@@ -50,8 +50,12 @@ export class Lease implements Idling {
 
   /** Whether a time without octets ends the session, and which: the shortest of all limits, in milliseconds. */
   get idleMs(): number | undefined {
-    const times = this.#held.flatMap(({ limit }) => limit.amounts.idleMs ?? [])
-    return times.length === 0 ? undefined : Math.min(...times)
+    let shortest: number | undefined
+    for (const { limit } of this.#held) {
+      const { idleMs } = limit.amounts
+      if (idleMs !== undefined && idleMs < (shortest ?? Infinity)) shortest = idleMs
+    }
+    return shortest
   }
 
   /**
@@ -91,8 +95,9 @@ export class Lease implements Idling {
     this.#watchLength()
   }
 
-  /** Meters for what is carried under these; those of shares that were made before go on. */
-  share(held: readonly Held[]): Share {
+  /** Meters for what is carried under these, if any of them bounds it; those of shares that were made before go on. */
+  share(held: readonly Held[]): Share | undefined {
+    if (!held.some(isFlowBounded)) return undefined
     const onUsedUp = (limit: Limit): void => this.#end('quota', limit)
     const share: Share = {
       held,

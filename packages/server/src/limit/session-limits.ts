@@ -12,6 +12,8 @@ export class SessionLimits {
   readonly #onOver: OnOver
   #lease: Lease | undefined
   #share: Share | undefined
+  /** Whose limits it is under. */
+  #granted: Granted | undefined
   #refusedBy: string | undefined
 
   /** `onOver` is told when a limit ends the session. */
@@ -31,9 +33,12 @@ export class SessionLimits {
     return this.#refusedBy
   }
 
-  /** The session is under the limits of this grant from now on, and no longer under others. A refusal changes nothing. */
+  /**
+   * The session is under the limits of this grant from now on, and no longer under others. A refusal changes nothing, and so
+   * does the grant that it is under already.
+   */
   hold(granted: Granted): Failure | undefined {
-    return this.#hold(granted, false)
+    return granted === this.#granted ? undefined : this.#hold(granted, false)
   }
 
   /** The session is under the limits of this grant too: one of several that it has at once. */
@@ -45,9 +50,9 @@ export class SessionLimits {
     return 'amount' in held ? failureOf(held) : held
   }
 
-  /** Meters for what is carried under these. */
+  /** Meters for what is carried under these; `undefined` when none of them bounds it. */
   share(held: readonly Held[]): Share | undefined {
-    return held.length === 0 ? undefined : this.#lease?.share(held)
+    return this.#lease?.share(held)
   }
 
   /** The rules have changed, and still allow what was granted: their limits hold from now on. */
@@ -73,6 +78,7 @@ export class SessionLimits {
     this.#lease?.release()
     this.#lease = undefined
     this.#share = undefined
+    this.#granted = undefined
   }
 
   #hold(granted: Granted, isForced: boolean): Failure | undefined {
@@ -91,6 +97,7 @@ export class SessionLimits {
       this.#share = this.#lease.share(held)
     }
     this.#lease.keepOnly(held)
+    this.#granted = granted
     return undefined
   }
 

@@ -1,7 +1,7 @@
 /** The limits of one association: each destination counts where the rule counts that allowed it. Knows no socket. */
 import { type Destination, type Failure, formatDestination } from '@socksmith/protocol'
 import type { Granted } from '../session-rules.ts'
-import type { Share } from './lease.ts'
+import type { Held, Share } from './lease.ts'
 import type { SessionLimits } from './session-limits.ts'
 
 /** Destinations whose share is known: as many as verdicts are kept. */
@@ -10,7 +10,7 @@ const DESTINATIONS_MAX = 4_096
 export class UdpLimits {
   readonly #limits: SessionLimits
   readonly #shares = new Map<string, Share>()
-  /** Of a destination that no limit is on: `undefined`. */
+  /** Of a destination whose datagrams no limit bounds: `undefined`. */
   readonly #shareOf = new Map<string, Share | undefined>()
 
   constructor(limits: SessionLimits) {
@@ -22,14 +22,11 @@ export class UdpLimits {
     const held = this.#limits.join(granted)
     if ('code' in held) return held
     if (this.#shareOf.size >= DESTINATIONS_MAX) this.#shareOf.clear()
-    if (held.length === 0) {
+    const share = this.#sharedBy(held)
+    if (share === undefined) {
       if (this.#limits.mayApply) this.#shareOf.set(formatDestination(destination), undefined)
       return undefined
     }
-    const key = JSON.stringify(held.map(({ account, limit }) => [account, limit.amounts]))
-    const share = this.#shares.get(key) ?? this.#limits.share(held)
-    if (share === undefined) return undefined
-    this.#shares.set(key, share)
     this.#shareOf.set(formatDestination(destination), share)
     // Answers may come from another port.
     this.#shareOf.set(formatDestination({ ...destination, port: 0 }), share)
@@ -47,5 +44,13 @@ export class UdpLimits {
   /** The rules have changed: every destination is looked at anew. */
   forget(): void {
     this.#shareOf.clear()
+  }
+
+  #sharedBy(held: readonly Held[]): Share | undefined {
+    if (held.length === 0) return undefined
+    const key = JSON.stringify(held.map(({ account, limit }) => [account, limit.amounts]))
+    const share = this.#shares.get(key) ?? this.#limits.share(held)
+    if (share !== undefined) this.#shares.set(key, share)
+    return share
   }
 }
