@@ -23,29 +23,31 @@ export async function awaitedFileMark(path: string): Promise<FileMark> {
   return stat(path, { bigint: true }).then(markOf, () => MISSING)
 }
 
-/** Between two looks at a file that changes. */
+/** Waits between two looks at a file. */
 export type Pause = () => Promise<void>
 
-// A program that writes a file in place empties it first, and fills it within a few milliseconds, on a busy machine too.
 const PAUSE_MS = 50
 
-// With the look that found the change it stays below the second in which a removed user must be out.
-const LOOKS_MAX = 4
+// With the look that found the change they take less than the second in which a removed user must be out.
+const LOOKS_MAX = 10
 
 /**
- * The mark once two looks in a row agree: between them nobody has written. A file without a line says something (no
- * users, nothing denied), and so does the first half of one; neither may be taken for what somebody is about to write.
- * A file that never rests is taken as it is after {@link LOOKS_MAX} looks.
+ * Waits until nobody writes these files any more. A program that writes a file in place empties it first: what it then
+ * says (no users, nothing denied), or with its first half, may not be taken for what is about to stand there. So two looks
+ * must agree, and one at an empty file counts for nothing; after {@link LOOKS_MAX} of them a file is taken as it is.
  */
-export async function settledMark(look: () => FileMark | Promise<FileMark>, pause: Pause = rest): Promise<FileMark> {
-  let before = await look()
-  for (let looks = 1; looks < LOOKS_MAX; looks += 1) {
+export async function untilWritten(files: readonly string[], pause: Pause = rest): Promise<void> {
+  let before = await marksOf(files)
+  for (let looks = 1; looks < LOOKS_MAX; looks++) {
     await pause()
-    const mark = await look()
-    if (mark === before) return mark
-    before = mark
+    const marks = await marksOf(files)
+    if (marks === before && !marks.includes(EMPTY)) return
+    before = marks
   }
-  return before
+}
+
+async function marksOf(files: readonly string[]): Promise<string> {
+  return (await Promise.all(files.map(awaitedFileMark))).join(' ')
 }
 
 function rest(): Promise<void> {
@@ -53,7 +55,8 @@ function rest(): Promise<void> {
 }
 
 const MISSING: FileMark = 'missing'
+const EMPTY = 'empty'
 
-function markOf(stats: BigIntStats): FileMark {
-  return `${stats.ino}:${stats.mtimeNs}:${stats.size}`
+function markOf({ ino, mtimeNs, size }: BigIntStats): FileMark {
+  return `${ino}:${mtimeNs}:${size === 0n ? EMPTY : size}`
 }

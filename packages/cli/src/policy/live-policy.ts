@@ -4,7 +4,7 @@
  */
 import { type Decider, runCases } from '@socksmith/policy'
 import type { WaysConfig } from '../config/config.ts'
-import { type FileMark, type Pause, fileMark, settledMark } from '../config/file-mark.ts'
+import { type FileMark, type Pause, fileMark, untilWritten } from '../config/file-mark.ts'
 import { EXIT, type Outcome, type Trouble, done, trouble } from '../exit.ts'
 import type { UserSource } from '../users/user-source.ts'
 import type { Users } from '../users/users-file.ts'
@@ -22,7 +22,7 @@ export interface LivePolicyOptions {
   readonly objection: (decider: Decider, ways: WaysConfig) => Trouble | undefined
   /** Told what changed, or why it did not. */
   readonly notice: (message: string) => void
-  /** Waits while somebody is writing the file of a set: {@link settledMark}. */
+  /** Waits while somebody is writing the file of a set: {@link untilWritten}. */
   readonly pause?: Pause
 }
 
@@ -102,10 +102,12 @@ export class LivePolicy {
   async #look(): Promise<void> {
     await this.#useUsers(await this.#options.users.refresh())
     const { marks } = this.#built
-    const look = (): FileMark => [...marks.keys()].map(file => [file, fileMark(file)]).join()
+    const files = [...marks.keys()]
+    const look = (): FileMark => files.map(file => [file, fileMark(file)]).join()
     const mark = look()
     if (mark === [...marks].join() || mark === this.#tried) return
-    this.#tried = await settledMark(look, this.#options.pause)
+    await untilWritten(files, this.#options.pause)
+    this.#tried = look()
     const built = await build(this.#options)
     if (!built.ok)
       return this.#options.notice(`a set changed: ${built.trouble.message}; the rules read before stay in force`)

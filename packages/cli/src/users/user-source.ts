@@ -2,7 +2,7 @@
  * Who can log in at this moment: the users file, read again when it changes, and the users of the command line. A file
  * that breaks or vanishes keeps the last good users. Knows no password, and not when to look.
  */
-import { type FileMark, type Pause, awaitedFileMark, settledMark } from '../config/file-mark.ts'
+import { type FileMark, type Pause, awaitedFileMark, untilWritten } from '../config/file-mark.ts'
 import { type Outcome, done } from '../exit.ts'
 import { type Users, readUsersFile } from './users-file.ts'
 
@@ -17,7 +17,7 @@ export interface UserSourceOptions {
   readonly added: Users
   /** Told once for each change of the file that could not be used. */
   readonly onTrouble: (message: string) => void
-  /** Waits while somebody is writing the file: {@link settledMark}. */
+  /** Waits while somebody is writing the file: {@link untilWritten}. */
   readonly pause?: Pause
 }
 
@@ -54,9 +54,9 @@ class FileUserSource implements UserSource {
   }
 
   async #refresh(): Promise<void> {
-    const look = (): Promise<FileMark> => awaitedFileMark(this.#file)
-    if ((await look()) === this.#mark) return
-    this.#mark = await settledMark(look, this.#options.pause)
+    if ((await awaitedFileMark(this.#file)) === this.#mark) return
+    await untilWritten([this.#file], this.#options.pause)
+    this.#mark = await awaitedFileMark(this.#file)
     const users = await readUsersFile(this.#file)
     if (users.ok) this.#users = joined(users.value, this.#options.added)
     else this.#options.onTrouble(`${users.trouble.message}; the users read before stay in force`)
