@@ -11,7 +11,7 @@ import {
   plainAddress,
   unmapped,
 } from '@socksmith/protocol'
-import { renewLimits, startRelay } from './connect.ts'
+import { joinReached, renewLimits } from './connect.ts'
 import { failureOfRoute } from './route-failure.ts'
 import type { Session, Work } from './session.ts'
 import type { Carried } from './session-record.ts'
@@ -120,14 +120,7 @@ class BindViaWork implements Work {
       return session.refuse(refusal ?? failure('general_failure', 'target', 'the proxy does not tell who connected'))
     }
     const granted: Granted = { facts, decision }
-    const limited = session.limits.hold(granted)
-    if (limited !== undefined) {
-      connection.destroy()
-      return session.refuse(limited, granted)
-    }
-    session.noteDialled(peer, granted)
-    session.grant(peer)
-    this.#relay = startRelay(session, connection, early)
+    this.#relay = joinReached(session, { connection, early, dialled: peer, granted, bound: peer })
   }
 
   #refuse(cause: Failure): void {

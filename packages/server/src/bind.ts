@@ -16,7 +16,7 @@ import {
 import type { Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
 import { serveBindVia } from './bind-via.ts'
-import { renewLimits, startRelay } from './connect.ts'
+import { joinReached, renewLimits } from './connect.ts'
 import { openInRange } from './port-range.ts'
 import type { Session, Work } from './session.ts'
 import { type Allowed, type Refused, allowedTargets, askedAddress } from './target.ts'
@@ -187,14 +187,7 @@ class BindWork implements Work {
     if (!expected || refusal !== undefined) return this.#onStranger(peer, address)
     this.#stopListening()
     const granted: Granted = { facts, decision }
-    const limited = session.limits.hold(granted)
-    if (limited !== undefined) {
-      peer.destroy()
-      return session.refuse(limited, granted)
-    }
-    session.noteDialled(endpoint, granted)
-    session.grant(endpoint)
-    this.#relay = startRelay(session, peer)
+    this.#relay = joinReached(session, { connection: peer, dialled: endpoint, granted, bound: endpoint })
   }
 
   /** The name by which the client asked for its peer. */

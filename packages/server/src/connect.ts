@@ -75,17 +75,9 @@ class ConnectWork {
       connection.destroy()
       return session.refuse(granted.refusal, granted)
     }
-    // Another address may be another rule's.
-    const limited = granted && session.limits.hold(granted)
-    if (limited !== undefined) {
-      connection.destroy()
-      return session.refuse(limited, granted)
-    }
-    session.noteDialled(target, granted)
     session.noteVia(via)
     // BND.ADDR is the address by which the target sees us.
-    session.grant(bound)
-    this.#relay = startRelay(session, connection, early)
+    this.#relay = joinReached(session, { connection, early, dialled: target, granted, bound })
   }
 
   /** The rules may have changed while the target was being reached. */
@@ -97,8 +89,35 @@ class ConnectWork {
   }
 }
 
+/** Who was dialled, or has come to a BIND, and what allowed it. */
+interface Joined {
+  readonly connection: Connection
+  /** Octets that came behind the handshakes with proxies. */
+  readonly early?: Uint8Array
+  readonly dialled: Destination
+  readonly granted: Granted | undefined
+  /** What the reply that grants the request tells. */
+  readonly bound: Destination
+}
+
+/** The reply that grants the request, and the relay; `undefined` when a limit refuses it: another address may have others. */
+export function joinReached(
+  session: Session,
+  { connection, early, dialled, granted, bound }: Joined,
+): Relay | undefined {
+  const limited = granted && session.limits.hold(granted)
+  if (limited !== undefined) {
+    connection.destroy()
+    session.refuse(limited, granted)
+    return undefined
+  }
+  session.noteDialled(dialled, granted)
+  session.grant(bound)
+  return startRelay(session, connection, early)
+}
+
 /** Joins the client's stream with another; the octets behind the handshakes go first. */
-export function startRelay(session: Session, target: Connection, early: Uint8Array = NO_OCTETS): Relay {
+function startRelay(session: Session, target: Connection, early: Uint8Array = NO_OCTETS): Relay {
   const { engine, limits } = session.context
   const { meters } = session.limits
   return engine.relay({
