@@ -1,5 +1,5 @@
 /** What the figures must show, as data: the target of each line, what was found, and whether it is met. */
-import type { HoldReport, Sample } from '@socksmith/instruments/bench'
+import { type Estimate, type HoldReport, type Sample, estimateText } from '@socksmith/instruments/bench'
 import { CEILING, type Results } from './results.ts'
 
 export interface Verdict {
@@ -114,19 +114,21 @@ function told(isMet: boolean | undefined, found: string): Pick<Verdict, 'found' 
   return isMet === undefined ? {} : { found, isMet }
 }
 
-function atLeast(demand: string, least: number, found: number | undefined): Verdict {
+function atLeast(demand: string, least: number, found: Estimate | undefined): Verdict {
   return {
     demand,
     target: `at least ${least}`,
-    ...(found === undefined ? {} : told(found >= least, shownRatio(found))),
+    ...(found === undefined ? {} : told(found.median >= least, estimateText(found))),
   }
 }
 
-function atMost(demand: string, most: number, found: number | undefined): Verdict {
+function atMost(demand: string, most: number, found: Estimate | number | undefined): Verdict {
   const target = `at most ${most.toLocaleString('en')}`
-  return { demand, target, ...(found === undefined ? {} : told(found <= most, shownRatio(found))) }
+  if (found === undefined) return { demand, target }
+  const [value, text] = typeof found === 'number' ? [found, shown(found)] : [found.median, estimateText(found)]
+  return { demand, target, ...told(value <= most, text) }
 }
 
-function shownRatio(value: number): string {
+function shown(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : 0 })
 }

@@ -1,6 +1,6 @@
 /** The figures as tables, and as the page of the documentation. Knows nothing of how they were won. */
 import { arch, cpus, release, totalmem, type } from 'node:os'
-import { type Figure, MODES, rounded } from '@socksmith/instruments/bench'
+import { type Figure, MODES, estimateText, rounded } from '@socksmith/instruments/bench'
 import { crowdOctets, verdicts } from './demands.ts'
 import { type RateMeasure, RATES } from './measures.ts'
 import type { Program } from './program.ts'
@@ -22,7 +22,7 @@ In brackets: the ratio to no proxy at all.
 ${speedTable(results, lines)}
 ## Against the others
 
-socksmith with two workers, as a ratio.
+socksmith with two workers, as a ratio. In brackets: between which figures it would be 95 times in 100 if all were measured again.
 
 ${otherTable(results, programs)}
 ${rulesTable(results)}## Latency
@@ -44,7 +44,7 @@ function speedTable(results: Results, lines: readonly Line[]): string {
     const figure = results.figure(rate.key, key)
     if (figure === undefined) return '-'
     const ratio = results.ratio({ measure: rate.key, program: key }, { measure: rate.key, program: CEILING })
-    const shown = ratio === undefined || key === CEILING ? '' : ` (${ratio.toFixed(2)})`
+    const shown = ratio === undefined || key === CEILING ? '' : ` (${ratio.median.toFixed(2)})`
     return `${rounded(figure.perSecond)}${shown}${lostText(figure)}`
   }
   return markdownTable([
@@ -80,8 +80,8 @@ function otherTable(results: Results, programs: readonly Program[]): string {
       results.ratio({ measure: key, program: 'socksmith' }, { measure: key, program }),
     )
     const known = ratios.filter(ratio => ratio !== undefined)
-    const best = known.length === 0 ? '-' : Math.min(...known).toFixed(2)
-    const shown = ratios.map(ratio => ratio?.toFixed(2) ?? '-')
+    const best = known.length === 0 ? '-' : Math.min(...known.map(ratio => ratio.median)).toFixed(2)
+    const shown = ratios.map(ratio => (ratio === undefined ? '-' : estimateText(ratio)))
     return [withoutUnit(title), best].concat(shown)
   })
   return markdownTable([['', 'to the best other', ...others.map(({ name }) => `to ${name}`)], ...rows])
@@ -92,7 +92,7 @@ function rulesTable(results: Results): string {
   const [one, other] = ['socksmith-rules', 'socksmith']
   const rows = RATES.flatMap(({ key, title, needs }) => {
     const ratio = results.ratio({ measure: key, program: one }, { measure: key, program: other })
-    return ratio === undefined || needs === 'password' ? [] : [[withoutUnit(title), ratio.toFixed(2)]]
+    return ratio === undefined || needs === 'password' ? [] : [[withoutUnit(title), estimateText(ratio)]]
   })
   return rows.length === 0
     ? ''

@@ -1,5 +1,13 @@
 /** Figures as they come, by measure, program and round; medians of them, and medians of ratios within a round. */
-import { type Figure, type HoldReport, type Sample, figureOf, median } from '@socksmith/instruments/bench'
+import {
+  type Estimate,
+  type Figure,
+  type HoldReport,
+  type Sample,
+  estimate,
+  figureOf,
+  median,
+} from '@socksmith/instruments/bench'
 
 /** Stands where a program's key does. */
 export const CEILING = 'no-proxy'
@@ -30,14 +38,14 @@ export class Results {
     return samples && figureOf(samples)
   }
 
-  /** The median of the ratios of each round. */
-  ratio(of: Cell, to: Cell, value: (sample: Sample) => number | undefined = perSecond): number | undefined {
+  /** Of the ratios of each round. */
+  ratio(of: Cell, to: Cell, value: (sample: Sample) => number | undefined = perSecond): Estimate | undefined {
     const [ours, theirs] = [of, to].map(({ measure, program }) => this.#samples.get(`${measure} ${program}`) ?? [])
     const ratios = (ours ?? []).flatMap((sample, round) => {
       const [a, b] = [value(sample), theirs?.[round] && value(theirs[round])]
       return a === undefined || b === undefined || b === 0 ? [] : [a / b]
     })
-    return ratios.length === 0 ? undefined : median(ratios)
+    return ratios.length === 0 ? undefined : estimate(ratios)
   }
 
   /** The report whose memory is the median. */

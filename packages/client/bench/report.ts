@@ -1,4 +1,5 @@
 /** The figures as a table, and as the page of the documentation. Knows nothing of how they were won. */
+import { type Estimate, estimate, estimateText, median } from '@socksmith/instruments/bench'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
 
 /** One measurement. */
@@ -15,13 +16,6 @@ export interface Result {
   readonly figures: readonly { readonly name: string; readonly rate: number }[]
   readonly ratio: Estimate
   readonly cpuRatio: Estimate
-}
-
-/** A median, and between which figures it would be 95 times in 100 if all were measured again. */
-export interface Estimate {
-  readonly median: number
-  readonly low: number
-  readonly high: number
 }
 
 /** `samples`: of each contestant, by round. */
@@ -46,22 +40,6 @@ export function resultOf(
     }),
   )
   return { title, unit, figures, ratio, cpuRatio }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-}
-
-/** By the places of the samples in their order alone: whatever their distribution is, half lie on either side of its median. */
-export function estimate(values: readonly number[]): Estimate {
-  const sorted = values.toSorted((a, b) => a - b)
-  const outside = Math.max(0, Math.floor((sorted.length - 1.96 * Math.sqrt(sorted.length)) / 2) - 1)
-  const at = (index: number): number => sorted[index] ?? 0
-  return { median: median(values), low: at(outside), high: at(sorted.length - 1 - outside) }
-}
-
-function estimateText({ median: middle, low, high }: Estimate): string {
-  return `${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
 }
 
 /** A Markdown table. */

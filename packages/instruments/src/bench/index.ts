@@ -1,5 +1,6 @@
 /** The door of the load generator. */
 export { DATAGRAM_OCTETS_MIN } from './association.ts'
+export * from './estimate.ts'
 export * from './hold.ts'
 export * from './latencies.ts'
 export type { Load, LoadSettings, Sample, Stage, Ways } from './load.ts'

@@ -1,5 +1,6 @@
 /** What a run answers: figures by mode, as they stand in JSON too. */
 import type { Failure } from '@socksmith/protocol'
+import { median } from './estimate.ts'
 import type { HoldReport } from './hold.ts'
 import type { Percentiles } from './latencies.ts'
 import type { Sample } from './load.ts'
@@ -61,11 +62,4 @@ export function figureOf(samples: readonly Sample[]): Figure {
 function medianOfEach(all: readonly Percentiles[]): Percentiles {
   const of = (key: keyof Percentiles): number => median(all.map(one => one[key]))
   return { p50: of('p50'), p90: of('p90'), p99: of('p99'), p999: of('p999'), max: Math.max(...all.map(one => one.max)) }
-}
-
-/** The middle one; of an even number, the mean of the two in the middle; 0 of none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const [low, high] = [sorted[(sorted.length - 1) >> 1] ?? 0, sorted[sorted.length >> 1] ?? 0]
-  return (low + high) / 2
 }

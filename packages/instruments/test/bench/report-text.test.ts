@@ -4,7 +4,7 @@ import { failure } from '@socksmith/protocol'
 import { Latencies } from '../../src/bench/latencies.ts'
 import type { Sample } from '../../src/bench/load.ts'
 import { benchText } from '../../src/bench/report-text.ts'
-import { figureOf, median } from '../../src/bench/report.ts'
+import { figureOf } from '../../src/bench/report.ts'
 
 const LATENCIES = { p50: 0.21, p90: 0.34, p99: 0.5, p999: 1.8, max: 6 }
 
@@ -84,10 +84,4 @@ test('a figure is the median of its rounds, and of the longest times the longest
   assert.equal(figure.cpuSecondsPerUnit, 0.1)
   assert.equal(figure.latencies?.p50, 2)
   assert.equal(figure.latencies?.max, 30)
-})
-
-test('the median of an even number is between the two in the middle', () => {
-  assert.equal(median([4, 1, 3, 2]), 2.5)
-  assert.equal(median([7]), 7)
-  assert.equal(median([]), 0)
 })
