@@ -51,7 +51,7 @@ async function marksOf(files: readonly string[]): Promise<string> {
 }
 
 function rest(): Promise<void> {
-  return setTimeout(PAUSE_MS)
+  return setTimeout(PAUSE_MS, undefined, { ref: false })
 }
 
 const MISSING: FileMark = 'missing'
