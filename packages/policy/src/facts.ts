@@ -41,6 +41,11 @@ export interface Facts {
   readonly port?: number | undefined
 }
 
+/** A target is reached; the peer of a BIND, and a foreign sender, are heard. */
+export function isReached({ command }: Facts): boolean {
+  return command !== 'bind-peer' && command !== 'udp-sender'
+}
+
 /** Where an address is registered: a country as `DE` and an autonomous system as `64496`. It must not wait. */
 export type Geo = (address: IpAddress) => { readonly country?: string; readonly asn?: string }
 

@@ -16,7 +16,7 @@ import {
   closedInside,
   reportedOnly,
 } from './decision.ts'
-import { type Facts, type Geo, plainName } from './facts.ts'
+import { type Facts, type Geo, isReached, plainName } from './facts.ts'
 import { hostMatches } from './host-pattern.ts'
 import { addressForms, containsAny } from './network.ts'
 import type { Condition, Policy, Rule, Test } from './policy.ts'
@@ -99,7 +99,8 @@ function walkForm(
 
 function withInside(decision: Decision, view: View, options: InsideOptions): Decision {
   const { form, facts } = view
-  if (decision.verdict !== 'allow' || form === undefined || decision.rule?.redirect !== undefined) return decision
+  if (decision.verdict !== 'allow' || form === undefined) return decision
+  if (decision.rule?.redirect !== undefined && isReached(facts)) return decision
   if (!new InsideTable(options).isClosedTo(facts.client, form)) return decision
   const terms = decision.rule === undefined ? [] : (termsOf(decision.rule.condition) ?? [])
   const opens = terms.some(

@@ -12,6 +12,7 @@ import {
   type Limit,
   type Rule,
   containsAny,
+  isReached,
   refusalOf,
 } from '@socksmith/policy'
 import { type Endpoint, type Failure, failure, isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
@@ -81,15 +82,14 @@ export class Gate {
   }
 
   ask(facts: Facts): Ruling {
-    const { address, port, command, user } = facts
+    const { address, port, user } = facts
     if (typeof user === 'string' && this.#isGone?.(user) === true) return { refusal: USER_GONE }
-    // A peer or a sender is heard, not reached.
-    const isReached = command !== 'bind-peer' && command !== 'udp-sender'
-    const closed = isReached && address !== undefined ? this.refusalOf({ address, port: port ?? 0 }) : undefined
+    const isTarget = isReached(facts)
+    const closed = isTarget && address !== undefined ? this.refusalOf({ address, port: port ?? 0 }) : undefined
     if (closed !== undefined) return { refusal: closed }
     const decision = this.#decider.decide(facts)
     if (decision.verdict === 'deny') return { decision, refusal: refusalOf(decision) }
-    const fault = isReached && decision.verdict === 'allow' ? this.#wayFault(decision) : undefined
+    const fault = isTarget && decision.verdict === 'allow' ? this.#wayFault(decision) : undefined
     return fault === undefined ? { decision } : { decision, refusal: fault }
   }
 

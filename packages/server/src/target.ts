@@ -153,7 +153,8 @@ async function redirected(
   return { failure: refusal ?? failure('name_not_found', 'target') }
 }
 
-function redirectOf(decision: Decision | undefined): Redirect | undefined {
+/** What is to be reached instead. */
+export function redirectOf(decision: Decision | undefined): Redirect | undefined {
   return decision?.verdict === 'allow' ? decision.rule?.redirect : undefined
 }
 

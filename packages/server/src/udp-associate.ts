@@ -22,7 +22,7 @@ import type { SessionEnd } from './record.ts'
 import type { Session } from './session.ts'
 import type { Carried } from './session-record.ts'
 import type { Granted } from './session-rules.ts'
-import { allowedTargets } from './target.ts'
+import { allowedTargets, redirectOf } from './target.ts'
 import { UdpRules } from './udp-rules.ts'
 import { UdpOutside } from './udp-outside.ts'
 import type { UdpVia } from './udp-via.ts'
@@ -217,10 +217,12 @@ class UdpWork implements Idling {
       return this.#sendNow(known.socket, known.endpoint, result.data, known.share)
     }
     const address = plainAddress(result.destination.address)
-    if (address.type === 'domain') return this.#sendToName(result.destination, new Uint8Array(result.data))
+    if (address.type === 'domain') return this.#sendToAllowed(result.destination, new Uint8Array(result.data))
     const endpoint = { address, port: result.destination.port }
     const { refusal, decision } = this.#rules.judge(endpoint)
-    const way = refusal ?? this.#going.by(decision)
+    if (refusal !== undefined) return
+    if (redirectOf(decision) !== undefined) return this.#sendToAllowed(result.destination, new Uint8Array(result.data))
+    const way = this.#going.by(decision)
     if ('code' in way || familyFault(way, address) !== undefined) return
     const socket = this.#sendTo(endpoint, way, result.data)
     const { freshUntilMs: untilMs } = this.#rules
@@ -260,7 +262,8 @@ class UdpWork implements Idling {
     })
   }
 
-  #sendToName(destination: Destination, data: Uint8Array): void {
+  /** Sends to what is allowed of the addresses of a name, or to what the rules name instead. */
+  #sendToAllowed(destination: Destination, data: Uint8Array): void {
     if (this.#waiting >= WAITING_DATAGRAMS_MAX) return
     this.#waiting++
     const { context } = this.#session

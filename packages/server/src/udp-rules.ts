@@ -6,7 +6,7 @@ import type { Facts } from '@socksmith/policy'
 import { type Destination, type Endpoint, type Failure, latin1Text, unmapped } from '@socksmith/protocol'
 import type { Gate, Ruling } from './decide.ts'
 import type { Granted } from './session-rules.ts'
-import type { Candidate } from './target.ts'
+import { type Candidate, redirectOf } from './target.ts'
 
 /** Verdicts kept for one association: as many as it may have remotes, and some refused ones. */
 const VERDICTS_MAX = 2_048
@@ -39,15 +39,18 @@ export class UdpRules {
     this.#askedAtMs = monotonicMs()
   }
 
-  /** What is to be done with a datagram to this address, which the client named itself. */
+  /** What is to be done with a datagram to this address, which the client named itself; by its redirect another is reached. */
   judge(endpoint: Endpoint): Ruling {
     const key = keyOf(endpoint)
     const known = this.#known(key)
     if (known !== undefined) return known
     const facts = { ...this.#facts(), host: null, ...endpoint }
-    const ruling = this.#ask(facts, endpoint)
+    const asked = this.#gate.ask(facts)
+    const isRedirected = redirectOf(asked.decision) !== undefined
+    // What is reached instead is admitted and noted by its own address.
+    const ruling = isRedirected ? asked : this.#admitted(asked, facts, endpoint)
     this.#keep(key, ruling)
-    if (ruling.refusal === undefined) this.#noteReached(key, facts, endpoint)
+    if (ruling.refusal === undefined && !isRedirected) this.#noteReached(key, facts, endpoint)
     return ruling
   }
 
@@ -68,7 +71,8 @@ export class UdpRules {
     const key = `from ${keyOf(from)}`
     const known = this.#known(key)
     if (known !== undefined) return known.refusal === undefined
-    const ruling = this.#ask({ ...this.#facts(), command: 'udp-sender', host: null, ...from }, from)
+    const facts: Facts = { ...this.#facts(), command: 'udp-sender', host: null, ...from }
+    const ruling = this.#admitted(this.#gate.ask(facts), facts, from)
     this.#keep(key, ruling)
     return ruling.refusal === undefined
   }
@@ -88,8 +92,7 @@ export class UdpRules {
     for (const key of open) this.#closed.delete(key)
   }
 
-  #ask(facts: Facts, endpoint: Endpoint): Ruling {
-    const ruling = this.#gate.ask(facts)
+  #admitted(ruling: Ruling, facts: Facts, endpoint: Endpoint): Ruling {
     if (ruling.refusal !== undefined) return ruling
     const refusal = this.#admit({ ...ruling, facts }, endpoint)
     return refusal === undefined ? ruling : { ...ruling, refusal }

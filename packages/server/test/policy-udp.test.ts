@@ -60,3 +60,17 @@ test('an association outlasts the hours of a destination, but no datagram passes
   assert.equal(await udp.ask(second), 'answer')
   assert.equal(udp.heard(first), 2)
 })
+
+test('a datagram to an address goes to what its rule names instead, whatever stands at the address', async t => {
+  const udp = await openUdpScene(t, rules({ allow: { command: 'udp-associate' } }))
+  const [named, instead] = [await udp.echo(), await udp.echo()]
+  udp.server.usePolicy(
+    rules(
+      { allow: { command: 'udp-associate', port: named }, redirect: `127.0.0.1:${instead}` },
+      { allow: { command: 'udp-associate' } },
+    ),
+  )
+  // Twice, so that the second one asks nobody any more.
+  assert.deepEqual([await udp.ask(named), await udp.ask(named)], ['answer', 'answer'])
+  assert.deepEqual([udp.heard(named), udp.heard(instead)], [0, 2])
+})

@@ -13,7 +13,7 @@ import {
   closedInside,
   reportedOnly,
 } from '../decision.ts'
-import type { Facts, Geo } from '../facts.ts'
+import { type Facts, type Geo, isReached } from '../facts.ts'
 import { addressForms } from '../network.ts'
 import type { Policy, Rule } from '../policy.ts'
 import type { Limit } from '../limit.ts'
@@ -144,7 +144,7 @@ class CompiledPolicy implements Decider {
   #withInside(decision: Decision, facts: Facts, form: IpAddress | undefined, opens: boolean): Decision {
     if (decision.verdict !== 'allow' || form === undefined || opens) return decision
     // What is reached instead was chosen by whoever wrote the rules.
-    if (decision.rule?.redirect !== undefined) return decision
+    if (decision.rule?.redirect !== undefined && isReached(facts)) return decision
     return this.#inside.isClosedTo(facts.client, form) ? closedInside(decision) : decision
   }
 }

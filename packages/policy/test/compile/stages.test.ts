@@ -21,6 +21,16 @@ test('without rules everything outside is allowed, and inside addresses to clien
   assert.equal(decider.decide(factsOf({ address: ip('10.0.0.1'), client: 'unix' })).verdict, 'allow')
 })
 
+test('a redirect opens nothing inside to a peer that is heard', () => {
+  const decider = deciderOf({ rules: [{ allow: 'everything', redirect: '127.0.0.1:80' }] })
+  const facts = { address: ip('10.0.0.1'), client: ip('192.0.2.7') }
+  const commands = ['connect', 'udp-associate', 'bind-peer', 'udp-sender'] as const
+  assert.deepEqual(
+    commands.map(command => decider.decide(factsOf({ ...facts, command })).verdict),
+    ['allow', 'allow', 'deny', 'deny'],
+  )
+})
+
 test('with one rule, what no rule allows is denied', () => {
   const decider = deciderOf({ rules: [{ deny: { port: 25 } }] })
   assert.equal(decider.decide(factsOf()).cause, 'no-match')
