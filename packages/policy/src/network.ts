@@ -15,18 +15,23 @@ export interface Network {
   readonly bits: number
 }
 
-/** `10.0.0.0/8`, `fd00::/8`, or one address; `undefined` when it is neither or has bits set behind the prefix. */
+/**
+ * `10.0.0.0/8`, `fd00::/8`, or one address; `undefined` when it is neither or has bits set behind the prefix. One of
+ * IPv4-mapped addresses (`::ffff:10.0.0.0/104`) is the IPv4 network that it is, as every address is that it is compared with.
+ */
 export function parseNetwork(text: string): Network | undefined {
   const [host, length, ...rest] = text.split('/')
   if (host === undefined || rest.length > 0) return undefined
   const address = parseIp(host)
   if (address === undefined) return undefined
   const most = address.octets.length * 8
-  if (length === undefined) return { address, bits: most }
-  if (!/^(0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > most) return undefined
-  const network: Network = { address, bits: Number(length) }
-  return hasHostBits(network) ? undefined : network
+  if (length !== undefined && (!/^(0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > most)) return undefined
+  const network: Network = { address, bits: length === undefined ? most : Number(length) }
+  return hasHostBits(network) ? undefined : inIpv4(network, unmapped(address))
 }
+
+/** The prefix of IPv4-mapped addresses (RFC 4291 section 2.5.5.2), and that of NAT64 (RFC 6052 section 2.1). */
+const PREFIX_BITS = 96
 
 export function formatNetwork(network: Network): string {
   return `${formatAddress(network.address)}/${network.bits}`
@@ -110,12 +115,16 @@ export function addressForms(address: IpAddress): readonly IpAddress[] {
   return embedded === undefined ? [plain] : [plain, embedded]
 }
 
-/** A network of IPv4-mapped or NAT64 addresses as the IPv4 network that it is; every other one unchanged. */
-export function plainNetwork(network: Network): Network {
+/** A network of NAT64 addresses as the IPv4 network that is reached by it; every other one unchanged. For targets only. */
+export function reachedNetwork(network: Network): Network {
+  return inIpv4(network, addressForms(network.address)[0])
+}
+
+/** The network by the IPv4 address that its own one carries behind 96 bits, if it does. */
+function inIpv4(network: Network, carried: IpAddress | undefined): Network {
   const { address, bits } = network
-  if (bits < 96) return network
-  const [form] = addressForms(address)
-  return form?.type === 'ipv4' ? { address: form, bits: bits - 96 } : network
+  if (address.type === 'ipv4' || carried?.type !== 'ipv4' || bits < PREFIX_BITS) return network
+  return { address: carried, bits: bits - PREFIX_BITS }
 }
 
 /** True when the whole of `inner` lies in `outer`. */

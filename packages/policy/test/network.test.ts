@@ -9,7 +9,7 @@ import {
   formatNetwork,
   isInside,
   parseNetwork,
-  plainNetwork,
+  reachedNetwork,
 } from '../src/network.ts'
 
 function ip(text: string): IpAddress {
@@ -124,10 +124,17 @@ test('a network lies in another only with all of its addresses', () => {
 })
 
 function plain(text: string): string {
-  return formatNetwork(plainNetwork(networkOf(text)))
+  return formatNetwork(reachedNetwork(networkOf(text)))
 }
 
-test('a network of mapped or translated addresses is the IPv4 network that it is', () => {
+test('a network of mapped addresses is the IPv4 network that it is', () => {
+  const told = ['::ffff:10.0.0.0/104', '::ffff:10.1.2.3', '::ffff:0:0/96', '64:ff9b::/96']
+    .map(networkOf)
+    .map(formatNetwork)
+  assert.deepEqual(told, ['10.0.0.0/8', '10.1.2.3/32', '0.0.0.0/0', '64:ff9b::/96'])
+})
+
+test('a network of translated addresses is, as a target, the IPv4 network that is reached', () => {
   assert.equal(plain('::ffff:10.0.0.0/104'), '10.0.0.0/8')
   assert.equal(plain('64:ff9b::/96'), '0.0.0.0/0')
   assert.equal(plain('64:ff9b::10.1.2.3'), '10.1.2.3/32')

@@ -3,7 +3,7 @@ import { parseIp } from '@socksmith/protocol'
 import { COMMANDS, METHODS, PROTOCOLS } from '../facts.ts'
 import { nearest } from '../nearest.ts'
 import { type HostPattern, parseHostPattern } from '../host-pattern.ts'
-import { INSIDE, type Network, containsNetwork, parseNetwork, plainNetwork } from '../network.ts'
+import { INSIDE, type Network, containsNetwork, parseNetwork, reachedNetwork } from '../network.ts'
 import type { Condition, NetworkTest, PortTest, Test, WordFact } from '../policy.ts'
 import type { Path } from '../problem.ts'
 import { parseSchedule } from '../schedule.ts'
@@ -98,7 +98,8 @@ class MapReader implements ConditionReader {
     let unix = false
     for (const word of this.#list(value, path)) {
       const network = parseNetwork(word.text)
-      if (network !== undefined) networks.push(plainNetwork(network))
+      // Where it comes from: no translator makes another address of it.
+      if (network !== undefined) networks.push(network)
       else if (word.text === 'unix') unix = true
       else this.#wrongWord(word, `${NETWORK_EXPECTED}, or unix`)
     }
@@ -249,7 +250,7 @@ function parseTarget(text: string): Target | undefined {
 
 function parseHost(text: string): HostPattern | Network | undefined {
   const network = parseNetwork(text)
-  if (network !== undefined) return plainNetwork(network)
+  if (network !== undefined) return reachedNetwork(network)
   return parseIp(text) === undefined ? parseHostPattern(text) : undefined
 }
 

@@ -27,6 +27,9 @@ const MATCHES: readonly (readonly [condition: object, matching: object, other: o
   [{ to: '*.example' }, { host: 'a.b.example' }, { host: 'example' }],
   [{ to: '.example' }, { host: 'example' }, { host: 'anexample' }],
   [{ to: '93.184.0.0/16' }, {}, { address: ip('93.185.0.1') }],
+  [{ from: '::ffff:10.0.0.0/104' }, { client: ip('10.1.1.1') }, { client: ip('11.1.1.1') }],
+  // A client has the address that it comes from.
+  [{ from: '64:ff9b::/96' }, { client: ip('64:ff9b::8.8.8.8') }, { client: ip('8.8.8.8') }],
   [{ to: '93.184.0.0/16' }, { address: ip('64:ff9b::93.184.1.1') }, { address: ip('64:ff9b::93.185.1.1') }],
   [{ to: ['host.example:80', '93.184.0.0/16:443'] }, { host: 'host.example', port: 80 }, { port: 80 }],
   [{ to: '[2606:2800::/32]:443' }, { address: ip('2606:2800::1') }, { address: ip('2606:2801::1') }],
