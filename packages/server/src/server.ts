@@ -176,9 +176,10 @@ class SocksServer implements Server {
     const { bans, engine } = this.#context
     const nowMs = engine.clock.wallMs()
     return this.#endEach(session => {
+      const { client } = session
+      if (client === undefined) return false
       const user = session.whose?.()
-      if (user !== undefined && bans.hasUser(user, nowMs)) return true
-      return session.client !== undefined && bans.hasClient(session.client, nowMs)
+      return bans.hasClient(client, nowMs) || (user !== undefined && bans.hasUser(client, user, nowMs))
     })
   }
 

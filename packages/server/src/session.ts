@@ -97,7 +97,7 @@ export class Session implements ConnectionReader {
     const { clock } = this.context.engine
     const { listener } = this.origin
     const isNeeded = listener.authentication === 'certificate'
-    const fault = this.context.loginGuard.certificateFault(this.#user, isNeeded)
+    const fault = this.context.loginGuard.certificateFault(this.client, this.#user, isNeeded)
     if (fault !== undefined) return this.#onFailed(fault)
     const { refusal } = this.#rules.arrive()
     if (refusal !== undefined) return this.#onFailed(refusal)

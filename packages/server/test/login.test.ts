@@ -178,6 +178,35 @@ suite('failed logins', () => {
     await open('203.0.113.3')
   })
 
+  test('a ban by hand of a user from an address holds there alone, also where the address is trusted', async t => {
+    const trusted = listenerForStrangers().proxyProtocolFrom ?? []
+    const target = await openTarget(t, echo)
+    const { server, login, record, clock } = await loginScene(t, { ...LONG, delayMs: 0, delayMaxMs: 0, trusted })
+    for (const from of ['127.0.0.9', '203.0.113.1', '203.0.113.2']) {
+      const client = await login(from, 'bob', 'secret')
+      assert.equal(await client.read(4), '05020100')
+      client.send(`05010001 7f000001 ${portHex(target.port)}`)
+      assert.match(await client.read(10), /^0500/)
+    }
+    const pairs = ['127.0.0.9', '203.0.113.1'].map(client => ({ kind: 'login', client, user: 'bob' }) as const)
+    const [near, far] = pairs.map((subject): Ban => ({ subject, sinceMs: clock.wallMs(), by: 'operator' }))
+    assert.ok(near && far)
+    assert.equal(server.ban([{ ...far, by: 'login' }]), 0, 'failed logins end nothing that lives')
+    assert.equal(server.ban([far]), 1)
+    assert.equal(server.ban([near]), 1)
+    assert.equal((await record()).end, 'revoked')
+    for (const [from, answer] of [
+      ['127.0.0.9', '05020101'],
+      ['203.0.113.1', '05020101'],
+      ['127.0.0.8', '05020100'],
+      ['203.0.113.2', '05020100'],
+    ] as const) {
+      assert.equal(await (await login(from, 'bob', 'secret')).read(4), answer, from)
+    }
+    server.unban(['bob from 127.0.0.9'])
+    assert.equal(await (await login('127.0.0.9', 'bob', 'secret')).read(4), '05020100')
+  })
+
   test('who is banned from the start is closed at accept', async t => {
     const ban: Ban = { subject: { kind: 'network', network: '127.0.0.0/8' }, sinceMs: 0, by: 'operator' }
     const { port, records } = await openScene(t, { bans: [ban] })

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type SecureOptions } from '@socksmith/engine'
-import { createServer } from '@socksmith/server'
+import { type Ban, createServer } from '@socksmith/server'
 import { VirtualClock } from '../../engine/test/virtual-clock.ts'
 import { ALICE, AUTHORITY, SERVER } from '../../engine/test/data/certificates.ts'
 import {
@@ -108,6 +108,32 @@ test('TLS: a certificate stands in place of the password, and without one the pa
     assert.equal(await client.read(2), answer)
     socket.end()
   }
+})
+
+test('TLS: whoever shows a certificate is kept out where the user is banned from that address', async t => {
+  const authentication = 'certificate' as const
+  const { server, port, record } = await openScene(t, {
+    listeners: [
+      loopbackListener({ authentication, tls: () => ({ ...withAuthority(), clientCertificateRequired: true }) }),
+    ],
+  })
+  const target = await openTarget(t, echo)
+  const open = (): RawClient => {
+    const own = { cert: ALICE.certificate, key: ALICE.key }
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...own })
+    t.after(() => socket.destroy())
+    const client = new RawClient(socket)
+    client.send(connectRequest(target.port))
+    return client
+  }
+  await open().read(12)
+  const [live] = server.sessions()
+  const user = live?.user ?? assert.fail('there is no session')
+  const ban: Ban = { subject: { kind: 'login', client: '127.0.0.1', user }, sinceMs: 0, by: 'operator' }
+  assert.equal(server.ban([ban]), 1)
+  open()
+  const refused = await record(({ end }) => end === 'refused')
+  assert.match(refused.detail ?? '', /certificate is banned/)
 })
 
 test('TLS: a client that speaks no TLS is told in an event, and nothing else breaks', async t => {

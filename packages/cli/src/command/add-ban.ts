@@ -9,7 +9,8 @@ Examples:
   socksmith ban add 192.0.2.7 --for 1h --reason 'scans us' --config /etc/socksmith/socksmith.yaml
   socksmith ban add 2001:db8:1::/48 --control control.sock
   socksmith ban add alice --control control.sock          a user: logins are refused, live sessions end
-  socksmith ban remove 'alice from 192.0.2.9' --control control.sock      as the list shows it
+  socksmith ban add 'alice from 192.0.2.9' --control control.sock      this user, from there only
+  socksmith ban remove 'alice from 192.0.2.9' --control control.sock   as the list shows it
 
 Exit codes:
    0  done
@@ -25,8 +26,8 @@ export function addBanCommands(program: Command, conclude: (outcome: Promise<Out
   server(ban.command('list').description('show the bans in force')).action(async (flags: BanFlags) =>
     conclude((await import('./ban.ts')).listBans(flags)),
   )
-  server(ban.command('add').description('ban an address, a network or a user'))
-    .argument('<WHO>', 'ADDRESS, NETWORK or the name of a user')
+  server(ban.command('add').description('ban an address, a network, a user, or a user from an address'))
+    .argument('<WHO>', 'ADDRESS, NETWORK, the name of a user, or "NAME from ADDRESS"')
     .option('--for <TIME>', 'how long, such as 1h or 7d (default for good)')
     .option('--reason <TEXT>', 'what the list shows')
     .action(async (who: string, flags: BanAddFlags) => conclude((await import('./ban.ts')).addBan(who, flags)))

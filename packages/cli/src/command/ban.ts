@@ -1,6 +1,6 @@
 /** `socksmith ban`: who is kept out of a running server, asked and changed by its control socket. */
-import { type Ban, type BanSubject, subjectText } from '@socksmith/server'
-import { formatNetwork, parseNetwork } from '@socksmith/policy'
+import { type Ban, type BanSubject, clientOfNetwork, subjectText } from '@socksmith/server'
+import { type Network, formatNetwork, parseNetwork } from '@socksmith/policy'
 import { parseDuration } from '../config/quantities.ts'
 import { askControl } from '../control/control-socket.ts'
 import type { ControlAnswer, ControlQuestion } from '../control/question.ts'
@@ -28,38 +28,55 @@ export async function listBans(flags: BanFlags): Promise<Outcome<void>> {
   return done(undefined)
 }
 
-/** Bans an address, a network or a user: new connections and logins are refused, live sessions end. */
+/** Bans an address, a network, a user, or a user from an address: new connections and logins are refused, live sessions end. */
 export async function addBan(who: string, flags: BanAddFlags): Promise<Outcome<void>> {
   const forMs = flags.for === undefined ? undefined : parseDuration(flags.for)
   if (flags.for !== undefined && (forMs === undefined || forMs === 0)) {
     return trouble(EXIT.USAGE, `--for ${flags.for}: expected a duration such as 30m, 1h or 7d`)
   }
   const subject = subjectOf(who)
-  if (subject === undefined) return trouble(EXIT.USAGE, `${who}: expected an address, a network or a user name`)
+  if (!subject.ok) return subject
   const { reason } = flags
   const more = { ...(forMs !== undefined && { forMs }), ...(reason !== undefined && { reason }) }
-  return told(flags, await asked(flags, { ask: 'ban', subject, ...more }))
+  return told(flags, await asked(flags, { ask: 'ban', subject: subject.value, ...more }))
 }
 
 /** Lets somebody in again, by the words of the list or of `ban add`. */
 export async function removeBan(who: string, flags: BanFlags): Promise<Outcome<void>> {
   const subject = subjectOf(who)
-  return told(flags, await asked(flags, { ask: 'unban', subject: subject === undefined ? who : keyOf(who, subject) }))
+  return told(flags, await asked(flags, { ask: 'unban', subject: subject.ok ? subjectText(subject.value) : who }))
 }
 
-// "alice from 192.0.2.7" stands in the list: a name and an address that failed logins have banned together.
-function keyOf(who: string, subject: BanSubject): string {
-  return subject.kind === 'user' && who.includes(' from ') ? who : subjectText(subject)
-}
-
-/** `192.0.2.7` and `2001:db8::/32` are networks; everything else is a user, also behind the word `user`. */
-function subjectOf(who: string): BanSubject | undefined {
+/**
+ * `192.0.2.7` and `2001:db8::/32` are networks, `alice from 192.0.2.7` is a user from there; everything else is a user,
+ * also behind the word `user`, and then whatever the name looks like.
+ */
+function subjectOf(who: string): Outcome<BanSubject> {
   const network = parseNetwork(who)
-  if (network !== undefined) return { kind: 'network', network: formatNetwork(network) }
-  // Mistyped, rather than somebody's name.
-  if (/^[0-9.]+(\/[0-9]*)?$|^[0-9a-f:]*:[0-9a-f:]*(\/[0-9]*)?$/i.test(who)) return undefined
+  if (network !== undefined) return done({ kind: 'network', network: formatNetwork(network) })
+  // The last "from" counts, since names may have one too; a user may be called "user".
+  const [, name, place] = /^(?!user[ :].* from )(.*) from (\S+)$/s.exec(who) ?? []
+  if (name !== undefined && place !== undefined) {
+    const from = parseNetwork(place)
+    if (from !== undefined) return loginOf(who, name, from)
+    if (isLikeNetwork(place)) return trouble(EXIT.USAGE, `${who}: expected an address after "from"`)
+  }
   const user = who.replace(/^user[ :]/, '')
-  return user === '' ? undefined : { kind: 'user', user }
+  return user === '' || isLikeNetwork(who)
+    ? trouble(EXIT.USAGE, `${who}: expected an address, a network or a user name`)
+    : done({ kind: 'user', user })
+}
+
+function loginOf(who: string, user: string, from: Network): Outcome<BanSubject> {
+  const client = clientOfNetwork(from)
+  if (client !== undefined) return done({ kind: 'login', client, user })
+  const expected = 'a user is banned from one address, or from a /64 of IPv6; for more, ban the network or the user'
+  return trouble(EXIT.USAGE, `${who}: ${expected}`)
+}
+
+// Mistyped, rather than somebody's name.
+function isLikeNetwork(text: string): boolean {
+  return /^[0-9.]+(\/[0-9]*)?$|^[0-9a-f:]*:[0-9a-f:]*(\/[0-9]*)?$/i.test(text)
 }
 
 async function asked(flags: BanFlags, question: ControlQuestion): Promise<Outcome<ControlAnswer>> {

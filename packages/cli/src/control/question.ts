@@ -1,5 +1,5 @@
 /** What may be asked of a running server, checked octet for octet: whoever opens the socket may write anything. */
-import { type Ban, type BanSubject } from '@socksmith/server'
+import { type Ban, type BanSubject, clientOfNetwork } from '@socksmith/server'
 import { parseNetwork } from '@socksmith/policy'
 import type { CachedName } from '../dns/name-caches.ts'
 
@@ -42,10 +42,17 @@ function questionOf(value: Record<string, unknown>): ControlQuestion | undefined
   return { ask, subject, ...(forMs !== undefined && { forMs }), ...(reason !== undefined && { reason }) }
 }
 
-/** A person bans networks and users. */
+/** A person bans networks, users, and users from one place. */
 function isSubject(value: unknown): value is BanSubject {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false
   if (value.kind === 'user') return 'user' in value && typeof value.user === 'string' && value.user !== ''
+  if (value.kind === 'login') {
+    if (!('user' in value) || typeof value.user !== 'string') return false
+    if (!('client' in value) || typeof value.client !== 'string') return false
+    // In its one form: by another one it would stand in the list and never be found.
+    const network = parseNetwork(value.client)
+    return network !== undefined && clientOfNetwork(network) === value.client
+  }
   if (value.kind !== 'network' || !('network' in value) || typeof value.network !== 'string') return false
   return parseNetwork(value.network) !== undefined
 }

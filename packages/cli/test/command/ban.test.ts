@@ -152,11 +152,84 @@ for (const [workers, skip] of WORKERS) {
   })
 }
 
+test('a user is banned from one address by the words of the list: on loopback too, and over a restart', async t => {
+  const scene = await openScene(t, 0)
+  const server = await scene.start('--user', 'carl from home:right')
+  const target = await echo(t)
+  const stream = await openFrom(t, server.port, '127.0.0.7')
+  assert.equal(await logIn(stream, { name: 'alice', password: 'right' }), true)
+  assert.equal(await requestConnect(stream, target), 0)
+  const added = await scene.ban('add', 'alice from 127.0.0.7')
+  assert.deepEqual([added.code, added.stderr], [0, 'alice from 127.0.0.7 is banned; 1 session ended\n'])
+  if (!stream.socket.closed) await once(stream.socket, 'close')
+  assert.equal((await scene.ban('add', 'carl from home from 127.0.0.7')).code, 0)
+  assert.equal((await scene.ban('add', 'bob from 2001:db8::7')).code, 0)
+  const holds = async (serving: Serving): Promise<void> => {
+    for (const name of ['alice', 'carl from home']) {
+      assert.equal(await tryLogin(t, serving, '127.0.0.7', name, 'right'), false)
+      assert.equal(await tryLogin(t, serving, '127.0.0.8', name, 'right'), true)
+    }
+    assert.equal(await tryLogin(t, serving, '127.0.0.7', 'bob', 'right'), true)
+  }
+  await holds(server)
+  assert.equal(await server.end(), 0)
+
+  const again = await scene.start('--user', 'carl from home:right')
+  await holds(again)
+  const { bans } = JSON.parse((await scene.ban('list', '--json')).stdout) as { bans: Record<string, unknown>[] }
+  assert.deepEqual(
+    bans.map(({ kind, user, client }) => [kind, user, client]),
+    [
+      ['login', 'alice', '127.0.0.7'],
+      ['login', 'carl from home', '127.0.0.7'],
+      ['login', 'bob', '2001:db8::/64'],
+    ],
+  )
+  for (const line of (await scene.ban('list')).stdout.trim().split('\n')) {
+    assert.equal((await scene.ban('remove', line.split('  ')[0] ?? '')).code, 0, line)
+  }
+  assert.equal(await tryLogin(t, again, '127.0.0.7', 'alice', 'right'), true)
+  assert.equal(await again.end(), 0)
+})
+
+test('what follows "user" is a name whatever it looks like, and "user" may be a name itself', async t => {
+  const scene = await openScene(t, 0)
+  const server = await scene.start()
+  for (const [who, says] of [
+    ['user carl from 127.0.0.1', 'user carl from 127.0.0.1'],
+    ['user 192.0.2.7', 'user 192.0.2.7'],
+    ['carl from home', 'user carl from home'],
+    ['user from 127.0.0.1', 'user from 127.0.0.1'],
+    ['carl from ::ffff:127.0.0.1', 'carl from 127.0.0.1'],
+  ] as const) {
+    assert.equal((await scene.ban('add', who)).stderr, `${says} is banned; 0 sessions ended\n`)
+  }
+  const { bans } = JSON.parse((await scene.ban('list', '--json')).stdout) as { bans: Record<string, unknown>[] }
+  assert.deepEqual(
+    bans.map(({ kind, user }) => [kind, user]),
+    [
+      ['user', 'carl from 127.0.0.1'],
+      ['user', '192.0.2.7'],
+      ['user', 'carl from home'],
+      ['login', 'user'],
+      ['login', 'carl'],
+    ],
+  )
+  assert.equal((await scene.ban('remove', 'user carl from 127.0.0.1')).code, 0)
+  assert.equal(await server.end(), 0)
+})
+
 test('what is no address and no duration is told', async t => {
   const scene = await openScene(t, 0)
   for (const [args, says] of [
     [['add', '192.0.2.300'], /expected an address, a network or a user name/],
     [['add', '10.0.0.1/8'], /expected an address/],
+    [
+      ['add', 'carl from 192.0.2.0/24'],
+      /from one address, or from a \/64 of IPv6; for more, ban the network or the user/,
+    ],
+    [['add', 'carl from 2001:db8::/48'], /from one address/],
+    [['add', 'carl from 192.0.2.300'], /expected an address after "from"/],
     [['add', 'alice', '--for', '5'], /--for 5: expected a duration/],
     [['list'], /no server answers/],
   ] as const) {

@@ -44,6 +44,16 @@ export function networkOfClient(client: Place): string | undefined {
   return network && formatNetwork(network)
 }
 
+/**
+ * What the ban of a login calls its client: one address of IPv4, or the /64 of one of IPv6; `undefined` for every other
+ * network, which no such ban can hold.
+ */
+export function clientOfNetwork({ address, bits }: Network): string | undefined {
+  const name = clientName(address)
+  const isWhole = bits === address.octets.length * 8
+  return isWhole || name === formatNetwork({ address, bits }) ? name : undefined
+}
+
 export class BanList {
   readonly #bans = new Map<string, Ban>()
   /** By the length of the prefix, the networks of that length by their octets. */
@@ -104,12 +114,25 @@ export class BanList {
     return false
   }
 
-  hasUser(user: string, nowMs: number): boolean {
-    return this.#bans.size > 0 && isInForce(this.#bans.get(subjectText({ kind: 'user', user })), nowMs)
+  /**
+   * Whether a person has banned this user, everywhere or from there. Failed logins say nothing against who is in already,
+   * or has shown a certificate.
+   */
+  hasUser(client: Place, user: string, nowMs: number): boolean {
+    if (this.#bans.size === 0) return false
+    if (isInForce(this.#bans.get(subjectText({ kind: 'user', user })), nowMs)) return true
+    const ban = this.#ofLogin(client, user)
+    return ban?.by === 'operator' && isInForce(ban, nowMs)
   }
 
-  hasLogin(client: string, user: string, nowMs: number): boolean {
-    return this.#bans.size > 0 && isInForce(this.#bans.get(subjectText({ kind: 'login', client, user })), nowMs)
+  /** Whether nobody may log in by this name from there. */
+  hasLogin(client: Place, user: string, nowMs: number): boolean {
+    return this.#bans.size > 0 && isInForce(this.#ofLogin(client, user), nowMs)
+  }
+
+  #ofLogin(client: Place, user: string): Ban | undefined {
+    if (client.kind === 'unix') return undefined
+    return this.#bans.get(subjectText({ kind: 'login', client: clientName(client.endpoint.address), user }))
   }
 
   #makeRoom(): void {

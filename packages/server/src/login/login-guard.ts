@@ -35,26 +35,27 @@ export class LoginGuard {
     const name = nameOf(credentials)
     const address = this.#isTrusted(client) ? undefined : addressOf(client)
     const wallMs = clock.wallMs()
-    if (address !== undefined && bans.hasLogin(address, name, wallMs)) {
+    if (address !== undefined && bans.hasLogin(client, name, wallMs)) {
       // Nothing is hashed and nothing counted: the ban is to end.
       await this.#until(askedAtMs + options.delayMaxMs)
       return undefined
     }
     const isSuspect = address !== undefined && this.#count(['address', address], options.addressFailures) > 0
     const user = await authenticate?.(credentials, client, isSuspect ? 'suspect' : 'clean')
-    if (user !== undefined && !bans.hasUser(user, wallMs)) return user
+    // What a person has banned is banned from a trusted address too.
+    if (user !== undefined && !bans.hasUser(client, user, wallMs)) return user
     const delayMs = this.#onFailure(address, name, client)
     await this.#until(askedAtMs + delayMs)
     return undefined
   }
 
   /** Why nobody is let in with this certificate's name; `isNeeded`: without one neither. */
-  certificateFault(user: string | undefined, isNeeded: boolean): Failure | undefined {
+  certificateFault(client: Place, user: string | undefined, isNeeded: boolean): Failure | undefined {
     const { bans, clock } = this.#parts
     if (user === undefined) {
       return isNeeded ? failure('auth_rejected', 'client', 'no client certificate with a name') : undefined
     }
-    const isBanned = bans.hasUser(user, clock.wallMs())
+    const isBanned = bans.hasUser(client, user, clock.wallMs())
     return isBanned ? failure('auth_rejected', 'client', 'the user of this certificate is banned') : undefined
   }
 
