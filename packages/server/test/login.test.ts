@@ -207,6 +207,26 @@ suite('failed logins', () => {
     assert.equal(await (await login('127.0.0.9', 'bob', 'secret')).read(4), '05020100')
   })
 
+  test('the right password of a banned user is not looked at: what is remembered of it would answer sooner', async t => {
+    const passwords: string[] = []
+    const { port, server } = await openScene(t, {
+      listeners: [{ ...listenerForStrangers(), proxyProtocolFrom: [], authentication: 'password' }],
+      authenticate({ password }) {
+        passwords.push(Buffer.from(password).toString())
+        return Promise.resolve('bob')
+      },
+    })
+    const logIn = async (): Promise<string> => {
+      const client = await openClient(t, port)
+      client.send(Buffer.concat([hex('050102 01 03'), Buffer.from('bob'), hex('06'), Buffer.from('secret')]))
+      return client.read(4)
+    }
+    assert.equal(await logIn(), '05020100')
+    server.ban([{ subject: { kind: 'user', user: 'bob' }, sinceMs: 0, by: 'operator' }])
+    assert.equal(await logIn(), '05020101')
+    assert.deepEqual(passwords, ['secret', ''])
+  })
+
   test('who is banned from the start is closed at accept', async t => {
     const ban: Ban = { subject: { kind: 'network', network: '127.0.0.0/8' }, sinceMs: 0, by: 'operator' }
     const { port, records } = await openScene(t, { bans: [ban] })

@@ -4,7 +4,7 @@
  */
 import type { Clock, Place } from '@socksmith/engine'
 import { containsAny } from '@socksmith/policy'
-import { type Failure, failure, latin1Text, utf8Text } from '@socksmith/protocol'
+import { type Failure, NO_OCTETS, failure, latin1Text, utf8Text } from '@socksmith/protocol'
 import { accountKey, clientName } from '../limit/account-key.ts'
 import { BUCKET, type Filling, type Ledger } from '../limit/ledger.ts'
 import type { Authenticate, Credentials, LoginOptions } from '../options.ts'
@@ -41,9 +41,12 @@ export class LoginGuard {
       return undefined
     }
     const isSuspect = address !== undefined && this.#count(['address', address], options.addressFailures) > 0
-    const user = await authenticate?.(credentials, client, isSuspect ? 'suspect' : 'clean')
-    // What a person has banned is banned from a trusted address too.
-    if (user !== undefined && !bans.hasUser(client, user, wallMs)) return user
+    // What a person has banned is banned from a trusted address too; and a right password, which may be remembered, must not
+    // be known by a quicker answer.
+    const isBanned = bans.hasUser(client, name, wallMs)
+    const asked = isBanned ? { ...credentials, password: NO_OCTETS } : credentials
+    const user = await authenticate?.(asked, client, isSuspect ? 'suspect' : 'clean')
+    if (user !== undefined && !isBanned && !bans.hasUser(client, user, wallMs)) return user
     const delayMs = this.#onFailure(address, name, client)
     await this.#until(askedAtMs + delayMs)
     return undefined
