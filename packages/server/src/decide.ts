@@ -4,19 +4,9 @@
  * address that is then used. Does not wait, resolve or dial.
  */
 import { type Place } from '@socksmith/engine'
-import {
-  type Decider,
-  type Decision,
-  type Facts,
-  LOOPBACK,
-  type Limit,
-  type Rule,
-  containsAny,
-  isReached,
-  refusalOf,
-} from '@socksmith/policy'
-import { type Endpoint, type Failure, failure, isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
-import { type LocalAddresses } from './local-addresses.ts'
+import { type Decider, type Decision, type Facts, type Limit, type Rule, isReached, refusalOf } from '@socksmith/policy'
+import { type Endpoint, type Failure, failure, isUnspecified, unmapped } from '@socksmith/protocol'
+import { type LocalAddresses, comesTo } from './local-addresses.ts'
 
 /** What is to be done. `decision` is absent when the server protects itself, whatever the rules say. */
 export interface Ruling {
@@ -109,7 +99,7 @@ export class Gate {
 
   /** Why nothing may connect to this place: a proxy that reaches itself is a loop, whoever asks for it. */
   loopAt(to: Place): Failure | undefined {
-    const isLoop = this.#ownPlaces().some(place => isOwn(place, to, this.#local))
+    const isLoop = this.#ownPlaces().some(place => comesTo(place, to, this.#local))
     return isLoop ? refused("one of the server's own listeners") : undefined
   }
 }
@@ -124,14 +114,4 @@ export function ruleOf({ decision }: Ruling): Rule | undefined {
 
 function refused(what: string): Failure {
   return failure('not_allowed', 'policy', `the rules do not allow ${what}`)
-}
-
-function isOwn(place: Place, to: Place, local: LocalAddresses): boolean {
-  if (place.kind === 'unix') return to.kind === 'unix' && place.path === to.path
-  if (to.kind === 'unix') return false
-  if (place.endpoint.port !== to.endpoint.port) return false
-  const [own, address] = [place.endpoint.address, unmapped(to.endpoint.address)]
-  if (isUnspecified(own)) return isUnspecified(address) || local.has(address)
-  // Whoever connects to 0.0.0.0 or :: comes to the loopback interface.
-  return sameAddress(own, address) || (isUnspecified(address) && containsAny(LOOPBACK, own))
 }

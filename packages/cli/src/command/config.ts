@@ -30,7 +30,7 @@ export async function checkConfigFile(file: string): Promise<Outcome<void>> {
   const { engine } = selectEngine(config.value.engine)
   const { ways } = config.value
   const fault =
-    loopFault(ways, placesOf(config.value)) ??
+    loopFault(ways, placesOf(config.value), config.value.dns) ??
     (engine && engineFault(ways, engine)) ??
     authoritiesFault(config.value.dns, ways) ??
     parameterFault(ways, config.value.users.template)

@@ -119,7 +119,7 @@ async function policyOf(
       listenersFault(config, hasUsers, decider) ??
       engineFault(ways, engine) ??
       permissionFault(ways) ??
-      loopFault(ways, placesOf(config)) ??
+      loopFault(ways, placesOf(config), config.dns) ??
       authoritiesFault(config.dns, ways) ??
       parameterFault(ways, config.users.template),
     notice,

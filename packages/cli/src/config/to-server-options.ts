@@ -45,7 +45,7 @@ export function toServerOptions(
     listeners.push(options.value)
   }
   const route = config.via.length === 0 ? undefined : routeOfVia(config.via)
-  const loop = routeLoop('via', route, placesOf(config))
+  const loop = routeLoop('via', route, placesOf(config), config.dns)
   if (loop !== undefined) return { ok: false, trouble: loop }
   const { access } = config
   return done({

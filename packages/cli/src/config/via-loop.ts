@@ -1,13 +1,17 @@
 /** Finds a server that was told to go out through itself: each connection would make another one, without end. */
 import type { ProxyHop, Route } from '@socksmith/client/route'
-import type { Place } from '@socksmith/engine'
-import { isUnspecified, sameAddress, unmapped } from '@socksmith/protocol'
-import { LOOPBACK, containsAny } from '@socksmith/server'
+import { type Place, systemClock } from '@socksmith/engine'
+import { type IpAddress, comparableName, isUnspecified, parseIp } from '@socksmith/protocol'
+import { LOOPBACK, comesTo, containsAny, createLocalAddresses } from '@socksmith/server'
+
+/** Addresses of names by their comparable form, which proxies are found by before anybody is asked. */
+type Hosts = ReadonlyMap<string, readonly IpAddress[]>
 
 /** The first of these listeners that the route leads to, at once or from the proxies before it. */
-export function ownListener(route: Route, listeners: readonly Place[]): Place | undefined {
-  const [first, later] = [firstHops(route), laterHops(route)]
-  return listeners.find(place => first.some(hop => isAt(hop, place)) || later.some(hop => isBack(hop, place)))
+export function ownListener(route: Route, listeners: readonly Place[], hosts: Hosts): Place | undefined {
+  const first = firstHops(route).flatMap(hop => placesOf(hop, hosts))
+  const later = laterHops(route).flatMap(hop => placesOf(hop, hosts))
+  return listeners.find(listener => isAt(first, listener) || isBack(later, listener))
 }
 
 /** The proxies that this machine connects to. */
@@ -46,18 +50,27 @@ function laterHops(route: Route): readonly ProxyHop[] {
 }
 
 // For another machine, loopback is that machine.
-function isBack(hop: ProxyHop, place: Place): boolean {
-  if (place.kind === 'unix' || containsAny(LOOPBACK, place.endpoint.address)) return false
-  return !isUnspecified(place.endpoint.address) && isAt(hop, place)
+function isBack(places: readonly Place[], listener: Place): boolean {
+  if (listener.kind === 'unix' || containsAny(LOOPBACK, listener.endpoint.address)) return false
+  return !isUnspecified(listener.endpoint.address) && isAt(places, listener)
 }
 
-function isAt({ place: { kind, ...at } }: ProxyHop, place: Place): boolean {
-  if (kind === 'unix') return place.kind === 'unix' && 'path' in at && at.path === place.path
-  if (place.kind === 'unix' || !('destination' in at) || at.destination.port !== place.endpoint.port) return false
-  const { address } = at.destination
-  const own = unmapped(place.endpoint.address)
-  // Of a wildcard only this much is sure: it has the loopback addresses.
-  const isNear = containsAny(LOOPBACK, own) || isUnspecified(own)
-  if (address.type === 'domain') return isNear && address.name === 'localhost'
-  return sameAddress(unmapped(address), own) || (isUnspecified(own) && containsAny(LOOPBACK, address))
+function isAt(places: readonly Place[], listener: Place): boolean {
+  return places.some(place => comesTo(listener, place, LOCAL))
 }
+
+const LOCAL = createLocalAddresses(systemClock)
+
+/** Where a proxy is, as far as that is known before anybody is asked. */
+function placesOf({ place }: ProxyHop, hosts: Hosts): readonly Place[] {
+  if (place.kind === 'unix') return [place]
+  const { address, port } = place.destination
+  const addresses = address.type === 'domain' ? addressesOf(comparableName(address.name), hosts) : [address]
+  return addresses.map(one => ({ kind: 'ip', endpoint: { address: one, port } }))
+}
+
+function addressesOf(name: string, hosts: Hosts): readonly IpAddress[] {
+  return hosts.get(name) ?? (name === 'localhost' ? LOCALHOST : [])
+}
+
+const LOCALHOST = ['127.0.0.1', '::1'].flatMap(text => parseIp(text) ?? [])

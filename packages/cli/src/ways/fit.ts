@@ -5,7 +5,7 @@ import type { Engine, Place } from '@socksmith/engine'
 import type { DnsConfig, WaysConfig } from '../config/config.ts'
 import { formatPlace } from '../config/place-text.ts'
 import { ownListener } from '../config/via-loop.ts'
-import { dnsOfWay } from '../dns/way-dns.ts'
+import { dnsOfWay, hostsOf } from '../dns/way-dns.ts'
 import { EXIT, type Trouble, fileErrorText } from '../exit.ts'
 import { sourcesOf } from './make-ways.ts'
 import { parseTemplate } from '../users/login-template.ts'
@@ -83,17 +83,23 @@ export function parameterFault(ways: WaysConfig, template: string | undefined): 
 }
 
 /** The first way that leads to one of these listeners. */
-export function loopFault(ways: WaysConfig, listeners: readonly Place[]): Trouble | undefined {
+export function loopFault(ways: WaysConfig, listeners: readonly Place[], dns: DnsConfig): Trouble | undefined {
   for (const name of Object.keys(ways)) {
-    const fault = routeLoop(`ways.${name}`, routeOfWay(name, ways), listeners)
+    const fault = routeLoop(`ways.${name}`, routeOfWay(name, ways), listeners, dns)
     if (fault !== undefined) return fault
   }
   return undefined
 }
 
 /** The same for one route; `key` is what it is called in the configuration. */
-export function routeLoop(key: string, route: Route | undefined, listeners: readonly Place[]): Trouble | undefined {
-  const loop = route && ownListener(route, listeners)
+export function routeLoop(
+  key: string,
+  route: Route | undefined,
+  listeners: readonly Place[],
+  { hosts }: DnsConfig,
+): Trouble | undefined {
+  // Those of a way itself are for its targets; its proxies are found by what holds for all.
+  const loop = route && ownListener(route, listeners, hostsOf(hosts))
   if (loop === undefined) return undefined
   return { exitCode: EXIT.DATA, message: `${key}: ${formatPlace(loop)} is a listener of this server itself` }
 }

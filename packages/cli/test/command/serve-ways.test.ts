@@ -128,6 +128,21 @@ test('what cannot be served is refused before anything listens', async t => {
       'a listener of this server',
     ],
     [
+      'listen: ["127.0.0.1:29181"]\nways: { a: "http://[::]:29181" }\n',
+      65,
+      'ways.a: 127.0.0.1:29181 is a listener of this server itself',
+    ],
+    [
+      'listen: ["127.0.0.1:29181"]\nways: { a: "socks5h://loop.test:29181" }\ndns: { hosts: { loop.test: 127.0.0.1 } }\n',
+      65,
+      'ways.a: 127.0.0.1:29181 is a listener of this server itself',
+    ],
+    [
+      'listen: ["127.0.0.1:29181"]\nvia: ["socks5h://loop.test:29181"]\ndns: { hosts: { loop.test: 127.0.0.1 } }\n',
+      65,
+      'via: 127.0.0.1:29181 is a listener of this server itself',
+    ],
+    [
       'listen: ["192.0.2.1:29181"]\ndanger-open-proxy: true\nways: { a: { chain: ["http://127.0.0.1:1", "http://192.0.2.1:29181"] } }\n',
       65,
       'ways.a: 192.0.2.1:29181 is a listener of this server itself',
