@@ -1,11 +1,11 @@
-/** What the rules say to one question. Knows not how it was found. */
+/** What the rules, or the server behind them, say to one question. Knows not how it was found. */
 import { type Failure, failure } from '@socksmith/protocol'
 import { type AllowRule, DEFAULT_WAY, type DenyRule, type Rule } from './policy.ts'
 
 /**
  * `rule`: the first rule that matches. `no-match`: there are rules, and none matches. `no-rules`: there is none.
  * `inside`: the rules allow it, but the address is inside, the client is not, and no rule names it. `report-mode`: the
- * whole policy only reports; what it would say is in `reported`.
+ * whole policy only reports; what it would say is in `reported`. `server`: the server refuses it, whatever the rules say.
  */
 export type Decision =
   | {
@@ -19,6 +19,13 @@ export type Decision =
       readonly cause: 'rule' | 'no-match' | 'inside'
       readonly rule?: Rule
       readonly reported: readonly Reported[]
+    }
+  | {
+      readonly verdict: 'deny'
+      readonly cause: 'server'
+      readonly rule?: Rule
+      readonly reported: readonly Reported[]
+      readonly refusal: Failure
     }
   /** It depends on what is not known yet. */
   | { readonly verdict: 'open'; readonly cause: 'undecided'; readonly reported: readonly [] }
@@ -62,6 +69,7 @@ export function routeOf(decision: Decision): string {
 
 /** What a refused client is told. The detail is for records, and names the rule. */
 export function refusalOf(decision: Decision): Failure {
+  if (decision.cause === 'server') return decision.refusal
   const rule = decision.verdict === 'deny' ? decision.rule : undefined
   const code = rule?.verdict === 'deny' ? rule.reply : 'not_allowed'
   return failure(code, 'policy', reasonOf(decision))
@@ -72,7 +80,7 @@ export function ruleLabel(rule: Rule): string {
   return rule.name === undefined ? `rule ${rule.number}` : `rule ${rule.number} (${rule.name})`
 }
 
-function reasonOf(decision: Decision): string {
+function reasonOf(decision: Exclude<Decision, { cause: 'server' }>): string {
   switch (decision.cause) {
     case 'rule':
       return `${decision.verdict === 'allow' ? 'allowed' : 'refused'} by ${decision.rule === undefined ? 'a rule' : ruleLabel(decision.rule)}`

@@ -20,5 +20,6 @@ export { type ReadPolicy, readPolicy, readQuestion } from './read/read-policy.ts
 export type { PolicySource } from './read/source.ts'
 export { parseDestination } from './read/target.ts'
 export { type ChangedSession, type Replayed, replay } from './replay.ts'
+export { type ServerSetting, wayBlocked } from './server-refusal.ts'
 export type { Step, Walk } from './walk.ts'
 export { type Mmdb, fieldOf, openMmdb } from './mmdb.ts'

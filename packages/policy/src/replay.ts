@@ -4,9 +4,10 @@ import type { Decider } from './compile/compile.ts'
 import type { Decision } from './decision.ts'
 import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
 import { parseDestination } from './read/target.ts'
+import { type ServerSetting, asServed } from './server-refusal.ts'
 
 export interface Replayed {
-  /** Sessions that were asked about. */
+  /** Sessions that came to a request. */
   readonly sessions: number
   /** Lines that are no session, or one that never came to a request. */
   readonly skipped: number
@@ -25,8 +26,8 @@ export interface ChangedSession {
   readonly now: Decision
 }
 
-/** Asks about every line of an access log in JSON. */
-export function replay(lines: Iterable<string>, decider: Decider): Replayed {
+/** Asks about every line of an access log in JSON, as a server does that is set up so. */
+export function replay(lines: Iterable<string>, decider: Decider, setting: ServerSetting = {}): Replayed {
   const changed: ChangedSession[] = []
   let [sessions, skipped, unclear, line] = [0, 0, 0, 0]
   for (const text of lines) {
@@ -37,7 +38,9 @@ export function replay(lines: Iterable<string>, decider: Decider): Replayed {
       continue
     }
     sessions++
-    const now = decider.decide(session.facts)
+    // What the server refused for its own reasons it would refuse again.
+    if (session.before === 'unasked') continue
+    const now = asServed(decider.decide(session.facts), setting)
     // An association is granted as long as some datagram may be.
     const verdict = now.verdict === 'open' && session.facts.command === 'udp-associate' ? 'allow' : now.verdict
     if (verdict === 'open') unclear++
@@ -49,8 +52,11 @@ export function replay(lines: Iterable<string>, decider: Decider): Replayed {
 interface Session {
   readonly facts: Facts
   readonly what: string
-  readonly before: 'allow' | 'deny'
+  readonly before: Before
 }
+
+/** What the rules said; `unasked`: nothing that would have counted. */
+type Before = 'allow' | 'deny' | 'unasked'
 
 function sessionOf(text: string): Session | undefined {
   const record = recordOf(text)
@@ -85,10 +91,13 @@ function recordOf(text: string): { readonly [key: string]: unknown } | undefined
   }
 }
 
-// A failed login or a broken greeting says nothing about the rules.
-function beforeOf(record: { readonly [key: string]: unknown }): 'allow' | 'deny' | undefined {
-  if (record['end'] !== 'refused') return 'allow'
-  return record['failure'] === 'not_allowed' || 'rule' in record ? 'deny' : undefined
+// A failed login or a broken greeting says nothing about the rules. Limits hold what the rules have allowed.
+function beforeOf(record: { readonly [key: string]: unknown }): Before | undefined {
+  if (record['end'] !== 'refused' || 'limit' in record) return 'allow'
+  if (record['refused_by'] === 'rules') return 'deny'
+  if (record['failure'] !== 'not_allowed' && !('rule' in record)) return undefined
+  // Older records do not say who refused: mostly it was the rules.
+  return record['refused_by'] === 'server' ? 'unasked' : 'deny'
 }
 
 function clientOf(text: unknown): Facts['client'] | undefined {
@@ -101,7 +110,8 @@ function targetOf(record: { readonly [key: string]: unknown }, command: Facts['c
   const target = parseDestination(textOf(record['target']))
   if (target === undefined || command === 'udp-associate') return {}
   const { address, port } = target
-  const dialled = endpointOf(record['dialled'])
+  // Where a rule sends a name says nothing about its addresses.
+  const dialled = record['redirected'] === true ? undefined : endpointOf(record['dialled'])
   if (address.type !== 'domain') return { host: null, address, port }
   return { host: address.name, port, ...(dialled && { address: dialled.address }) }
 }

@@ -1,7 +1,7 @@
 /** Which lines of a log are asked about, as what, and which change. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compile, replay } from '../src/index.ts'
+import { type ServerSetting, compile, refusalOf, replay } from '../src/index.ts'
 import { policyOf } from './policy-text.ts'
 
 const RECORD = {
@@ -17,11 +17,11 @@ const RECORD = {
   end: 'client-finished',
 }
 
-/** What becomes of one record under one rule: `same`, `changed`, `unclear` or `skipped`. */
-function told(rule: object, record: object | string): string {
-  const decider = compile(policyOf({ rules: [rule] }))
+/** What becomes of one record under one rule, or several: `same`, `changed`, `unclear` or `skipped`. */
+function told(rule: object | readonly object[], record: object | string, setting: ServerSetting = {}): string {
+  const decider = compile(policyOf({ rules: Array.isArray(rule) ? rule : [rule] }))
   const line = typeof record === 'string' ? record : JSON.stringify({ ...RECORD, ...record })
-  const { sessions, skipped, changed, unclear } = replay([line], decider)
+  const { sessions, skipped, changed, unclear } = replay([line], decider, setting)
   if (skipped === 1) return 'skipped'
   if (unclear === 1) return 'unclear'
   assert.equal(sessions, 1)
@@ -78,6 +78,52 @@ test('a refusal by the rules was a deny; one for another reason says nothing abo
     'same',
   )
   assert.equal(told({ deny: 'everything' }, { end: 'refused', failure: 'auth_rejected' }), 'skipped')
+})
+
+test('what a limit has refused was allowed by the rules, and by the same ones is still', () => {
+  for (const refused of [
+    { failure: 'too_busy', rule: 'rule 1', limit: 'one', refused_by: 'limit' },
+    { failure: 'not_allowed', rule: 'rule 1', limit: 'octets', refused_by: 'limit' },
+    { failure: 'too_busy', limit: 'one' },
+  ]) {
+    assert.equal(told({ allow: 'everything' }, { ...refused, end: 'refused' }), 'same')
+    assert.equal(told({ deny: 'everything' }, { ...refused, end: 'refused' }), 'changed')
+  }
+})
+
+test('what the server has refused for its own reasons no rule changes', () => {
+  for (const failure of ['not_allowed', 'network_unreachable'])
+    for (const rule of [{ allow: 'everything' }, { deny: 'everything' }]) {
+      const refused = { end: 'refused', failure, refused_by: 'server', rule: 'rule 1' }
+      assert.equal(told(rule, refused), 'same')
+    }
+  const refused = { end: 'refused', failure: 'not_allowed', refused_by: 'server' }
+  assert.equal(told({ allow: 'everything' }, refused), 'same')
+  assert.equal(told({ allow: 'everything' }, { ...refused, refused_by: 'rules' }), 'changed')
+})
+
+test('what is allowed to go a way that is blocked is denied, before and now', () => {
+  const refused = { end: 'refused', failure: 'not_allowed', rule: 'rule 1', refused_by: 'rules' }
+  const blocked = { allow: 'everything', via: 'block' }
+  assert.equal(told(blocked, refused), 'same')
+  assert.equal(told(blocked, {}), 'changed')
+  assert.equal(told({ allow: 'everything' }, refused), 'changed')
+  const nowhere = { allow: 'everything', via: 'nowhere' }
+  assert.equal(told(nowhere, {}), 'same')
+  assert.equal(told(nowhere, {}, { blockedWays: ['nowhere'] }), 'changed')
+  assert.equal(told({ allow: 'everything' }, {}, { blockedWays: ['default'] }), 'changed')
+  const { changed } = replay([JSON.stringify(RECORD)], compile(policyOf({ rules: [blocked] })))
+  const [now] = changed.map(one => one.now)
+  assert.deepEqual([now?.verdict, now?.cause], ['deny', 'server'])
+  assert.equal(now && refusalOf(now).detail, 'the way block is blocked')
+})
+
+test('where a rule has sent a name is no address of it', () => {
+  const served = { dialled: '127.0.0.1:8080', rule: 'rule 2' }
+  const list = [{ deny: { to: '127.0.0.0/8' } }, { allow: { to: 'host.example' }, redirect: '127.0.0.1:8080' }]
+  assert.equal(told(list, served), 'changed')
+  assert.equal(told(list, { ...served, redirected: true }), 'unclear')
+  assert.equal(told(list.slice(1), { ...served, redirected: true }), 'same')
 })
 
 test('lines that are no session are skipped, empty ones not even counted', () => {

@@ -11,7 +11,7 @@ export { type LocalAddresses, comesTo, createLocalAddresses } from './local-addr
 export { type LedgerMemory, accountsFor, createLedgerMemory } from './limit/ledger-memory.ts'
 export { type Ban, BanList, type BanSubject, clientOfNetwork, networkOfClient, subjectText } from './login/ban-list.ts'
 export * from './options.ts'
-export type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
+export type { LiveSession, RefusedBy, SessionEnd, SessionRecord } from './record.ts'
 export { BACKLOG, type Server, createServer } from './server.ts'
 export {
   type SharedCounts,

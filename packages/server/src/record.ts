@@ -22,6 +22,9 @@ export type SessionEnd =
   | 'handshake-timeout'
   | 'client-left'
 
+/** `rules`: also by a way that is blocked. `server`: for a reason of its own, whatever the rules say. */
+export type RefusedBy = 'rules' | 'limit' | 'server'
+
 export interface SessionRecord {
   /** Rises by one with each accepted connection of this server. */
   readonly id: number
@@ -59,6 +62,8 @@ export interface SessionRecord {
   readonly reported?: readonly Reported[]
   /** The limit that refused or ended it. */
   readonly limit?: string
+  /** Who refused, for `refused`. */
+  readonly refusedBy?: RefusedBy
   /** What went wrong, for `refused` and `failed`. */
   readonly failure?: FailureCode
   readonly detail?: string

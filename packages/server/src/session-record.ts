@@ -10,7 +10,7 @@ import {
   utf8Text,
 } from '@socksmith/protocol'
 import { type Ruling, ruleOf } from './decide.ts'
-import type { LiveSession, SessionEnd, SessionRecord } from './record.ts'
+import type { LiveSession, RefusedBy, SessionEnd, SessionRecord } from './record.ts'
 
 /** Octets carried each way. */
 export interface Carried {
@@ -48,6 +48,7 @@ export function sessionRecord(facts: SessionFacts, end: SessionEnd, cause: Failu
   if (rule !== undefined) record.rule = rule
   if (reported !== undefined) record.reported = reported
   if (limit !== undefined) record.limit = limit
+  if (end === 'refused') record.refusedBy = refuserOf(facts.ruling, limit)
   if (userid !== undefined) record.userid = userid
   if (parameters !== undefined) record.parameters = parameters
   if (handshake.reply !== undefined) record.reply = handshake.reply
@@ -107,6 +108,13 @@ export function ruledBy(ruling: Ruling | undefined): Pick<SessionRecord, 'rule' 
   const rule = ruling && ruleOf(ruling)
   const reported = ruling?.decision?.reported ?? []
   return { ...(rule !== undefined && { rule }), ...(reported.length > 0 && { reported }) }
+}
+
+/** Who refused what ends as `refused`. */
+export function refuserOf(ruling: Ruling | undefined, limit: string | undefined): RefusedBy {
+  if (limit !== undefined) return 'limit'
+  // The server protects itself without asking the rules, and what they allow it may refuse for other reasons.
+  return ruling?.decision !== undefined && ruling.refusal !== undefined ? 'rules' : 'server'
 }
 
 function isServed(

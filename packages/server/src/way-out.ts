@@ -4,7 +4,7 @@
  */
 import { type AppliedRoute, type Traits, appliedRoute, resolvesNames } from '@socksmith/client/route'
 import type { Engine, Place, Resolver } from '@socksmith/engine'
-import { BLOCK_WAY, DEFAULT_WAY, DIRECT_WAY, type Decision, routeOf } from '@socksmith/policy'
+import { BLOCK_WAY, DEFAULT_WAY, DIRECT_WAY, type Decision, routeOf, wayBlocked } from '@socksmith/policy'
 import { type Destination, type Failure, type IpAddress, NO_ENDPOINT, failure } from '@socksmith/protocol'
 import type { CheckedWay } from './health.ts'
 import { type Leaving, leavingBy, noSource } from './leaving.ts'
@@ -90,7 +90,7 @@ export class WayChooser {
     const name = routeOf(decision)
     const known = this.#ways.get(name)
     if (known !== undefined && known.way.route?.kind !== 'block') return undefined
-    if (known !== undefined || name === BLOCK_WAY) return failure('not_allowed', 'policy', `the way ${name} is blocked`)
+    if (known !== undefined || name === BLOCK_WAY) return wayBlocked(name)
     // Never direct by accident.
     return failure('not_allowed', 'policy', `there is no way out ${name}`)
   }
@@ -121,7 +121,7 @@ export class WayChooser {
     const { family, knows, names } = way
     const question = { destination, ...(scheme !== undefined && { scheme }) }
     const route = way.route === undefined ? undefined : appliedRoute(way.route, question)
-    if (route?.kind === 'block') return failure('not_allowed', 'policy', `the way ${name} is blocked`)
+    if (route?.kind === 'block') return wayBlocked(name)
     const proxies = route?.kind === 'direct' ? undefined : route
     const lacks = FAMILIES.filter(one => !isBuiltIn(name) && sources?.has(one) === false)
     const out: WayOut = {

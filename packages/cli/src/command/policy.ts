@@ -163,10 +163,10 @@ export async function diffPolicies(before: string, after: string, flags: PolicyF
 export async function replayLog(log: string, file: string, flags: PolicyFlags): Promise<Outcome<void>> {
   const opened = await openPolicyFile(file)
   if (!opened.ok) return opened
-  const { policy, options } = opened.value
+  const { policy, options, setting } = opened.value
   const read = await linesOf(log)
   if (!read.ok) return read
-  const { sessions, skipped, changed, unclear } = replay(read.value, compile(policy, options))
+  const { sessions, skipped, changed, unclear } = replay(read.value, compile(policy, options), setting)
   if (flags.json === true) {
     const list = changed.map(({ line, what, before, now }) => ({
       line,

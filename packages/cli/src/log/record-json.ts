@@ -8,7 +8,7 @@ import { formatPlace } from '../config/place-text.ts'
 /** One line without its end. Keys that do not apply are left out. Made by hand, since a busy server makes thousands a second. */
 export function sessionJson(record: SessionRecord): string {
   const { user, method, userid, protocol, command, target, dialled, via, reply, rule, reported } = record
-  const { limit, failure, detail } = record
+  const { limit, refusedBy, failure, detail } = record
   const listener = formatPlace(record.listener)
   return (
     `{"time":"${isoTime(record.startedAtMs + record.durationMs)}"` +
@@ -34,6 +34,7 @@ export function sessionJson(record: SessionRecord): string {
     (rule === undefined ? '' : ruleJson(rule)) +
     (reported === undefined ? '' : `,"reported":${JSON.stringify(reported.map(reportedText))}`) +
     (limit === undefined ? '' : `,"limit":"${limit}"`) +
+    (refusedBy === undefined ? '' : `,"refused_by":"${refusedBy}"`) +
     (failure === undefined ? '' : `,"failure":"${failure}"`) +
     (detail === undefined ? '' : `,"detail":${JSON.stringify(detail)}`) +
     '}'
@@ -75,7 +76,8 @@ function ruleJson(rule: Rule): string {
   let text = ruleTexts.get(rule)
   if (text === undefined) {
     const note = rule.note === undefined ? '' : `,"note":${JSON.stringify(rule.note)}`
-    text = `,"rule":${JSON.stringify(ruleLabel(rule))}${note}`
+    const isRedirect = rule.verdict === 'allow' && rule.redirect !== undefined
+    text = `,"rule":${JSON.stringify(ruleLabel(rule))}${isRedirect ? ',"redirected":true' : ''}${note}`
     ruleTexts.set(rule, text)
   }
   return text

@@ -10,6 +10,7 @@ import {
   DEFAULT_WAY,
   type Policy,
   type PolicySource,
+  type ServerSetting,
   parseNetwork,
   readPolicy,
 } from '@socksmith/policy'
@@ -21,6 +22,7 @@ import type { Path } from '../config/problem.ts'
 import { type ConfigSource, readConfigFile } from '../config/read-file.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { routeOfVia } from '../reach/via.ts'
+import { wayMap } from '../ways/way-route.ts'
 import { geoOf, readGeoFiles } from './geo.ts'
 
 export interface OpenPolicy {
@@ -38,11 +40,13 @@ export interface OpenPolicy {
   readonly ways: WaysConfig
   /** By what everything without `via` goes; straight when absent. */
   readonly usual?: Route
+  /** What the server of the configuration refuses by itself. */
+  readonly setting: ServerSetting
 }
 
-type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual'>
+type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual' | 'setting'>
 
-const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [], ways: {} }
+const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [], ways: {}, setting: {} }
 
 const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }
 
@@ -66,11 +70,13 @@ export async function openConfiguredPolicy(
   const from = config.access['inside-from']
   const inside = { open, ...(from && { from: networksOf(from) }) }
   const { ways, via } = config
+  const usual = via.length > 0 ? routeOfVia(via) : undefined
   const surroundings: Surroundings = {
     options: { geo: geoOf(geo.value), inside },
     geo: geo.value,
     ways,
-    ...(via.length > 0 && { usual: routeOfVia(via) }),
+    ...(usual && { usual }),
+    setting: settingOf(config, usual),
   }
   const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   const file = typeof config.policy === 'string' ? config.policy : configFile
@@ -82,6 +88,11 @@ export async function openConfiguredPolicy(
   const inline = typeof config.policy !== 'string'
   const names = { listeners, routes: Object.keys(ways), ...(via.length > 0 && { defaultWay: DEFAULT_WAY }) }
   return policyIn(source.value, inline ? ['policy'] : [], surroundings, names)
+}
+
+function settingOf({ ways }: Config, usual: Route | undefined): ServerSetting {
+  const blocked = Object.keys(ways).filter(name => wayMap(ways[name] ?? {}).block === true)
+  return { blockedWays: usual?.kind === 'block' ? [...blocked, DEFAULT_WAY] : blocked }
 }
 
 function isConfiguration(value: unknown): boolean {

@@ -13,6 +13,7 @@ import {
   type Rule,
   type Step,
   limitConditionText,
+  refusalOf,
   routeOf,
   wayText,
 } from '@socksmith/policy'
@@ -45,6 +46,11 @@ export function reasonText(decision: Decision): string {
       const by =
         decision.rule === undefined ? '' : `; ${ruleText(decision.rule)} would allow it, but does not name the network`
       return `the address is inside, and the client is not${by}`
+    }
+    case 'server': {
+      const { refusal, rule } = decision
+      const by = rule === undefined ? '' : `; ${ruleText(rule)}`
+      return `the server itself: ${visible(refusal.detail ?? refusal.code)}${by}`
     }
     case 'no-match':
       return 'no rule matches'
@@ -88,11 +94,7 @@ function outcomeLines(decision: Decision, way: string, limits: readonly Limit[])
     one => `  reported, not enforced: ${one.verdict}${one.rule === undefined ? '' : ` by ${ruleText(one.rule)}`}`,
   )
   if (decision.verdict === 'deny') {
-    return [
-      ...lines,
-      `  reply: ${rule?.verdict === 'deny' ? rule.reply.replaceAll('_', '-') : 'not-allowed'}`,
-      ...noteLines(rule),
-    ]
+    return [...lines, `  reply: ${replyText(decision)}`, ...noteLines(rule)]
   }
   const allow = rule?.verdict === 'allow' ? rule : undefined
   const { redirect } = allow ?? {}
@@ -179,10 +181,14 @@ export function decisionJson(decision: Decision, policy: Pick<Policy, 'defaultWa
           limits: allow?.limits ?? [],
           redirect: allow?.redirect && redirectText(allow.redirect),
         }
-      : { reply: rule?.verdict === 'deny' ? rule.reply.replaceAll('_', '-') : 'not-allowed' }),
+      : { reply: replyText(decision), detail: decision.cause === 'server' ? decision.refusal.detail : undefined }),
     note: rule?.note,
     reported: reported.length === 0 ? undefined : reported.map(reportedJson),
   }
+}
+
+function replyText(decision: Decision): string {
+  return refusalOf(decision).code.replaceAll('_', '-')
 }
 
 export function ruleJson({ number, name, place }: Rule): object {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { AllowRule } from '@socksmith/policy'
 import { type IpAddress, parseIp } from '@socksmith/protocol'
 import type { SessionRecord } from '@socksmith/server'
 import { withPrivacy } from '../../src/log/privacy.ts'
@@ -134,6 +135,19 @@ test('the JSON record has the documented keys, in order, and leaves out what doe
     'duration_ms',
     'end',
   ])
+})
+
+function toldBy(record: Partial<SessionRecord>): readonly unknown[] {
+  const { refused_by, redirected } = JSON.parse(sessionJson({ ...RECORD, ...record })) as Record<string, unknown>
+  return [refused_by, redirected]
+}
+
+test('a record says who refused, and whether its rule leads elsewhere', () => {
+  const allow = { number: 1, place: { file: 'f', line: 1 }, condition: { kind: 'everything' }, text: '' } as const
+  const rule: AllowRule = { ...allow, verdict: 'allow', mode: 'enforce', via: 'default', limits: [] }
+  assert.deepEqual(toldBy({ rule }), [undefined, undefined])
+  assert.deepEqual(toldBy({ rule: { ...rule, redirect: { address: ip('127.0.0.1') } } }), [undefined, true])
+  assert.deepEqual(toldBy({ end: 'refused', refusedBy: 'server' }), ['server', undefined])
 })
 
 test('the level no-targets takes away everything that could name the target; none takes away the record', () => {

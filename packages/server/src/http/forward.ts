@@ -11,7 +11,7 @@ import type { Ruling } from '../decide.ts'
 import { MeteredConnection } from '../limit/metered-connection.ts'
 import { SessionLimits } from '../limit/session-limits.ts'
 import type { SessionEnd, SessionRecord } from '../record.ts'
-import { ruledBy, wayOfRecord } from '../session-record.ts'
+import { refuserOf, ruledBy, wayOfRecord } from '../session-record.ts'
 import type { Login } from '../login/login.ts'
 import type { Session } from '../session.ts'
 import { allowedTargets } from '../target.ts'
@@ -47,9 +47,7 @@ export async function forward(session: Session, request: IncomingMessage, respon
   const outcome = await outcomeOf(session, request, response, gone.signal, limits)
   if (outcome.failure !== undefined && !response.headersSent) answer(response, outcome.status, outcome.failure)
   session.context.options.onSession?.({
-    ...recordOf(session, outcome),
-    ...(over !== undefined && { end: over }),
-    ...(limits.limit !== undefined && { limit: limits.limit }),
+    ...recordOf(session, outcome, over ?? endOf(outcome), limits.limit),
     startedAtMs,
     durationMs: Math.round(clock.monotonicMs() - startMs),
   })
@@ -181,7 +179,17 @@ function answer(response: ServerResponse, status: number, cause: Failure): void 
   response.end(`The proxy did not serve this request: ${cause.detail ?? cause.code.replaceAll('_', ' ')}.\n`)
 }
 
-function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'startedAtMs' | 'durationMs'> {
+function endOf({ failure: cause }: Outcome): SessionEnd {
+  if (cause === undefined) return 'target-finished'
+  return cause.blame === 'target' ? 'failed' : 'refused'
+}
+
+function recordOf(
+  session: Session,
+  outcome: Outcome,
+  end: SessionEnd,
+  limit: string | undefined,
+): Omit<SessionRecord, 'startedAtMs' | 'durationMs'> {
   const { origin } = session
   const { upstream, target, reached, failure: cause } = outcome
   return {
@@ -194,7 +202,9 @@ function recordOf(session: Session, outcome: Outcome): Omit<SessionRecord, 'star
     clientToTarget: upstream?.octetsOut ?? 0,
     targetToClient: upstream?.octetsIn ?? 0,
     reply: outcome.status,
-    end: cause === undefined ? 'target-finished' : cause.blame === 'target' ? 'failed' : 'refused',
+    end,
+    ...(limit !== undefined && { limit }),
+    ...(end === 'refused' && { refusedBy: refuserOf(outcome.ruling, limit) }),
     ...(outcome.user !== undefined && { user: outcome.user }),
     ...(outcome.parameters !== undefined && { parameters: outcome.parameters }),
     ...(outcome.target !== undefined && { method: session.methodOf(outcome.user) }),
