@@ -9,8 +9,8 @@
  */
 import { appendFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
-import { parseArgs } from 'node:util'
 import type { Target } from '../test/fuzz/fuzz.ts'
+import { readFlags } from './flags.ts'
 
 // The packages of a checkout are not built: their sources are taken.
 registerHooks({
@@ -26,54 +26,53 @@ const { fromHex, toHex } = await import('@socksmith/protocol')
 const KEPT_MAX = 60
 const KEPT_OCTETS_MAX = 400
 
-const { values } = parseArgs({
-  options: {
+const { values, refuse, whole, positive } = readFlags(
+  'npm run fuzz -- [--seconds N] [--target NAME] [--seed S] [--keep] [--input HEX]',
+  {
     seconds: { type: 'string', default: '60' },
     target: { type: 'string', default: '' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     keep: { type: 'boolean', default: false },
     input: { type: 'string' },
   },
-})
-const seconds = Number(values.seconds)
-const seed = Number(values.seed)
-if (!(seconds > 0) || !Number.isSafeInteger(seed)) usage('--seconds and --seed are numbers')
+)
+const seconds = positive('--seconds', values.seconds, 10 ** 6)
+const seed = whole('--seed', values.seed, 0, 2 ** 32)
+const input = values.input === undefined ? undefined : octetsOf(values.input)
 
-/** Of all groups together; a guess is enough to share the time out. */
-const TARGETS_ABOUT = 35
-const secondsEach = values.target === '' ? seconds / TARGETS_ABOUT : seconds
-let [runs, broken, count] = [0, 0, 0]
+const isChosen = (name: string): boolean => name.includes(values.target)
+const groups = GROUPS.filter(({ names }) => names.some(isChosen))
+const count = groups.flatMap(({ names }) => names.filter(isChosen)).length
+if (count === 0) refuse(`--target ${values.target}: no target has this in its name`)
+const msEach = (seconds * 1_000) / count
+let [runs, broken, begun] = [0, 0, 0]
 const coverage = new Coverage(url => url.startsWith('file:') && !/\/(?:node_modules|test|scripts)\//.test(url))
-for (const load of GROUPS) for (const target of await load()) if (target.name.includes(values.target)) run(target)
-if (count === 0) usage(`there is no target ${values.target}`)
+for (const { load } of groups) for (const target of await load()) if (isChosen(target.name)) run(target)
 process.stdout.write(`${count} targets, ${broken} broken; ${runs} runs, seed ${seed}\n`)
 process.exitCode = broken === 0 ? 0 : 1
 
 function run(target: Target): void {
-  if (values.input !== undefined) {
-    target.check(fromHex(values.input) ?? new Uint8Array(0))
+  if (input !== undefined) {
+    target.check(input)
+    runs++
     process.stdout.write(`${target.name} keeps every rule\n`)
-    count++
     return
   }
-  const endMs = performance.now() + secondsEach * 1_000
-  const result = fuzz(target, coverage, { seed: seed + count++, isOver: () => performance.now() > endMs })
+  const endMs = performance.now() + msEach
+  const result = fuzz(target, coverage, { seed: seed + begun++, isOver: () => performance.now() > endMs })
   runs += result.runs
   process.stdout.write(`${target.name.padEnd(24)} ${result.runs} runs, ${result.kept.length} new ways\n`)
   if (values.keep) keep(target.name, result.kept)
   if (result.found === undefined) return
   broken++
-  const { input, error } = result.found
-  process.stdout.write(`BROKEN by ${JSON.stringify(Buffer.from(input).toString('latin1'))}\n`)
+  const { input: octets, error } = result.found
+  process.stdout.write(`BROKEN by ${JSON.stringify(Buffer.from(octets).toString('latin1'))}\n`)
   process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-  process.stdout.write(`again: npm run fuzz -- --target ${target.name} --input ${toHex(input)}\n`)
+  process.stdout.write(`again: npm run fuzz -- --target ${target.name} --input ${toHex(octets)}\n`)
 }
 
-function usage(what: string): never {
-  process.stderr.write(
-    `${what}\nusage: npm run fuzz -- [--seconds N] [--target NAME] [--seed S] [--keep] [--input HEX]\n`,
-  )
-  process.exit(64)
+function octetsOf(hex: string): Uint8Array {
+  return fromHex(hex) ?? refuse(`--input ${hex}: expected pairs of hex digits`)
 }
 
 function keep(name: string, inputs: readonly Uint8Array[]): void {

@@ -19,8 +19,15 @@ test('a planted fault behind four octets is found, and told by no more than them
   assert.match(String(found.error), /planted/)
 })
 
-for (const load of GROUPS) {
-  for (const target of await load()) {
+for (const { names, load } of GROUPS) {
+  const targets = await load()
+  test(`the names of a group are known before it is loaded: ${names[0]} and its like`, () => {
+    assert.deepEqual(
+      targets.map(target => target.name),
+      names,
+    )
+  })
+  for (const target of targets) {
     test(`${target.name}: every input of the corpus keeps every rule`, () => {
       assert.ok(target.seeds.length > 1)
       for (const input of target.seeds) target.check(input)

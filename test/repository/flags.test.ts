@@ -1,0 +1,54 @@
+/** The repository's own commands keep to their flags, and say no to wrong ones. Knows nothing of what they do otherwise. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { suite, test } from 'node:test'
+import { ROOT } from './tree.ts'
+
+/** As `npm run` gives it; soak and others get the condition there, and the rest does not mind. */
+function run(script: string, ...args: readonly string[]): { stdout: string; stderr: string; status: number | null } {
+  return spawnSync(process.execPath, ['--conditions=@socksmith/source', script, ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+}
+
+/** One line that names the flag and one with the usage; nothing was done. */
+const REFUSED: readonly (readonly [script: string, args: readonly string[], line: RegExp])[] = [
+  ['scripts/fuzz.ts', ['--input', 'zz', '--target', 'policy'], /^--input zz: expected pairs of hex digits$/],
+  ['scripts/fuzz.ts', ['--seconds', '0'], /^--seconds is a number above 0/],
+  ['scripts/fuzz.ts', ['--seed', ''], /^--seed is a whole number from 0 to \d+, not ""$/],
+  ['scripts/fuzz.ts', ['--target', 'nope'], /^--target nope: no target/],
+]
+
+suite('a wrong flag', () => {
+  for (const [script, args, line] of REFUSED) {
+    test(`is refused: ${script} ${args.map(arg => arg || "''").join(' ')}`, () => {
+      const { stdout, stderr, status } = run(script, ...args)
+      const [first = '', usage = '', ...rest] = stderr.split('\n')
+      assert.match(first, line)
+      assert.match(usage, /^usage: npm /)
+      assert.deepEqual(rest, [''])
+      assert.equal(stdout, '')
+      assert.equal(status, 64)
+    })
+  }
+})
+
+suite('fuzz', () => {
+  test('shares its time among the targets that are chosen', () => {
+    const startedMs = performance.now()
+    const { stdout, status } = run('scripts/fuzz.ts', '--seconds', '5', '--target', 'socks5')
+    const tookMs = performance.now() - startedMs
+    assert.equal(status, 0, stdout)
+    assert.match(stdout, /^5 targets, 0 broken; \d+ runs/m)
+    // Each of the five for itself would take 25 s; what is above 5 s is the start of the program.
+    assert.ok(tookMs < 20_000, `${tookMs} ms`)
+  })
+
+  test('runs one input, and says how many targets had it', () => {
+    const { stdout, status } = run('scripts/fuzz.ts', '--input', '0501', '--target', 'socks5.greeting')
+    assert.match(stdout, /^socks5\.greeting keeps every rule\n1 targets, 0 broken; 1 runs/)
+    assert.equal(status, 0)
+  })
+})
