@@ -28,6 +28,7 @@ import { nearest } from '@socksmith/policy'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { paintFor } from '../terminal/colour.ts'
 import { print, say } from '../terminal/say.ts'
+import { visible } from '../terminal/visible.ts'
 
 export interface CheckFlags {
   readonly only?: readonly string[]
@@ -185,12 +186,12 @@ export async function replayReport(file: string, url: string | undefined, flags:
   const text = await read(file)
   if (!text.ok) return text
   const recorded = readReportJson(text.value)
-  if (typeof recorded === 'string') return trouble(EXIT.DATA, `${file}: ${recorded}`)
+  if (typeof recorded === 'string') return trouble(EXIT.DATA, `${file}: ${visible(recorded)}`)
   const wanted = flags.only?.map(word => word.toUpperCase())
   const failures = recorded.failures.filter(one => wanted === undefined || wanted.includes(one.case.id))
   if (failures.length === 0) {
     const ids = recorded.failures.map(one => one.case.id).join(', ') || 'no failures'
-    return trouble(EXIT.DATA, `${file} holds none of these; it holds ${ids}`)
+    return trouble(EXIT.DATA, `${file} holds none of these; it holds ${visible(ids)}`)
   }
   const place = await placeOf(url ?? recorded.proxy, flags)
   if (!place.ok) return place
@@ -213,9 +214,10 @@ async function replayOne(
   options: Place & Pick<Options, 'tlsAuthorities'>,
 ): Promise<Outcome<boolean>> {
   const paint = paintFor(1)
-  print(`${paint('bold', recorded.case.id)}  ${recorded.case.title}`)
+  const id = visible(recorded.case.id)
+  print(`${paint('bold', id)}  ${visible(recorded.case.title)}`)
   const outcome = await replay({ ...options, transcript: recorded.transcript, timing: TIMING })
-  if (outcome.kind === 'impossible') return trouble(EXIT.UNAVAILABLE, `${recorded.case.id}: ${outcome.reason}`)
+  if (outcome.kind === 'impossible') return trouble(EXIT.UNAVAILABLE, `${id}: ${visible(outcome.reason)}`)
   print(transcriptText(outcome.transcript, paint).join('\n'))
   print(
     outcome.isSame

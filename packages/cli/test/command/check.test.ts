@@ -69,6 +69,24 @@ test('a failure shows its octets, is in JSON and JUnit, has its exit code, and c
   assert.match(other.stdout, /the server did not do the same as before/)
 })
 
+test('a report from elsewhere does not write to the terminal what it likes', async t => {
+  const port = await wrongServer(t)
+  const { stdout } = await run(['check', `socks5://127.0.0.1:${port}`, '--only', 'S5-GRE-03', '--json'])
+  const file = join(await temporaryFolder(t), 'report.json')
+  const bad = JSON.stringify('\u001b[31mred\u001b]0;title\u0007').slice(1, -1)
+  for (const [made, words] of [
+    [stdout.replace(/"title": "The selection[^"]*"/, `"title": "${bad}"`), 'red'],
+    [stdout.replace('"S5-GRE-03"', `"${bad}"`), 'red'],
+    [stdout.replace('"S5-GRE-03"', `"${bad}"`).replace('"kind": "proxy"', '"kind": "x"'), 'leads nowhere'],
+    ['\u001b[31mred', 'not JSON'],
+  ] as const) {
+    await writeFile(file, made)
+    const { stdout, stderr } = await run(['check', 'replay', file])
+    assert.ok((stdout + stderr).includes(words), stdout + stderr)
+    assert.ok(!(stdout + stderr).includes('\u001b'), JSON.stringify(stdout + stderr))
+  }
+})
+
 test('the level of the gravest failure is the exit code', async t => {
   const port = await wrongServer(t)
   for (const [word, code] of [

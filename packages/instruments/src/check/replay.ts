@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import {
   type Endpoint,
   type IpAddress,
+  concat,
   decodeSocks4Reply,
   decodeSocks5Reply,
   formatAddress,
@@ -24,12 +25,13 @@ import type { Timing } from './timing.ts'
 import {
   type EventKind,
   Recorder,
+  type Role,
   type Transcript,
   type TranscriptConnection,
   type TranscriptEvent,
   eventOctets,
-  swapCase,
 } from './transcript.ts'
+import { unmasked } from './unmask.ts'
 
 export interface ReplayOptions {
   readonly proxy: ProxyPlace
@@ -55,11 +57,10 @@ export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
   const address = parseIp(transcript.targets[0]?.address ?? '127.0.0.1')
   if (address === undefined) return { kind: 'impossible', reason: 'the address of its targets is none' }
   // A report may come from anywhere: it must not open ports that others reach when the server is on this host.
-  if (isLoopback(formatAddress(options.proxyAddress)) && !isLoopback(formatAddress(address))) {
-    return {
-      kind: 'impossible',
-      reason: `its targets are on ${formatAddress(address)}, and the server is on this host`,
-    }
+  if (isLoopback(formatAddress(options.proxyAddress))) {
+    const outside = [formatAddress(address), ...ownAddresses(transcript)].find(one => !isLoopback(one))
+    if (outside !== undefined)
+      return { kind: 'impossible', reason: `its sockets are on ${outside}, and the server is on this host` }
   }
   let targets
   try {
@@ -81,7 +82,22 @@ export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
   }
 }
 
-type Opened = { readonly stream: OctetStream; readonly socket: Socket } | { readonly datagrams: Datagrams }
+/** Where it opens sockets on this host beside the targets. */
+function ownAddresses({ connections }: Transcript): readonly string[] {
+  return connections.flatMap(({ role }) => (role.kind === 'proxy' ? [] : [role.from]))
+}
+
+type Opened = OpenedStream | { readonly datagrams: Datagrams }
+
+interface OpenedStream {
+  readonly stream: OctetStream
+  readonly socket: Socket
+  readonly role: Role
+  /** The first octets that were sent, up to one more than a greeting can have. */
+  sent: Uint8Array
+}
+
+const GREETING_OCTETS_MAX = 2 + 255
 
 class Player {
   readonly recorder: Recorder = new Recorder()
@@ -102,7 +118,7 @@ class Player {
     const { stream } = opened
     switch (event.kind) {
       case 'sent':
-        stream.send(this.#unmasked(event), event.note, event.masked)
+        this.#send(event, opened)
         break
       case 'received': {
         const heard = (this.#heard.get(event.connection) ?? 0) + eventOctets(event).length
@@ -151,7 +167,8 @@ class Player {
       return
     }
     const { socket, tcp } = await this.#connect(about)
-    this.#opened.set(number, { socket, stream: new OctetStream(socket, line, this.#options.timing.patienceMs, tcp) })
+    const stream = new OctetStream(socket, line, this.#options.timing.patienceMs, tcp)
+    this.#opened.set(number, { socket, stream, role: about.role, sent: new Uint8Array(0) })
   }
 
   async #connect({ role }: TranscriptConnection): Promise<{ readonly socket: Socket; readonly tcp: Socket }> {
@@ -202,16 +219,13 @@ class Player {
     return { address, port: proxy.port }
   }
 
-  #unmasked(event: TranscriptEvent): Uint8Array {
-    const octets = eventOctets(event)
-    if (event.masked === undefined) return octets
-    const { offset, length, isCaseSwapped } = event.masked
-    const { password } = this.#options.proxy
-    if (password === undefined || password.length < length) {
-      throw new Error('the transcript holds a login: name the same user and password in the URL')
-    }
-    octets.set(isCaseSwapped === true ? swapCase(password.subarray(0, length)) : password.subarray(0, length), offset)
-    return octets
+  #send(event: TranscriptEvent, opened: OpenedStream): void {
+    const { stream, role, sent } = opened
+    // Nothing is taken out of the stream, so that what waits is all that was heard.
+    const octets = unmasked(event, { role, sent, heard: stream.waiting }, this.#options.proxy)
+    if (typeof octets === 'string') throw new Error(octets)
+    opened.sent = concat([sent, octets.subarray(0, GREETING_OCTETS_MAX + 1)]).subarray(0, GREETING_OCTETS_MAX + 1)
+    stream.send(octets, event.note, event.masked)
   }
 }
 

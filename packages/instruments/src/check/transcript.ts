@@ -22,18 +22,21 @@ export interface TranscriptConnection {
   readonly label: string
 }
 
-export type EventKind =
-  | 'open'
-  | 'sent'
-  | 'received'
-  | 'fin-sent'
-  | 'fin-received'
-  | 'reset-sent'
-  | 'reset-received'
+export const EVENT_KINDS = [
+  'open',
+  'sent',
+  'received',
+  'fin-sent',
+  'fin-received',
+  'reset-sent',
+  'reset-received',
   /** What the probe made of the octets above it. */
-  | 'meaning'
+  'meaning',
   /** The probe gave up waiting. */
-  | 'gave-up'
+  'gave-up',
+] as const
+
+export type EventKind = (typeof EVENT_KINDS)[number]
 
 export interface TranscriptEvent {
   /** Since the start of the case. */

@@ -1,5 +1,7 @@
 /** Transcripts played again against a rogue: what it does again is the same, and what was repaired is not. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
 import {
   CASES,
@@ -7,6 +9,7 @@ import {
   type ProxyPlace,
   type ReplayOutcome,
   TIMING,
+  type Transcript,
   parseProxyUrl,
   replay,
 } from '@socksmith/instruments'
@@ -14,6 +17,7 @@ import { parseIp } from '@socksmith/protocol'
 import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { openTargets } from '../../src/check/targets.ts'
+import type { EventKind, Masked, TranscriptEvent } from '../../src/check/transcript.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
 import { FAULT_OF } from './rogue/faults.ts'
 import { openRogue } from './rogue/rogue.ts'
@@ -56,6 +60,14 @@ async function play(result: CaseResult, proxy: ProxyPlace): Promise<ReplayOutcom
   return replay({ proxy, proxyAddress: LOOPBACK, transcript: result.transcript, timing: SHORT })
 }
 
+function said(kind: EventKind, octets: string, masked?: Masked): TranscriptEvent {
+  return { atMs: 0, connection: 1, kind, octets, ...(masked === undefined ? {} : { masked }) }
+}
+
+function hex(text: string): string {
+  return Buffer.from(text).toString('hex')
+}
+
 suite('a replay', () => {
   // One of each kind: answer, silence, login, BIND with its peer, datagrams, SOCKS4, FIN and RST.
   for (const id of [
@@ -89,18 +101,51 @@ suite('a replay', () => {
     assert.match(outcome.reason, /name the same user and password/)
   })
 
+  test('takes the password to nobody but the server, whatever a transcript from elsewhere wants', async t => {
+    const proxy = await proxyOf(t, true)
+    assert.ok(LOOPBACK)
+    const target = createServer({ allowHalfOpen: true })
+    t.after(() => target.close())
+    const stolen: Buffer[] = []
+    target.on('connection', socket => socket.on('data', (octets: Buffer) => stolen.push(octets)).on('error', () => {}))
+    target.listen(0, '127.0.0.1').unref()
+    await once(target, 'listening')
+    const { port } = target.address() as AddressInfo
+    const stars = '2a'.repeat(11)
+    const transcript: Transcript = {
+      targets: [],
+      connections: [{ number: 1, transport: 'tcp', role: { kind: 'proxy' }, label: '' }],
+      events: [
+        { atMs: 0, connection: 1, kind: 'open' },
+        said('sent', '050102'),
+        said('received', '0502'),
+        said('sent', `0105${hex('alice')}0b${stars}`, { offset: 8, length: 11 }),
+        said('received', '0100'),
+        said('sent', `050100017f000001${port.toString(16).padStart(4, '0')}`),
+        said('received', '05000001000000000000'),
+        said('sent', `0105${hex('alice')}0b${stars}`, { offset: 8, length: 11 }),
+      ],
+    }
+    const outcome = await replay({ proxy, proxyAddress: LOOPBACK, transcript, timing: SHORT })
+    assert.ok(outcome.kind === 'impossible', Buffer.concat(stolen).toString())
+    assert.match(outcome.reason, /here it would go elsewhere/)
+    assert.equal(Buffer.concat(stolen).toString(), '')
+  })
+
   test('does not make this host write to others, nor open ports to them', async t => {
     const { result, proxy } = await record(t, 'S5-UDP-44')
     const { transcript } = result
     const again = await play(result, proxy)
     assert.ok(again.kind === 'played', JSON.stringify(again))
-    const [events, targets] = [
+    const [events, connections, targets] = [
       transcript.events.map(event => (event.kind === 'sent' ? { ...event, peer: '192.0.2.1:53' } : event)),
+      transcript.connections.map(one => ({ ...one, role: { kind: 'datagrams', from: '0.0.0.0' } as const })),
       transcript.targets.map(target => ({ ...target, address: '0.0.0.0' })),
     ]
     for (const [change, reason] of [
       [{ events }, /192\.0\.2\.1:53, which is not the server/],
-      [{ targets }, /targets are on 0\.0\.0\.0/],
+      [{ connections }, /sockets are on 0\.0\.0\.0/],
+      [{ targets }, /sockets are on 0\.0\.0\.0/],
     ] as const) {
       const outcome = await play({ ...result, transcript: { ...transcript, ...change } }, proxy)
       assert.ok(outcome.kind === 'impossible')

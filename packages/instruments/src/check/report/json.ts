@@ -1,7 +1,8 @@
 /** A report as JSON, and back for a replay. What is read back is checked: it may come from anywhere. */
+import { parseIp } from '@socksmith/protocol'
 import type { CaseResult, Report } from '../case.ts'
 import { scoreOf } from '../score.ts'
-import type { Transcript } from '../transcript.ts'
+import { EVENT_KINDS, type Transcript } from '../transcript.ts'
 
 /** The transcripts of failures are part of it; those of all else would make it large and say nothing. */
 export function reportJson(report: Report): string {
@@ -31,40 +32,87 @@ export function readReportJson(
   if (!isRecord(value) || typeof value['proxy'] !== 'string' || !Array.isArray(value['results'])) return NOT_A_REPORT
   const results: readonly unknown[] = value['results']
   const failures = results.filter((one): one is RecordedCase => isRecord(one) && 'transcript' in one)
-  return failures.every(isReplayable) ? { proxy: value['proxy'], failures } : NOT_A_REPORT
+  for (const one of failures) {
+    const defect = defectOf(one)
+    if (defect !== undefined) return defect
+  }
+  return { proxy: value['proxy'], failures }
 }
 
 const NOT_A_REPORT = 'it is not a report of "socksmith check --json"'
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+type Fields = Readonly<Record<string, unknown>>
+
+function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null
 }
 
-function isReplayable({ case: about, transcript }: RecordedCase): boolean {
-  return (
-    isRecord(about) &&
-    typeof about.id === 'string' &&
-    typeof about.title === 'string' &&
-    isRecord(transcript) &&
-    isListOf(transcript.connections, ({ number, role }) => typeof number === 'number' && isRecord(role)) &&
-    isListOf(transcript.targets, ({ port, address }) => isPort(port) && typeof address === 'string') &&
-    isListOf(transcript.events, isEvent)
-  )
+/** What of a failure cannot be played or shown; `undefined` when all is well. */
+function defectOf({ case: about, transcript }: RecordedCase): string | undefined {
+  if (!isRecord(about) || typeof about.id !== 'string' || typeof about.title !== 'string') return NOT_A_REPORT
+  if (!isRecord(transcript)) return NOT_A_REPORT
+  for (const [list, fits, what] of [
+    [transcript.targets, isTarget, 'a target without address or port'],
+    [transcript.connections, isConnection, 'a connection that leads nowhere: its role, or the address "from"'],
+    [transcript.events, isEvent, 'an event of no known kind, or whose octets or masked password are not right'],
+  ] as const) {
+    if (!Array.isArray(list)) return NOT_A_REPORT
+    if (!list.every(one => isRecord(one) && fits(one))) return `its transcript of ${about.id} has ${what}`
+  }
+  return undefined
+}
+
+function isTarget({ kind, port, address }: Fields): boolean {
+  return typeof kind === 'string' && isPort(port) && isAddress(address)
+}
+
+function isConnection({ number, transport, role, label }: Fields): boolean {
+  if (!isCount(number) || typeof label !== 'string' || !isRecord(role)) return false
+  switch (role['kind']) {
+    case 'proxy':
+      return transport === 'tcp'
+    case 'bind-peer':
+      return transport === 'tcp' && isCount(role['of']) && isAddress(role['from'])
+    case 'datagrams':
+      return transport === 'udp' && isAddress(role['from'])
+    default:
+      return false
+  }
 }
 
 /** No octets of one event are longer: the longest of the suite are a mebioctet. */
 const EVENT_LENGTH_MAX = 1_048_576
 
-function isEvent({ kind, connection, octets, length }: Readonly<Record<string, unknown>>): boolean {
-  const isHex = octets === undefined || (typeof octets === 'string' && /^([0-9a-f]{2})*$/.test(octets))
-  const fits = length === undefined || (typeof length === 'number' && length > 0 && length <= EVENT_LENGTH_MAX)
-  return typeof kind === 'string' && typeof connection === 'number' && isHex && fits
+function isEvent(event: Fields): boolean {
+  const { kind, connection, octets = '', length, masked } = event
+  return (
+    (EVENT_KINDS as readonly unknown[]).includes(kind) &&
+    isCount(connection) &&
+    typeof octets === 'string' &&
+    /^([0-9a-f]{2})*$/.test(octets) &&
+    (length === undefined || (isCount(length) && length > 0 && length <= EVENT_LENGTH_MAX)) &&
+    (masked === undefined || isMasked(masked, octets.length / 2)) &&
+    [event['note'], event['peer']].every(text => text === undefined || typeof text === 'string') &&
+    (event['relayOf'] === undefined || isCount(event['relayOf']))
+  )
+}
+
+/** The octets of a password are among those of its event. */
+function isMasked(masked: unknown, count: number): boolean {
+  if (!isRecord(masked)) return false
+  const { offset, length, isCaseSwapped } = masked
+  const isInside = isCount(offset) && isCount(length) && offset + length <= count
+  return isInside && (isCaseSwapped === undefined || isCaseSwapped === true)
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && parseIp(value) !== undefined
 }
 
 function isPort(value: unknown): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535
+  return isCount(value) && value <= 65_535
 }
 
-function isListOf(value: unknown, fits: (one: Readonly<Record<string, unknown>>) => boolean): boolean {
-  return Array.isArray(value) && value.every(one => isRecord(one) && fits(one))
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0
 }

@@ -78,6 +78,29 @@ test('what is no report is refused with a reason, whatever is wrong with it', ()
   }
 })
 
+test('what of a transcript cannot be played is told with its case', () => {
+  const event = { kind: 'sent', connection: 1, octets: '0502' }
+  const connection = { number: 1, transport: 'udp', label: '' }
+  for (const [change, words] of [
+    [{ connections: [{ ...connection, role: { kind: 'datagrams', from: 'nonsense' } }] }, 'the address "from"'],
+    [{ connections: [{ ...connection, role: { kind: 'bind-peer', of: 1 }, transport: 'tcp' }] }, 'the address "from"'],
+    [{ connections: [{ ...connection, role: { kind: 'elsewhere' } }] }, 'its role'],
+    [{ connections: [{ ...connection, role: { kind: 'proxy' } }] }, 'its role'],
+    [{ events: [{ ...event, kind: 'thrown' }] }, 'no known kind'],
+    [{ events: [{ ...event, masked: { offset: 1, length: 2 } }] }, 'masked password'],
+    [{ events: [{ ...event, masked: { offset: -1, length: 1 } }] }, 'masked password'],
+    [{ events: [{ ...event, masked: 1 }] }, 'masked password'],
+    [{ events: [{ ...event, octets: '00', length: 1.5 }] }, 'octets'],
+    [{ events: [{ ...event, note: {} }] }, 'an event'],
+    [{ events: [{ ...event, relayOf: '1' }] }, 'an event'],
+    [{ targets: [{ kind: 'echo', address: 'here', port: 1 }] }, 'a target'],
+  ] as const) {
+    const read = readReportJson(broken(change))
+    assert.ok(typeof read === 'string', JSON.stringify(change))
+    assert.ok(read.startsWith(`its transcript of ${second.id} has `) && read.includes(words), read)
+  }
+})
+
 test('JUnit is well-formed whatever a server says', () => {
   const xml = reportJunit(report)
   assert.match(
