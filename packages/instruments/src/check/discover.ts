@@ -1,19 +1,15 @@
-/** Finds out what a server can do, by asking for each thing once and rightly. Judges nothing. */
-import { ANY_IPV4, METHOD, NO_ENDPOINT, encodeSocks5Datagram, formatAddress } from '@socksmith/protocol'
-import { type Abilities, type Ability, NEEDS, type Need } from './ability.ts'
-import { at, named } from './dialogue.ts'
+/** Finds out what a server offers, by asking for each thing once and rightly. Judges nothing: that is for the cases. */
+import { formatAddress } from '@socksmith/protocol'
+import { type Abilities, type Ability, CAN, NEEDS, type Need, lack, unknown } from './ability.ts'
+import { type Answer, GREETINGS, type Greetings, greet, mannersOf, strangerText } from './contact.ts'
 import { Finding } from './finding.ts'
-import { COMMAND, type Pace, Probe, type Surroundings } from './probe.ts'
-import { relayOf } from './relay.ts'
-import { longOctets } from './transcript.ts'
-import { methodText } from './words.ts'
+import { QUESTIONS_4, QUESTIONS_5, type Question, type Response, abilities4, abilities5 } from './offer.ts'
+import { type Pace, Probe, type Surroundings } from './probe.ts'
 
 /** What was found: the abilities, or why the server cannot be checked at all. */
 export type Discovery =
   | { readonly kind: 'found'; readonly abilities: Abilities }
   | { readonly kind: 'hopeless'; readonly reason: string }
-
-const CAN: Ability = { has: true }
 
 /** Asks the server; `onStep` is told what is asked next. */
 export async function discover(
@@ -21,55 +17,61 @@ export async function discover(
   pace: Pace,
   onStep: (what: string) => void,
 ): Promise<Discovery> {
+  const { proxy, timing, targets } = surroundings
   const found: Record<Need, Ability> = { ...nothing(), ...whereabouts(surroundings) }
-  const ask = async (need: Need, question: (probe: Probe) => Promise<void>): Promise<void> => {
-    const startedMs = performance.now()
-    const once = (): Promise<Ability> => tryOut({ ...surroundings, abilities: found }, pace, question)
-    const first = await once()
-    // Many cases hang on it: an answer that may only have been late is asked for twice.
-    const isLate = performance.now() - startedMs >= surroundings.timing.patienceMs
-    found[need] = first.has || !isLate ? first : await once()
-  }
+  const inquiry = new Inquiry({ ...surroundings, abilities: found }, pace)
   onStep('versions and methods')
-  await ask('open', probe => choose(probe, METHOD.none))
-  // A password that is only one of the ways in does not show whether it is asked for.
-  const wantsPassword = !found.open.has
-  if (wantsPassword) await ask('auth', probe => choose(probe, METHOD.userPassword))
-  if (wantsPassword && found.auth.has) {
-    if (surroundings.proxy.username === undefined) {
-      return hopeless(
-        'the server wants a password: name user and password in the URL, socks5://USER:PASSWORD@HOST:PORT',
-      )
-    }
-    const login = await tryOut({ ...surroundings, abilities: found }, pace, async probe => void (await probe.enter()))
-    if (!login.has) return hopeless(`the server does not take this user and password: ${login.reason}`)
+  const closed = await inquiry.finding(probe => probe.open())
+  if (closed !== undefined) return hopeless(`there is no connection to ${proxy.label}: ${closed.got}`)
+  const [greetings, responses4] = await Promise.all([inquiry.greetings(), inquiry.responses(QUESTIONS_4)])
+  Object.assign(found, abilities4(responses4))
+  const isSocks4 = found.socks4.has || found.socks4a.has
+  const { isSocks5, isOpen, takesPassword, wantsPassword } = mannersOf(greetings)
+  if (!isSocks5) {
+    found.socks5 = lack(strangerText(greetings, proxy.isTls, timing.patienceMs))
+    return isSocks4 ? { kind: 'found', abilities: found } : hopeless(found.socks5.reason)
   }
-  found.socks5 = found.open.has ? CAN : found.auth
-  // At once: a server that answers none of them takes its time over each.
+  const isNamed = proxy.username !== undefined
+  if (wantsPassword && !isNamed) {
+    return hopeless('the server wants a password: name user and password in the URL, socks5://USER:PASSWORD@HOST:PORT')
+  }
+  found.socks5 = CAN
+  if (isNamed) found.user = CAN
+  if (isOpen) found.open = CAN
+  if (isNamed && takesPassword) found.auth = CAN
+  const shut = await inquiry.finding(probe => probe.enter())
+  if (shut !== undefined && found.auth.has) {
+    return hopeless(`the server does not take this user and password: ${shut.message}`)
+  }
   onStep('commands and address types')
-  await Promise.all(QUESTIONS.map(([need, question]) => ask(need, question)))
-  if (!found.socks5.has && !found.socks4.has) {
-    return hopeless(`it speaks neither SOCKS5 (${found.socks5.reason}) nor SOCKS4 (${found.socks4.reason})`)
-  }
+  Object.assign(
+    found,
+    // S5-GRE-01 and S5-REQ-01 are asked all the same, and fail.
+    shut === undefined
+      ? abilities5(await inquiry.responses(QUESTIONS_5), targets)
+      : Object.fromEntries(BEHIND_THE_DOOR.map(need => [need, unknown(`no client comes in: ${shut.message}`)])),
+  )
   return { kind: 'found', abilities: found }
 }
+
+const BEHIND_THE_DOOR = ['connect', 'name', 'ipv4', 'ipv6', 'bind', 'udp'] as const satisfies readonly Need[]
 
 function hopeless(reason: string): Discovery {
   return { kind: 'hopeless', reason }
 }
 
 function nothing(): Record<Need, Ability> {
-  const lack: Ability = { has: false, reason: 'it was not found' }
-  return Object.fromEntries(Object.keys(NEEDS).map(need => [need, lack])) as Record<Need, Ability>
+  const needs = Object.keys(NEEDS) as Need[]
+  const lacks = needs.map(need => [need, need === 'user' ? lack('there are none') : lack('it was not found')])
+  return Object.fromEntries(lacks) as Record<Need, Ability>
 }
 
 function whereabouts({
   proxyAddress,
 }: Omit<Surroundings, 'abilities'>): Pick<Record<Need, Ability>, 'here' | 'elsewhere'> {
-  const isHere = isLoopback(formatAddress(proxyAddress))
-  return isHere
-    ? { here: CAN, elsewhere: { has: false, reason: 'it is on this host, whose clients reach such addresses anyway' } }
-    : { here: { has: false, reason: 'it is elsewhere' }, elsewhere: CAN }
+  return isLoopback(formatAddress(proxyAddress))
+    ? { here: CAN, elsewhere: lack('it is on this host, whose clients reach such addresses anyway') }
+    : { here: lack('it is elsewhere'), elsewhere: CAN }
 }
 
 /** True for 127.0.0.0/8 and ::1, as text. */
@@ -77,101 +79,67 @@ export function isLoopback(address: string): boolean {
   return /^(::ffff:)?127\./.test(address) || address === '::1'
 }
 
-async function tryOut(
-  surroundings: Surroundings,
-  pace: Pace,
-  question: (probe: Probe) => Promise<void>,
-): Promise<Ability> {
-  const probe = new Probe(surroundings, pace)
-  try {
-    await question(probe)
-    return CAN
-  } catch (error) {
-    if (error instanceof Finding) return { has: false, reason: error.message }
-    throw error
-  } finally {
-    probe.dispose()
+/** Asks questions, each with a probe of its own. */
+class Inquiry {
+  readonly #surroundings: Surroundings
+  readonly #pace: Pace
+
+  constructor(surroundings: Surroundings, pace: Pace) {
+    this.#surroundings = surroundings
+    this.#pace = pace
+  }
+
+  /** Why the server does not do this; `undefined` when it does. */
+  async finding(deed: (probe: Probe) => Promise<unknown>): Promise<Finding | undefined> {
+    const outcome = await this.#tryOut(async probe => void (await deed(probe)))
+    return outcome instanceof Finding ? outcome : undefined
+  }
+
+  async greetings(): Promise<Greetings> {
+    const [none, password, both] = await Promise.all([
+      this.#greet(GREETINGS.none),
+      this.#greet(GREETINGS.password),
+      this.#greet(GREETINGS.both),
+    ])
+    // Where somebody speaks, silence may have been lateness.
+    const isSilent = [none, password, both].every(({ octets }) => octets.length === 0)
+    const again = async (answer: Answer, methods: readonly number[]): Promise<Answer> =>
+      isSilent || answer.octets.length > 0 || answer.isOver ? answer : this.#greet(methods)
+    const [none2, password2] = await Promise.all([again(none, GREETINGS.none), again(password, GREETINGS.password)])
+    return { none: none2, password: password2, both }
+  }
+
+  /** At once: a server that answers none of them takes its time over each. */
+  async responses<Q extends string>(questions: Readonly<Record<Q, Question>>): Promise<Readonly<Record<Q, Response>>> {
+    const asked = (Object.keys(questions) as Q[]).map(async key => [key, await this.#ask(questions[key])] as const)
+    return Object.fromEntries(await Promise.all(asked)) as Record<Q, Response>
+  }
+
+  async #greet(methods: readonly number[]): Promise<Answer> {
+    const answer = await this.#tryOut(probe => greet(probe, methods))
+    return answer instanceof Finding ? { octets: new Uint8Array(0), isOver: true } : answer
+  }
+
+  async #ask(question: Question): Promise<Response> {
+    const first = await this.#askOnce(question)
+    // Many cases hang on it: an answer that may only have been late is asked for twice.
+    return first.kind === 'silence' ? this.#askOnce(question) : first
+  }
+
+  async #askOnce(question: Question): Promise<Response> {
+    const response = await this.#tryOut(question)
+    return response instanceof Finding ? { kind: 'broken', text: `it answers ${response.got}` } : response
+  }
+
+  async #tryOut<T>(question: (probe: Probe) => Promise<T>): Promise<T | Finding> {
+    const probe = new Probe(this.#surroundings, this.#pace)
+    try {
+      return await question(probe)
+    } catch (error) {
+      if (error instanceof Finding) return error
+      throw error
+    } finally {
+      probe.dispose()
+    }
   }
 }
-
-async function choose(probe: Probe, method: number): Promise<void> {
-  const dialogue = await probe.open()
-  dialogue.greet(method)
-  const selected = await dialogue.selection()
-  if (selected !== method) throw new Finding(methodText(method), methodText(selected))
-}
-
-type Question = readonly [Need, (probe: Probe) => Promise<void>]
-
-const SOCKS5_QUESTIONS: readonly Question[] = [
-  ['connect', async probe => (await probe.tunnel(probe.targets.tcp('echo'))).echo()],
-  [
-    'name',
-    async probe => {
-      const dialogue = await probe.enter()
-      dialogue.request(COMMAND.connect, named('localhost', probe.targets.port('echo')))
-      await dialogue.success()
-      await dialogue.echo()
-    },
-  ],
-  [
-    'ipv6',
-    async probe => {
-      const { address6 } = probe.targets
-      if (address6 === undefined) throw new Finding('targets over IPv6', 'none')
-      await (await probe.tunnel(at(address6, probe.targets.port('echo')))).echo()
-    },
-  ],
-  [
-    'bind',
-    async probe => {
-      const dialogue = await probe.enter()
-      dialogue.request(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
-      await dialogue.success()
-    },
-  ],
-  [
-    'udp',
-    async probe => {
-      const dialogue = await probe.enter()
-      dialogue.request(COMMAND.udpAssociate, NO_ENDPOINT)
-      const relay = relayOf(probe, dialogue, await dialogue.success())
-      const datagrams = await probe.datagrams()
-      const data = longOctets(16)
-      datagrams.send(encodeSocks5Datagram({ frag: 0, destination: probe.targets.udpEcho(), data }), relay.at, relay.of)
-      const answer = await datagrams.receive(probe.timing.patienceMs)
-      if (answer === undefined) throw new Finding('the answer of a UDP echo', 'nothing')
-    },
-  ],
-]
-
-const SOCKS4_QUESTIONS: readonly Question[] = [
-  [
-    'socks4',
-    async probe => {
-      const dialogue = await probe.open()
-      dialogue.request4(COMMAND.connect, probe.targets.tcp('echo'))
-      await dialogue.granted4()
-      await dialogue.echo()
-    },
-  ],
-  [
-    'socks4a',
-    async probe => {
-      const dialogue = await probe.open()
-      dialogue.request4(COMMAND.connect, at(ANY_IPV4, probe.targets.port('echo')), { host: 'localhost' })
-      await dialogue.granted4()
-      await dialogue.echo()
-    },
-  ],
-  [
-    'bind4',
-    async probe => {
-      const dialogue = await probe.open()
-      dialogue.request4(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
-      await dialogue.granted4()
-    },
-  ],
-]
-
-const QUESTIONS: readonly Question[] = [...SOCKS5_QUESTIONS, ...SOCKS4_QUESTIONS]

@@ -116,7 +116,8 @@ export class Probe {
   }
 
   dispose(): void {
-    for (const one of this.#open) one.dispose()
+    // What lies upon another goes first: TLS before the socket that carries it.
+    for (const one of this.#open.toReversed()) one.dispose()
   }
 
   /** The address by which this host talks to the server. */

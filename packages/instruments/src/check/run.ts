@@ -1,6 +1,6 @@
 /** Runs cases one after the other and gathers what they found. Knows no case and shows nothing. */
 import { lookup } from 'node:dns/promises'
-import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
+import { type IpAddress, formatAddress, parseIp, unmapped } from '@socksmith/protocol'
 import { type Abilities, firstLack } from './ability.ts'
 import { type Case, type CaseResult, type Outcome, type Report } from './case.ts'
 import { discover, isLoopback } from './discover.ts'
@@ -48,7 +48,8 @@ const LOOPBACK: IpAddress = parseIp('127.0.0.1') as IpAddress
 /** The address of the server; a string is why there is none. */
 export async function resolveProxy(proxy: ProxyPlace): Promise<IpAddress | string> {
   const literal = parseIp(proxy.host)
-  if (literal !== undefined) return literal
+  // IPv4 inside IPv6 is dialled as IPv4, and answered from it.
+  if (literal !== undefined) return unmapped(literal)
   try {
     const { address } = await lookup(proxy.host)
     return parseIp(address) ?? `${proxy.host} has no usable address`
@@ -59,7 +60,7 @@ export async function resolveProxy(proxy: ProxyPlace): Promise<IpAddress | strin
 
 /** True when the server is on this host, so that nobody else is troubled. */
 export function isOnThisHost(address: IpAddress): boolean {
-  return isLoopback(formatAddress(address))
+  return isLoopback(formatAddress(unmapped(address)))
 }
 
 /**

@@ -45,6 +45,8 @@ const MANNERS: readonly Manner[] = [
 
 export const HELLO: Uint8Array = Buffer.from('hello from the target\n')
 export const BYE: Uint8Array = Buffer.from('bye\n')
+/** The address of which every host knows the name. */
+const LOCALHOST = '127.0.0.1'
 const FLOOD_OCTETS = 64 * 1024 * 1024
 const FLOOD_CHUNK_OCTETS = 64 * 1024
 
@@ -67,7 +69,7 @@ interface TcpTarget {
 export class Targets {
   /** Where the server under test reaches them. */
   readonly address: IpAddress
-  /** The IPv6 twin of `address`, when there is one: `::1` for loopback. */
+  /** Where they are reached over IPv6: `address` itself, or its twin, which 127.0.0.1 has in `::1`. */
   readonly address6: IpAddress | undefined
   readonly #tcp: ReadonlyMap<Manner, TcpTarget>
   readonly #udp: UdpEcho
@@ -85,6 +87,12 @@ export class Targets {
     this.#tcp = tcp
     this.#udp = udp
     this.#sockets = sockets
+  }
+
+  /** What stands in the field for a name: `localhost` where that leads to them, otherwise their address as text. */
+  get name(): string {
+    const address = formatAddress(this.address)
+    return address === LOCALHOST ? 'localhost' : address
   }
 
   tcp(manner: Manner): Endpoint {
@@ -161,14 +169,14 @@ export class Targets {
 /** Another address of the same host where there is one, so that "who may write" is decided by address. */
 function strangerOf(address: IpAddress): IpAddress {
   const text = formatAddress(address)
-  return (text === '127.0.0.1' ? parseIp('127.0.0.3') : undefined) ?? address
+  return (text === LOCALHOST ? parseIp('127.0.0.3') : undefined) ?? address
 }
 
 /** Opens them all. `ports`: the ports of an earlier time, for a replay. Rejects with the system's error when it cannot. */
 export async function openTargets(address: IpAddress, ports: readonly TranscriptTarget[] = []): Promise<Targets> {
   const sockets = new Set<Socket>()
-  const address6 = formatAddress(address) === '127.0.0.1' && (await hasIpv6()) ? parseIp('::1') : undefined
-  const addresses = address6 === undefined ? [address] : [address, address6]
+  const twin = formatAddress(address) === LOCALHOST && (await hasIpv6()) ? parseIp('::1') : undefined
+  const addresses = twin === undefined ? [address] : [address, twin]
   const tcp = new Map<Manner, TcpTarget>()
   try {
     for (const manner of MANNERS) {
@@ -176,7 +184,13 @@ export async function openTargets(address: IpAddress, ports: readonly Transcript
       tcp.set(manner, await openTcp(manner, addresses, port, sockets))
     }
     const udpPorts = ports.filter(({ kind }) => kind === 'udp-echo').map(({ port }) => port)
-    return new Targets(address, address6, tcp, await openUdpEcho(addresses, udpPorts), sockets)
+    return new Targets(
+      address,
+      address.type === 'ipv6' ? address : twin,
+      tcp,
+      await openUdpEcho(addresses, udpPorts),
+      sockets,
+    )
   } catch (error) {
     await closeAll([...tcp.values()].flatMap(({ servers }) => servers))
     throw error

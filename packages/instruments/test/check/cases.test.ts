@@ -1,8 +1,8 @@
 /** Every case of the suite is proved: it passes on a server that is right, and fails on one that has its fault. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { CASES, type Case, type CaseResult, type Timing, parseProxyUrl } from '@socksmith/instruments'
-import { Pace } from '../../src/check/probe.ts'
+import { CASES, type Case, type CaseResult, type Timing, parseProxyUrl, runCheck } from '@socksmith/instruments'
+import { Pace, type Surroundings } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { parseIp } from '@socksmith/protocol'
@@ -13,6 +13,7 @@ import type { RogueOptions } from './rogue/terms.ts'
 
 const USER = { name: 'alice', password: 'Open sesame' }
 const HANDSHAKE_MS = 400
+const RATE_PER_SECOND = 10_000
 
 /** A right server never makes the suite wait; only the time limits of the server itself have to fit. */
 const GENEROUS: Timing = {
@@ -57,12 +58,18 @@ suite('each case', () => {
   }
 })
 
+/** No server on loopback is elsewhere: what the command would find out is said. */
+function runElsewhere(one: Case, surroundings: Omit<Surroundings, 'abilities'>): Promise<CaseResult> {
+  return runCase(one, { ...surroundings, abilities: { ...ALL_ABILITIES, auth: LACK } }, new Pace(RATE_PER_SECOND), true)
+}
+
 function indexOf(id: string): number {
   return CASES.findIndex(one => one.id === id)
 }
 
+/** By the way of the command, so that a fault that keeps a case from being asked shows here. */
 async function run(one: Case, targets: Targets, rogue: RogueOptions, timing: Timing): Promise<CaseResult> {
-  const isAuth = one.needs.includes('auth')
+  const isAuth = one.needs.includes('auth') || one.needs.includes('user')
   const isElsewhere = one.needs.includes('elsewhere')
   // Only for the cases about time: elsewhere a slow machine must not end a handshake.
   const handshakeMs = one.isSlow === true ? rogue.handshakeMs : undefined
@@ -75,10 +82,14 @@ async function run(one: Case, targets: Targets, rogue: RogueOptions, timing: Tim
   const login = isAuth ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ''
   const proxy = parseProxyUrl(`socks5://${login}127.0.0.1:${server.port}`)
   assert.ok(typeof proxy !== 'string' && LOOPBACK)
-  // The password only where the case is about it.
-  const abilities = { ...ALL_ABILITIES, ...(isAuth ? { open: LACK } : { auth: LACK }) }
   try {
-    return await runCase(one, { proxy, proxyAddress: LOOPBACK, targets, timing, abilities }, new Pace(10_000), true)
+    if (isElsewhere) return await runElsewhere(one, { proxy, proxyAddress: LOOPBACK, targets, timing })
+    const asked = { proxy, proxyAddress: LOOPBACK, cases: [one], isSlow: true, timing, ratePerSecond: RATE_PER_SECOND }
+    const outcome = await runCheck(asked)
+    assert.ok(outcome.kind === 'report', JSON.stringify(outcome))
+    const [result] = outcome.report.results
+    assert.ok(result)
+    return result
   } finally {
     await server.close()
   }

@@ -45,9 +45,8 @@ const NAME_CASES_ALL: readonly Case[] = [
       clause: SECTION,
       level: 'must',
       why: 'Names that only the proxy can resolve are why people use it, and no look-up leaks to the network of the client.',
-      needs: ['name'],
     },
-    probe => leadsToEcho(probe, 'localhost'),
+    probe => leadsToEcho(probe, probe.targets.name),
   ),
   names(
     2,
@@ -58,7 +57,11 @@ const NAME_CASES_ALL: readonly Case[] = [
       why: 'Names are compared without case everywhere else.',
       needs: ['name'],
     },
-    probe => leadsToEcho(probe, 'LOCALHOST'),
+    async probe => {
+      const name = probe.targets.name.toUpperCase()
+      if (parseIp(name) !== undefined) return { skip: `the targets have no name but ${name}` }
+      await leadsToEcho(probe, name)
+    },
   ),
   names(
     3,
@@ -67,7 +70,7 @@ const NAME_CASES_ALL: readonly Case[] = [
       clause: 'practice',
       level: 'should',
       why: 'Many clients put whatever the user typed into the name field.',
-      needs: ['here'],
+      needs: ['here', 'ipv4'],
     },
     probe => leadsToEcho(probe, formatAddress(probe.targets.address)),
   ),

@@ -77,7 +77,7 @@ export const PIECES_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.enter()
-      const octets = request(COMMAND.connect, named('localhost', probe.targets.port('echo')))
+      const octets = request(COMMAND.connect, named(probe.targets.name, probe.targets.port('echo')))
       dialogue.stream.send(octets.subarray(0, 9), 'a request, cut inside the name')
       await pause(SEGMENTS_APART_MS)
       dialogue.stream.send(octets.subarray(9))

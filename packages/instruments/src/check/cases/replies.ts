@@ -144,7 +144,7 @@ const CODE_CASES: readonly Case[] = [
       clause: 'practice',
       level: 'safety',
       why: 'Linux connects 0.0.0.0 to localhost, so a rule about 127.0.0.0/8 is passed by.',
-      needs: ['here'],
+      needs: ['here', 'ipv4'],
     },
     async probe => {
       const before = probe.targets.visits('echo').length

@@ -25,7 +25,6 @@ const REPLY_CASES: readonly Case[] = [
       clause: REQUEST,
       level: 'must',
       why: 'It is what a proxy is for.',
-      needs: ['connect'],
     },
     async probe => {
       await (await probe.tunnel(probe.targets.tcp('echo'))).echo()

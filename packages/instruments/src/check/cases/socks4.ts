@@ -204,7 +204,7 @@ const NAME_CASES: readonly Case[] = [
       level: 'must',
       why: 'It is what 4a adds.',
     },
-    probe => leadsToEcho(probe, 'localhost'),
+    probe => leadsToEcho(probe, probe.targets.name),
   ),
   socks4a(
     2,
@@ -235,7 +235,7 @@ const NAME_CASES: readonly Case[] = [
         COMMAND.connect,
         at(ANY_IPV4, probe.targets.port('echo')),
         Buffer.from('fred'),
-        'localhost',
+        probe.targets.name,
       )
       dialogue.stream.send(octets.subarray(0, -5), 'a 4a request, cut inside the name')
       await pause(SEGMENTS_APART_MS)
@@ -288,7 +288,7 @@ const NAME_CASES: readonly Case[] = [
       const tail = longOctets(100)
       const place = at(ANY_IPV4, probe.targets.port('echo'))
       dialogue.stream.send(
-        concat([request4(COMMAND.connect, place, undefined, 'localhost'), tail]),
+        concat([request4(COMMAND.connect, place, undefined, probe.targets.name), tail]),
         'a 4a request and 100 octets',
       )
       await dialogue.granted4()

@@ -53,7 +53,7 @@ const CARRYING_CASES: readonly Case[] = [
     async probe => {
       const association = await associate(probe, NO_ENDPOINT)
       const data = longOctets(32)
-      sendThrough(association, named('localhost', probe.targets.udpEcho().port), data, 'to a name')
+      sendThrough(association, named(probe.targets.name, probe.targets.udpEcho().port), data, 'to a name')
       const answer = await association.datagrams.receive(probe.timing.dialMs)
       expectThat(answer !== undefined, 'the answer of the echo', 'nothing')
       expectThat(Buffer.from(answer.octets).subarray(-data.length).equals(data), 'the data', sample(answer.octets))
@@ -70,7 +70,7 @@ const CARRYING_CASES: readonly Case[] = [
     },
     async probe => {
       const association = await associate(probe, NO_ENDPOINT)
-      sendThrough(association, named('localhost', probe.targets.udpEcho().port), longOctets(32), 'to a name')
+      sendThrough(association, named(probe.targets.name, probe.targets.udpEcho().port), longOctets(32), 'to a name')
       const answer = await association.datagrams.receive(probe.timing.dialMs)
       expectThat(answer !== undefined, 'the answer of the echo', 'nothing')
       expectThat(answer.octets[3] === 1 || answer.octets[3] === 4, 'ATYP 01 or 04', `ATYP ${answer.octets[3]}`)

@@ -37,11 +37,17 @@ export async function serveConnect(
   if (typeof target === 'number') return no(rogue, client, reader, speech, target)
   reader.isServed = true
   grant(rogue, client, target, place, speech)
-  if (rogue.has('no-relay')) return
+  if (carriesNothing(rogue, place, speech)) return
   let early = reader.release()
   if (rogue.has('drops-behind-request') || (speech.is4 && rogue.has('s4-drops-behind-request'))) early = Buffer.alloc(0)
   if (rogue.has('early-cut')) early = early.subarray(0, 1_024)
   join(rogue, client, target, early)
+}
+
+function carriesNothing(rogue: Rogue, { kind, octets }: Place, speech: Speech): boolean {
+  const isIpv6 = kind === 'ip' && octets.length === 16
+  const is4a = speech.is4 === true && kind === 'name'
+  return rogue.has('no-relay') || (isIpv6 && rogue.has('ipv6-no-relay')) || (is4a && rogue.has('s4a-no-relay'))
 }
 
 function no(rogue: Rogue, client: Socket, reader: Reader, speech: Speech, rep: number): void {

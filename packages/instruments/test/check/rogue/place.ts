@@ -55,7 +55,8 @@ export function failureOctets(rep: number): Buffer {
 /** The addresses to try, or the REP of the refusal; `silent` for the faults that never answer. */
 export async function resolve(rogue: Rogue, place: Place): Promise<readonly string[] | number> {
   if (rogue.has('blocks-on-names')) {
-    if (place.kind === 'name') rogue.shared.names = new Promise(() => {})
+    if (place.kind === 'name' && place.octets.toString().endsWith('.invalid'))
+      rogue.shared.names = new Promise(() => {})
     await rogue.shared.names
   }
   if (place.kind === 'ip') return resolveIp(rogue, place.octets)
@@ -88,7 +89,6 @@ async function resolveName(rogue: Rogue, name: string): Promise<readonly string[
 function resolveIp(rogue: Rogue, octets: Buffer): readonly string[] | number {
   const host = hostText(octets)
   const isMapped = octets.length === 16 && octets.subarray(0, 12).toString('hex') === '00000000000000000000ffff'
-  if (octets.length === 16 && rogue.has('no-ipv6')) return 8
   if (isMapped && rogue.has('no-mapped')) return 8
   if (rogue.options.isInsideClosed === true) {
     const opening = insideFault(octets, isMapped)

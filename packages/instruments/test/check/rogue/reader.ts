@@ -38,12 +38,6 @@ export class Reader {
     return octets
   }
 
-  /** As a server does that takes one read for one message: `undefined` when not all of it has come with the first octet. */
-  async takeAtOnce(count: number): Promise<Buffer | undefined> {
-    await this.peek(1)
-    return this.#inbox.length >= count ? this.take(count) : undefined
-  }
-
   /** Up to NUL, which is taken too; `tooLong` beyond the limit. */
   async takeToNul(limit: number): Promise<Buffer | 'too long' | undefined> {
     for (let count = 1; ; count++) {

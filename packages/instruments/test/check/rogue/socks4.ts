@@ -67,7 +67,6 @@ async function readRequest(rogue: Rogue, reader: Reader): Promise<Request | 'rej
   if (command !== 1 && command !== 2) return rogue.has('s4-silent-on-unknown') ? 'silent' : 'reject'
   const is4a = ip.subarray(0, 3).every(octet => octet === 0) && !isZero
   if (!is4a) return { command, place: { kind: 'ip', octets: ip, port }, userid: userid.toString() }
-  if (rogue.has('s4a-rejected')) return 'reject'
   const host = await reader.takeToNul(rogue.has('s4-endless') ? Infinity : USERID_MAX)
   if (host === undefined) return undefined
   if (host === 'too long') return 'reject'
@@ -78,7 +77,7 @@ async function readRequest(rogue: Rogue, reader: Reader): Promise<Request | 'rej
 const HERE = (port: number): Place => ({ kind: 'ip', octets: Buffer.from([127, 0, 0, 1]), port })
 
 async function readUserid(rogue: Rogue, reader: Reader): Promise<Buffer | 'too long' | undefined> {
-  if (rogue.has('s4-endless')) return new Promise(() => {})
+  if (rogue.has('s4-endless')) return reader.takeToNul(Infinity)
   const userid = await reader.takeToNul(rogue.has('s4-userid-cut') ? SHORT_USERID_MAX : USERID_MAX)
   return userid === 'too long' && rogue.has('s4-userid-cut') ? Buffer.alloc(0) : userid
 }

@@ -69,6 +69,9 @@ async function logIn(rogue: Rogue, socket: Socket, reader: Reader): Promise<bool
   return false
 }
 
+/** Version, two lengths, and an octet each. */
+const SHORTEST_LOGIN = 5
+
 interface Credentials {
   readonly name: string
   readonly password: string
@@ -76,8 +79,8 @@ interface Credentials {
 
 async function readLogin(rogue: Rogue, reader: Reader): Promise<Credentials | undefined> {
   if (rogue.has('login-in-one-read')) {
-    const start = await reader.takeAtOnce(5)
-    if (start === undefined) return undefined
+    await reader.peek(1)
+    if (reader.buffered < SHORTEST_LOGIN) return undefined
   }
   const head = await reader.take(2)
   if (head === undefined || (head[0] !== 1 && !rogue.has('any-login-version'))) return undefined
