@@ -1,13 +1,14 @@
-/** Asks the rules about one request the way a server does, step by step, and keeps why. Knows no terminal. */
+/** Asks about one request the way a server does, step by step, and keeps why. Knows no terminal. */
 import { type IpAddress, plainAddress } from '@socksmith/protocol'
 import type { CompileOptions } from './compile/compile.ts'
 import { LimitTable } from './compile/limit-table.ts'
 import type { Facts } from './facts.ts'
 import type { Limit } from './limit.ts'
 import type { CaseRequest, Policy } from './policy.ts'
+import { type ServerSetting, asServed, factsForRules } from './server-refusal.ts'
 import { type Walk, walk } from './walk.ts'
 
-/** One moment at which the rules are asked, and what they say. */
+/** One moment at which the rules are asked, and what they say, or the server in spite of them. */
 export interface Asked extends Walk {
   /** `name`: the target as named, before it is resolved. `request`: there is no target, or it is one of UDP or BIND. */
   readonly moment: 'request' | 'name' | 'address'
@@ -26,7 +27,7 @@ export interface Explanation {
 }
 
 /**
- * Explains what becomes of a request: by which rule, and why no rule before it matched.
+ * Explains what becomes of a request at a server that is set up so: by which rule, and why no rule before it matched.
  *
  * @example
  * const question = readQuestion({ from: '192.0.2.7', user: 'alice', to: 'example.com:443' })
@@ -38,6 +39,7 @@ export function explain(
   request: CaseRequest,
   nowMs: number,
   options: CompileOptions = {},
+  setting: ServerSetting = {},
 ): Explanation {
   const { country, asn } = request
   const given =
@@ -48,20 +50,21 @@ export function explain(
     decision.verdict === 'allow'
       ? new LimitTable(policy, asking.geo ?? (() => ({}))).of({ ...facts, address }, decision)
       : []
-  const first: Asked = { ...walk(policy, facts, asking), moment: momentOf(facts), ...addressOf(facts) }
+  const ask = (about: Facts): Asked => {
+    const asked = factsForRules(about)
+    const told = walk(policy, asked, asking)
+    return { ...told, decision: asServed(told.decision, about, setting), moment: momentOf(asked), ...addressOf(asked) }
+  }
+  const first = ask(facts)
   const isFinal = first.moment !== 'name' || first.decision.verdict === 'deny'
   if (isFinal) return { verdict: first.decision.verdict, decisive: first, asked: [first], limits: limitsOn(first) }
-  const rest = request.resolves.map((address): Asked => ({
-    ...walk(policy, { ...facts, address }, asking),
-    moment: 'address',
-    address,
-  }))
+  const rest = request.resolves.map(address => ask({ ...facts, address }))
   const decisive = rest.find(one => one.decision.verdict === 'allow') ?? rest.at(-1) ?? first
   return { verdict: decisive.decision.verdict, decisive, asked: [first, ...rest], limits: limitsOn(decisive) }
 }
 
 /** The facts of a request, before its name is resolved. */
-export function factsOf(request: CaseRequest, nowMs: number): Facts {
+function factsOf(request: CaseRequest, nowMs: number): Facts {
   const { client, listener, protocol, method, user, command, to, atMs } = request
   const known: Facts = { nowMs: atMs ?? nowMs, client, listener, protocol, method, user, command }
   if (to === undefined) return known

@@ -20,6 +20,14 @@ export { type ReadPolicy, readPolicy, readQuestion } from './read/read-policy.ts
 export type { PolicySource } from './read/source.ts'
 export { parseDestination } from './read/target.ts'
 export { type ChangedSession, type Replayed, replay } from './replay.ts'
-export { type ServerSetting, wayBlocked } from './server-refusal.ts'
+export {
+  ANY_PEER_OFF,
+  type LocalAddresses,
+  OWN_LISTENER,
+  type ServerSetting,
+  UNSPECIFIED_TARGET,
+  isOwnEndpoint,
+  wayBlocked,
+} from './server-refusal.ts'
 export type { Step, Walk } from './walk.ts'
 export { type Mmdb, fieldOf, openMmdb } from './mmdb.ts'

@@ -4,7 +4,7 @@ import type { Decider } from './compile/compile.ts'
 import type { Decision } from './decision.ts'
 import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
 import { parseDestination } from './read/target.ts'
-import { type ServerSetting, asServed } from './server-refusal.ts'
+import { type ServerSetting, asServed, factsForRules } from './server-refusal.ts'
 
 export interface Replayed {
   /** Sessions that came to a request. */
@@ -40,9 +40,11 @@ export function replay(lines: Iterable<string>, decider: Decider, setting: Serve
     sessions++
     // What the server refused for its own reasons it would refuse again.
     if (session.before === 'unasked') continue
-    const now = asServed(decider.decide(session.facts), setting)
-    // An association is granted as long as some datagram may be.
-    const verdict = now.verdict === 'open' && session.facts.command === 'udp-associate' ? 'allow' : now.verdict
+    const asked = factsForRules(session.facts)
+    const now = asServed(decider.decide(asked), session.facts, setting)
+    // An association is granted as long as some datagram may be, and a BIND for any peer as long as some peer.
+    const isForSome = asked.command === 'udp-associate' || asked !== session.facts
+    const verdict = now.verdict === 'open' && isForSome ? 'allow' : now.verdict
     if (verdict === 'open') unclear++
     else if (verdict !== session.before) changed.push({ line, what: session.what, before: session.before, now })
   }

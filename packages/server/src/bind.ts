@@ -13,7 +13,7 @@ import {
   sameAddress,
   unmapped,
 } from '@socksmith/protocol'
-import type { Facts } from '@socksmith/policy'
+import { ANY_PEER_OFF, type Facts } from '@socksmith/policy'
 import { advertised } from './advertise.ts'
 import { serveBindVia } from './bind-via.ts'
 import { joinReached, renewLimits } from './connect.ts'
@@ -83,7 +83,7 @@ class BindJudging implements Work {
       return 'failure' in allowed ? allowed : { ...allowed, granted: allowed.candidates[0] }
     }
     if (context.options.bind?.anyPeer !== true) {
-      return { failure: failure('not_allowed', 'policy', 'BIND for any peer is switched off') }
+      return { failure: ANY_PEER_OFF }
     }
     const ruling = context.gate.ask(facts)
     if (ruling.refusal !== undefined) return { failure: ruling.refusal, ruling }

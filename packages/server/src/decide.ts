@@ -4,9 +4,20 @@
  * address that is then used. Does not wait, resolve or dial.
  */
 import { type Place } from '@socksmith/engine'
-import { type Decider, type Decision, type Facts, type Limit, type Rule, isReached, refusalOf } from '@socksmith/policy'
-import { type Endpoint, type Failure, failure, isUnspecified, unmapped } from '@socksmith/protocol'
-import { type LocalAddresses, comesTo } from './local-addresses.ts'
+import {
+  type Decider,
+  type Decision,
+  type Facts,
+  type Limit,
+  type LocalAddresses,
+  OWN_LISTENER,
+  type Rule,
+  UNSPECIFIED_TARGET,
+  isReached,
+  refusalOf,
+} from '@socksmith/policy'
+import { type Endpoint, type Failure, isUnspecified, failure, unmapped } from '@socksmith/protocol'
+import { comesTo } from './local-addresses.ts'
 
 /** What is to be done. `decision` is absent when the server protects itself, whatever the rules say. */
 export interface Ruling {
@@ -91,16 +102,15 @@ export class Gate {
 
   /** Why nobody may reach this endpoint, whatever the rules say. */
   refusalOf(target: Endpoint): Failure | undefined {
-    const address = unmapped(target.address)
     // Linux takes 0.0.0.0 and :: for this host.
-    if (isUnspecified(address)) return refused('the unspecified address')
+    if (isUnspecified(unmapped(target.address))) return UNSPECIFIED_TARGET
     return this.loopAt({ kind: 'ip', endpoint: target })
   }
 
   /** Why nothing may connect to this place: a proxy that reaches itself is a loop, whoever asks for it. */
   loopAt(to: Place): Failure | undefined {
     const isLoop = this.#ownPlaces().some(place => comesTo(place, to, this.#local))
-    return isLoop ? refused("one of the server's own listeners") : undefined
+    return isLoop ? OWN_LISTENER : undefined
   }
 }
 
@@ -110,8 +120,4 @@ const USER_GONE = failure('not_allowed', 'policy', 'the user is no more')
 /** The rule behind a ruling, for records. */
 export function ruleOf({ decision }: Ruling): Rule | undefined {
   return decision === undefined || decision.verdict === 'open' ? undefined : decision.rule
-}
-
-function refused(what: string): Failure {
-  return failure('not_allowed', 'policy', `the rules do not allow ${what}`)
 }

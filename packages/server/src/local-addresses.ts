@@ -1,15 +1,11 @@
 /** The addresses of this host's interfaces, looked up again when they are some seconds old, and what leads to them. */
 import { networkInterfaces } from 'node:os'
 import type { Clock, Place } from '@socksmith/engine'
-import { type IpAddress, formatAddress, isUnspecified, parseIp, sameAddress, unmapped } from '@socksmith/protocol'
-import { LOOPBACK, containsAny } from '@socksmith/policy'
+import { formatAddress, parseIp } from '@socksmith/protocol'
+import { LOOPBACK, type LocalAddresses, containsAny, isOwnEndpoint } from '@socksmith/policy'
 
 /** An address that comes up by DHCP or SLAAC is known after this long; a look-up costs tens of microseconds. */
 const FRESH_MS = 5_000
-
-export interface LocalAddresses {
-  has(address: IpAddress): boolean
-}
 
 export function createLocalAddresses(clock: Clock): LocalAddresses {
   let known = new Set<string>()
@@ -29,11 +25,7 @@ export function createLocalAddresses(clock: Clock): LocalAddresses {
 /** Whether who connects to `to` from this host comes to this listener. */
 export function comesTo(listener: Place, to: Place, local: LocalAddresses): boolean {
   if (listener.kind === 'unix') return to.kind === 'unix' && listener.path === to.path
-  if (to.kind === 'unix' || listener.endpoint.port !== to.endpoint.port) return false
-  const [own, address] = [unmapped(listener.endpoint.address), unmapped(to.endpoint.address)]
-  if (isUnspecified(own)) return isUnspecified(address) || local.has(address)
-  // Whoever connects to 0.0.0.0 or :: comes to the loopback interface.
-  return sameAddress(own, address) || (isUnspecified(address) && containsAny(LOOPBACK, own))
+  return to.kind === 'ip' && isOwnEndpoint(listener.endpoint, to.endpoint, local)
 }
 
 function readInterfaces(): Set<string> {

@@ -91,9 +91,10 @@ function addExplain(policy: Command, conclude: Conclude): void {
     .option('--listener <NAME>', 'where the client arrived (default the only one of a configuration)')
     .option('--protocol <WORD>', 'socks4, socks4a, socks5 or http (default socks5)')
     .addOption(
-      new Option('--resolves <ADDRESS>', 'an address of the name (default: the system is asked); repeatable').argParser(
-        (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
-      ),
+      new Option(
+        '--resolves <ADDRESS>',
+        'an address of the name (default: looked up as the server would); repeatable',
+      ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
     )
     .option('--country <CODE>', 'where the address is registered, instead of asking the database')
     .option('--asn <NUMBER>', 'and its autonomous system')

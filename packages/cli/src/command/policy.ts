@@ -1,18 +1,14 @@
 /** `socksmith policy`: explain a decision, run the cases, find faults, compare two policies, ask a log again. */
 import { createReadStream, existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { systemLookup } from '@socksmith/engine'
 import {
   type CaseRequest,
   type Explanation,
   type Policy,
-  type Problem,
   compile,
   diff,
   explain,
   lint,
-  nearest,
-  readQuestion,
   replay,
   routeOf,
   runCases,
@@ -20,6 +16,7 @@ import {
 import { formatAddress } from '@socksmith/protocol'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { type OpenPolicy, openPolicyFile } from '../policy/open-policy.ts'
+import { type QuestionFlags, questionOf, resolverFor } from '../policy/question.ts'
 import {
   decisionJson,
   differenceText,
@@ -33,6 +30,7 @@ import {
 import { type Paint, paintFor } from '../terminal/colour.ts'
 import { print } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
+import { authoritiesFault } from '../ways/fit.ts'
 import { wayDescription } from '../ways/way-text.ts'
 
 export interface PolicyFlags {
@@ -40,17 +38,7 @@ export interface PolicyFlags {
   readonly json?: boolean
 }
 
-export interface ExplainFlags extends PolicyFlags {
-  readonly from?: string
-  readonly user?: string
-  readonly method?: string
-  readonly listener?: string
-  readonly protocol?: string
-  readonly resolves?: readonly string[]
-  readonly country?: string
-  readonly asn?: string
-  readonly at?: string
-}
+export interface ExplainFlags extends PolicyFlags, QuestionFlags {}
 
 /** Where a policy is looked for when nobody says it. */
 const USUAL_FILES = ['policy.yaml', 'socksmith.yaml', 'socksmith.toml', '/etc/socksmith/socksmith.yaml']
@@ -61,31 +49,33 @@ const NO: Outcome<void> = trouble(EXIT.NO, '')
 export async function explainPolicy(words: readonly string[], flags: ExplainFlags): Promise<Outcome<void>> {
   const opened = await openUsual(flags.policy)
   if (!opened.ok) return opened
-  const { policy, options, listeners, ways, usual } = opened.value
-  const [only] = listeners
-  const asked = questionOf(words, only !== undefined && listeners.length === 1 ? { listener: only, ...flags } : flags)
+  const { policy, options, setting, config, ways, usual } = opened.value
+  const asked = await questionOf(words, flags, opened.value)
   if (!asked.ok) return asked
   const nowMs = Date.now()
-  let request = asked.value
-  let explanation = explain(policy, request, nowMs, options)
+  const { warning } = asked.value
+  let { request } = asked.value
+  let explanation = explain(policy, request, nowMs, options, setting)
   const { to } = request
   if (explanation.verdict !== 'deny' && to?.address.type === 'domain' && request.resolves.length === 0) {
-    // As the server does: the system is asked only where the rules have not refused the name.
-    const resolves = await systemLookup(to.address.name)
+    // As the server does: names are looked up only where they have not been refused.
+    const fault = config && authoritiesFault(config.dns, config.ways)
+    if (fault !== undefined) return { ok: false, trouble: fault }
+    const resolver = resolverFor(config, routeOf(explanation.decisive.decision))
+    const resolves = await resolver.resolve(to.address.name)
     if (!('code' in resolves)) {
       request = { ...request, resolves }
-      explanation = explain(policy, request, nowMs, options)
+      explanation = explain(policy, request, nowMs, options, setting)
     }
   }
+  const way = wayDescription(routeOf(explanation.decisive.decision), ways, usual)
   print(
     flags.json === true
-      ? json(explanationJson(explanation, request, policy))
-      : explanationText(
-          explanation,
-          request,
-          wayDescription(routeOf(explanation.decisive.decision), ways, usual),
-          paintFor(1),
-        ),
+      ? json({ ...explanationJson(explanation, request, policy), warning })
+      : [
+          explanationText(explanation, request, way, paintFor(1)),
+          ...(warning === undefined ? [] : [`  but ${visible(warning)}`]),
+        ].join('\n'),
   )
   return explanation.verdict === 'allow' ? done(undefined) : NO
 }
@@ -94,8 +84,8 @@ export async function explainPolicy(words: readonly string[], flags: ExplainFlag
 export async function testPolicy(file: string | undefined, flags: PolicyFlags): Promise<Outcome<void>> {
   const opened = await openUsual(file ?? flags.policy)
   if (!opened.ok) return opened
-  const { policy, options } = opened.value
-  const results = runCases(policy, Date.now(), options)
+  const { policy, options, setting } = opened.value
+  const results = runCases(policy, Date.now(), options, setting)
   const failed = results.filter(one => one.fault !== undefined)
   if (flags.json === true) {
     const cases = results.map(({ case: { place, asked }, explanation, fault }) => ({
@@ -204,29 +194,6 @@ async function openUsual(path: string | undefined): Promise<Outcome<OpenPolicy>>
   const found = path ?? USUAL_FILES.find(file => existsSync(file))
   if (found !== undefined) return openPolicyFile(found)
   return trouble(EXIT.USAGE, `which policy? Say --policy FILE; there is none of ${USUAL_FILES.join(', ')}`)
-}
-
-const COMMAND_WORDS = ['connect', 'forward', 'bind', 'bind-peer', 'udp-associate', 'udp-sender']
-
-function questionOf(words: readonly string[], flags: ExplainFlags): Outcome<CaseRequest> {
-  const [command = '', to, ...rest] = words
-  const plain = command.toLowerCase()
-  if (rest.length > 0) return trouble(EXIT.USAGE, `expected COMMAND and HOST:PORT, not "${rest.join(' ')}" too`)
-  if (!COMMAND_WORDS.includes(plain)) {
-    const meant = nearest(plain, COMMAND_WORDS)
-    return trouble(
-      EXIT.USAGE,
-      `there is no command "${command}"; ${meant === undefined ? `say ${COMMAND_WORDS.join(', ')}` : `did you mean "${meant}"?`}`,
-    )
-  }
-  const { policy: _policy, json: _json, ...said } = flags
-  const question = readQuestion({ ...said, command: plain, ...(to !== undefined && { to }) })
-  return question.ok ? done(question.request) : trouble(EXIT.USAGE, question.problems.map(problemText).join('\n'))
-}
-
-function problemText({ path, message, suggestion }: Problem): string {
-  const flag = path[0] === 'to' ? 'the target' : `--${String(path[0])}`
-  return `${flag}: ${message}${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`
 }
 
 function explanationJson(

@@ -139,8 +139,8 @@ export class LivePolicy {
 async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Built>> {
   const opened = await read()
   if (!opened.ok) return opened
-  const { policy, options, geo, ways, file, setMarks: marks } = opened.value
-  const failed = runCases(policy, Date.now(), options).filter(one => one.fault !== undefined)
+  const { policy, options, setting, geo, ways, file, setMarks: marks } = opened.value
+  const failed = runCases(policy, Date.now(), options, setting).filter(one => one.fault !== undefined)
   const [first] = failed
   if (first !== undefined) {
     const more = failed.length === 1 ? '' : `, and ${failed.length - 1} more`

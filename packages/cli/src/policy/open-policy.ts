@@ -22,8 +22,8 @@ import type { Path } from '../config/problem.ts'
 import { type ConfigSource, readConfigFile } from '../config/read-file.ts'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { routeOfVia } from '../reach/via.ts'
-import { wayMap } from '../ways/way-route.ts'
 import { geoOf, readGeoFiles } from './geo.ts'
+import { serverSetting } from './server-setting.ts'
 
 export interface OpenPolicy {
   /** The file that holds the rules. */
@@ -42,9 +42,11 @@ export interface OpenPolicy {
   readonly usual?: Route
   /** What the server of the configuration refuses by itself. */
   readonly setting: ServerSetting
+  /** The configuration; none for a policy of its own. */
+  readonly config?: Config
 }
 
-type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual' | 'setting'>
+type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual' | 'setting' | 'config'>
 
 const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [], ways: {}, setting: {} }
 
@@ -76,7 +78,8 @@ export async function openConfiguredPolicy(
     geo: geo.value,
     ways,
     ...(usual && { usual }),
-    setting: settingOf(config, usual),
+    setting: serverSetting(config, usual),
+    config,
   }
   const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   const file = typeof config.policy === 'string' ? config.policy : configFile
@@ -88,11 +91,6 @@ export async function openConfiguredPolicy(
   const inline = typeof config.policy !== 'string'
   const names = { listeners, routes: Object.keys(ways), ...(via.length > 0 && { defaultWay: DEFAULT_WAY }) }
   return policyIn(source.value, inline ? ['policy'] : [], surroundings, names)
-}
-
-function settingOf({ ways }: Config, usual: Route | undefined): ServerSetting {
-  const blocked = Object.keys(ways).filter(name => wayMap(ways[name] ?? {}).block === true)
-  return { blockedWays: usual?.kind === 'block' ? [...blocked, DEFAULT_WAY] : blocked }
 }
 
 function isConfiguration(value: unknown): boolean {

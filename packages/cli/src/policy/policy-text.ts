@@ -82,6 +82,7 @@ function stepText({ rule, truth, why }: Step, paint: Paint): string {
 }
 
 function endText({ decision, steps }: Asked): string {
+  if (decision.cause === 'server') return `      the server itself: ${decision.verdict}`
   const last = steps.at(-1)
   if (last?.truth === true && last.rule.mode === 'enforce') return `      ${decision.verdict}`
   return `      end of the rules: ${decision.verdict}`

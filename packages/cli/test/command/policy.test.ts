@@ -171,6 +171,71 @@ test('a policy inside a configuration is found, and its sets beside it', async t
   assert.match(stdout, /^allowed: rule 2, socksmith\.yaml:5/)
 })
 
+/** Two users, of whom bob is disabled; nobody logs in here, so that the hash needs to be none of a password. */
+const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`
+const USERS = `alice:${HASH}\nbob:!${HASH}\n`
+const CONFIG = `listen: ['127.0.0.1:34567', { address: '127.0.0.1:34568', name: office }]
+access: { commands: [connect] }
+users: { file: users.txt, template: '{user}-session-{session}' }
+dns: { hosts: { there.test: 93.184.216.34 } }
+ways: { nowhere: block, own: { dns: { hosts: { own.test: 93.184.216.35 } } } }
+policy:
+  rules:
+    - allow: { to: own.test }
+      via: own
+    - allow: { user: alice, port: 25 }
+      via: nowhere
+    - deny: { to: 10.0.0.0/8 }
+    - allow: everything
+  cases:
+    - deny: { user: alice, to: '9.9.9.9:25' }
+    - deny: { to: '127.0.0.1:34567' }
+    - deny: { command: bind, to: '9.9.9.9:5' }
+`
+
+test('explain and test answer as the server of the configuration, and say what it refuses by itself', async t => {
+  const folder = await folderWith(t, { 'socksmith.yaml': CONFIG, 'users.txt': USERS })
+  for (const [args, code, says] of [
+    [['--user', 'alice', 'CONNECT', '9.9.9.9:25'], 1, /^denied: the server itself: the way nowhere is blocked; rule 2/],
+    [['CONNECT', '127.0.0.1:34568'], 1, /^denied: the server itself: this is one of the server's own listeners\n/],
+    [['CONNECT', '0.0.0.0:80'], 1, /^denied: the server itself: this is the unspecified address\n/],
+    [['BIND', '9.9.9.9:5'], 1, /the command bind is switched off\n[^]*reply: command-not-supported/],
+    [['CONNECT', 'there.test:80'], 0, /the address 93\.184\.216\.34:/],
+    [['CONNECT', 'own.test:80'], 0, /the address 93\.184\.216\.35:[^]*via: own/],
+    [['--user', 'alice-session-7', 'CONNECT', '9.9.9.9:25'], 1, /rule 2, [^]*\n {2}alice \(password\)/],
+    [['--user', 'bob', 'CONNECT', '9.9.9.9:80'], 0, /\n {2}but bob is disabled in .*users\.txt, and cannot log in/],
+    [['--user', 'carol', 'CONNECT', '9.9.9.9:80'], 0, /\n {2}but carol is no user in /],
+    [['--user', 'bob', '--method', 'certificate', 'CONNECT', '9.9.9.9:80'], 0, /limits: none\n$/],
+  ] as const) {
+    const told = await folder.run('explain', ...args)
+    assert.match(told.stdout, says, args.join(' '))
+    assert.equal(told.code, code, args.join(' '))
+  }
+  assert.deepEqual(await folder.run('test'), { code: 0, stdout: 'all 3 cases are as expected\n', stderr: '' })
+  const { stdout } = await folder.run('explain', '--json', '--user', 'bob', 'CONNECT', '0.0.0.0:80')
+  const { decision, warning } = JSON.parse(stdout) as { decision: object; warning: string }
+  const detail = 'this is the unspecified address'
+  assert.deepEqual(decision, { verdict: 'deny', cause: 'server', reply: 'not-allowed', detail })
+  assert.match(warning, /^bob is disabled/)
+})
+
+test('words of a question are checked as those of a rule', async t => {
+  const folder = await folderWith(t, { 'socksmith.yaml': CONFIG, 'users.txt': USERS })
+  for (const [args, says] of [
+    [
+      ['--listener', 'ofice'],
+      /--listener: expected 127\.0\.0\.1:34567 or office; "ofice" is none; did you mean "office"/,
+    ],
+    [['--country', 'Germany'], /--country: expected countries of two letters/],
+    [['--asn', 'ASxx'], /--asn: expected numbers of autonomous systems/],
+  ] as const) {
+    const { code, stderr } = await folder.run('explain', ...args, 'CONNECT', '9.9.9.9:80')
+    assert.equal(code, 64)
+    assert.match(stderr, says)
+  }
+  assert.equal((await folder.run('explain', '--listener', 'office', 'CONNECT', '9.9.9.9:80')).code, 0)
+})
+
 test('what cannot be understood on the command line is told', async t => {
   const folder = await usual(t)
   const cases = [

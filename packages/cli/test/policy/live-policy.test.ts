@@ -50,6 +50,25 @@ test('a reload cannot open to everybody what a start would not', async t => {
   assert.deepEqual([server.policies.length, policy.value.inForce.policy === before.policy], [0, true])
 })
 
+test('the cases of a reload are held against what the server refuses by itself', async t => {
+  const file = join(await temporaryFolder(t), 'policy.yaml')
+  const config = await loadConfig(undefined, { keys: { listen: ['127.0.0.1:34567'], policy: file }, eachListener: {} })
+  assert.ok(config.ok)
+  const withCase = (verdict: string): Promise<void> =>
+    writeFile(file, `rules: [{ allow: everything }]\ncases: [{ ${verdict}: { to: '127.0.0.1:34567' } }]\n`)
+  await withCase('deny')
+  const policy = await openLivePolicy({
+    read: () => openConfiguredPolicy(config.value, undefined),
+    users: { refresh: () => Promise.resolve(new Map()) },
+    objection: () => undefined,
+    notice: () => {},
+  })
+  assert.ok(policy.ok)
+  await withCase('allow')
+  const outcome = await policy.value.reload()
+  assert.match(outcome.ok ? '' : outcome.trouble.message, /expected allow, but it is denied by the server itself/)
+})
+
 test('whoever was a user once is kept out until the name is there again', async t => {
   const hash = await hashPassword(new Secret('secret'))
   let users: Users = new Map([

@@ -34,13 +34,19 @@ export function readPolicy(raw: unknown, source: PolicySource): ReadPolicy {
   return notes.problems.length === 0 ? { ok: true, policy, files: [...files] } : { ok: false, problems: notes.problems }
 }
 
-/** Reads one request in the words of a case (`from`, `user`, `to` and so on). */
+/** Reads one request in the words of a case (`from`, `user`, `to` and so on). `listeners`: those there are, if that is known. */
 export function readQuestion(
   words: RawMap,
+  listeners?: readonly string[],
 ):
   | { readonly ok: true; readonly request: CaseRequest }
   | { readonly ok: false; readonly problems: readonly Problem[] } {
-  const notes = new Notes({ file: '', lineOf: () => 1, readText: () => ({ fault: 'there is none' }) })
+  const notes = new Notes({
+    file: '',
+    lineOf: () => 1,
+    readText: () => ({ fault: 'there is none' }),
+    ...(listeners && { listeners }),
+  })
   const request = readRequest(words, [], notes)
   return notes.problems.length === 0 ? { ok: true, request } : { ok: false, problems: notes.problems }
 }

@@ -1,5 +1,5 @@
 /** One rule from its map: the verdict with its condition, and what else it says. */
-import type { RequestFailureCode } from '@socksmith/protocol'
+import type { FailureCode, RequestFailureCode } from '@socksmith/protocol'
 import { TERMS_PER_RULE_MAX, termsOf } from '../compile/terms.ts'
 import { type AllowRule, BUILT_IN_WAYS, DEFAULT_WAY, type Mode, type Redirect, type Rule } from '../policy.ts'
 import type { Path } from '../problem.ts'
@@ -77,7 +77,7 @@ export function readReply(map: RawMap, path: Path, notes: Notes): RequestFailure
 }
 
 /** The word for a code, as it is written in a policy. */
-export function replyWord(code: RequestFailureCode): string {
+export function replyWord(code: FailureCode): string {
   return code.replaceAll('_', '-')
 }
 

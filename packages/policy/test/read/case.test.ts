@@ -75,6 +75,18 @@ test('a moment has a date, a time and a zone, and nothing around them', () => {
     assert.deepEqual(asked({ at }), ['at expected a time such as 2026-11-22T10:00:00Z'], at)
 })
 
+test('a listener is one of those that are known, where they are', () => {
+  const read = readQuestion({ listener: 'pubic' }, ['public', 'office'])
+  assert.deepEqual(read.ok ? [] : read.problems, [
+    { path: ['listener'], at: 'value', message: 'expected public or office; "pubic" is none', suggestion: 'public' },
+  ])
+  assert.ok(readQuestion({ listener: 'office' }, ['public', 'office']).ok)
+  assert.ok(readQuestion({}, ['public', 'office']).ok)
+  const cases = [{ deny: { listener: 'pubic' } }]
+  assert.ok(readPolicy({ cases }, sourceOf()).ok)
+  assert.ok(!readPolicy({ cases }, sourceOf({}, { listeners: ['public'] })).ok)
+})
+
 test('a target is HOST:PORT, and an IPv6 address stands in brackets', () => {
   for (const to of [
     'a.example',
@@ -119,6 +131,12 @@ const WRONG: readonly (readonly [raw: unknown, path: readonly (string | number)[
   [{ deny: { resolves: ['192.0.2.1', 'x'] } }, ['deny', 'resolves', 1], /an address such as/],
   [{ deny: { resolves: [''] } }, ['deny', 'resolves', 0], /an address/],
   [{ deny: { resolves: [] } }, ['deny', 'resolves'], /at least one/],
+  [{ deny: { country: 'Germany' } }, ['deny', 'country'], /two letters such as DE/],
+  [{ deny: { country: 'D1' } }, ['deny', 'country'], /two letters such as DE/],
+  [{ deny: { country: '' } }, ['deny', 'country'], /a text/],
+  [{ deny: { asn: 'ASxx' } }, ['deny', 'asn'], /autonomous systems such as 64496/],
+  [{ deny: { asn: '007' } }, ['deny', 'asn'], /autonomous systems such as 64496/],
+  [{ deny: { asn: '64496x' } }, ['deny', 'asn'], /autonomous systems such as 64496/],
 ]
 
 for (const [raw, path, says] of WRONG) {
