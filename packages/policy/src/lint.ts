@@ -1,6 +1,6 @@
 /** Finds what a person would want to know about a policy before somebody else finds it. Knows no terminal. */
 import { type CompileOptions, compile } from './compile/compile.ts'
-import { termsOf } from './compile/terms.ts'
+import { type Term, termsOf } from './compile/terms.ts'
 import { ruleLabel } from './decision.ts'
 import { type Point, type Points, pointsOf } from './points.ts'
 import type { Condition, Policy, Rule, Test } from './policy.ts'
@@ -9,7 +9,8 @@ import { type Place } from './walk.ts'
 
 /**
  * `never-matches`: no request can. `shadowed`: earlier rules take all it could match, and say the same. `contradicted`:
- * they say the opposite. `empty-set`, `unused-set`, `unused-limit`. `name-only-deny`: a client that resolves the name itself passes it.
+ * they say the opposite. `empty-set`, `unused-set`, `unused-limit`. `name-only-deny`: a client
+ * that resolves the name itself passes it, whether a deny names it or an allow leaves it out.
  */
 export type FindingKind =
   | 'never-matches'
@@ -108,19 +109,32 @@ function deadFinding(rule: Rule, takers: ReadonlySet<Rule>): Finding {
   }
 }
 
-/** Rules that deny by name alone, where the same target may be reached by address. */
+/** Rules that keep from names alone, where the same target may be reached by address. */
 function passedBy(policy: Policy): readonly Finding[] {
   return policy.rules.flatMap(rule => {
     const terms = termsOf(rule.condition) ?? []
-    const byName = terms.some(({ literals }) =>
-      literals.some(({ test, isPositive }) => test.kind === 'host' && isPositive),
-    )
-    const byAddress = terms.some(({ literals }) => literals.some(({ test }) => test.kind === 'address'))
-    const isOpen = policy.rules.some(one => one.verdict === 'allow' && one.number > rule.number)
-    if (rule.verdict !== 'deny' || !byName || byAddress || !isOpen) return []
-    const message = `${ruleLabel(rule)} denies names only: a client that resolves them itself passes it`
+    const isPassed =
+      rule.verdict === 'deny'
+        ? deniesNamesOnly(terms) && policy.rules.some(one => one.verdict === 'allow' && one.number > rule.number)
+        : terms.some(leavesOutNamesOnly)
+    if (!isPassed) return []
+    const what = rule.verdict === 'deny' ? 'denies' : 'leaves out'
+    const message = `${ruleLabel(rule)} ${what} names only: a client that resolves them itself passes it`
     return [{ kind: 'name-only-deny', level: 'hint', place: rule.place, rule: rule.number, message } as const]
   })
+}
+
+function deniesNamesOnly(terms: readonly Term[]): boolean {
+  const literals = terms.flatMap(term => term.literals)
+  const byName = literals.some(({ test, isPositive }) => test.kind === 'host' && isPositive)
+  return byName && literals.every(({ test }) => test.kind !== 'address')
+}
+
+/** An address without a name is none of the names that an allow leaves out; where it must be another name, it is none either. */
+function leavesOutNamesOnly({ literals }: Term): boolean {
+  const has = (kind: Test['kind'], isPositive: boolean): boolean =>
+    literals.some(literal => literal.test.kind === kind && literal.isPositive === isPositive)
+  return has('host', false) && !has('host', true) && !has('address', false)
 }
 
 /** Every test of some conditions. */

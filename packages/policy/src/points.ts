@@ -8,6 +8,8 @@ import { rangeOf } from './compile/fact-table.ts'
 import type { Term } from './compile/terms.ts'
 import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
 import type { Test } from './policy.ts'
+import type { Schedule } from './schedule.ts'
+import { momentsAround } from './moments.ts'
 import { type Place, type View, truthOf } from './walk.ts'
 
 /** One request, with where its address is registered. */
@@ -124,17 +126,11 @@ function candidatesOf(kind: Kind, tests: readonly Test[], nowMs: number): readon
     case 'address':
       return [{ address: OUTSIDE }, ...addressesOf(tests).map(address => ({ address }))]
     case 'host':
-      return [
-        { host: 'elsewhere.test' },
-        ...tests.flatMap(test =>
-          test.kind === 'host' ? test.names.flatMap(({ name }) => [{ host: name }, { host: `x.${name}` }]) : [],
-        ),
-        { host: null },
-      ]
+      return [{ host: 'elsewhere.test' }, ...hostsOf(tests).map(host => ({ host })), { host: null }]
     case 'port':
       return [443, ...tests.flatMap(portsOf)].filter(port => port >= 0 && port <= 65_535).map(port => ({ port }))
     case 'when':
-      return tests.length === 0 ? [{ nowMs }] : momentsAround(tests, nowMs)
+      return tests.length === 0 ? [{ nowMs }] : momentsAround(schedulesOf(tests), nowMs).map(nowMs => ({ nowMs }))
     default:
       return wordsOf(kind, tests)
   }
@@ -200,25 +196,15 @@ function portsOf(test: Test): readonly number[] {
   return test.kind === 'port' ? test.ranges.flatMap(([first, last]) => [first, last, first - 1, last + 1]) : []
 }
 
-const DAY_MS = 86_400_000
-const QUARTER_MS = 900_000
+function schedulesOf(tests: readonly Test[]): readonly Schedule[] {
+  return tests.flatMap(test => (test.kind === 'when' ? test.schedules : []))
+}
 
-// A week by quarters of an hour from now, and wherever a calendar turns: between two turns the weeks are alike.
-function momentsAround(tests: readonly Test[], nowMs: number): readonly Part[] {
-  const turns = tests.flatMap(test =>
-    test.kind === 'when'
-      ? test.schedules.flatMap(({ days }) => (days === undefined ? [] : [days[0], days[1] + 1]))
-      : [],
-  )
-  const known = turns.filter(day => Number.isFinite(day))
-  const first = Math.min(...known)
-  // Zones are up to a day apart.
-  const weeks = Number.isFinite(first)
-    ? [first - 8, ...known, ...known.map(day => day + 1), ...known.map(day => day - 1)]
-    : []
-  return [nowMs, ...weeks.map(day => day * DAY_MS)].flatMap(start =>
-    Array.from({ length: 7 * 96 }, (_, quarter) => ({
-      nowMs: Math.floor(start / QUARTER_MS) * QUARTER_MS + quarter * QUARTER_MS,
-    })),
-  )
+// Every name is one that a pattern says, or is for the patterns as whatever else lies below the longest that it ends in.
+function hostsOf(tests: readonly Test[]): readonly string[] {
+  const names = tests.flatMap(test => (test.kind === 'host' ? test.names.map(({ name }) => name) : []))
+  const labels = new Set(names.flatMap(name => name.split('.')))
+  let label = 'x'
+  for (let number = 1; labels.has(label); number++) label = `x${number}`
+  return names.flatMap(name => [name, `${label}.${name}`])
 }

@@ -23,6 +23,7 @@ const NESTED: readonly (readonly [wider: object, narrower: object, neighbour: ob
   [{ to: '.a.example' }, { to: 'a.example' }, { to: 'b.example' }],
   [{ to: '.a.example' }, { to: '*.a.example' }, { to: '.example' }],
   [{ to: '*.a.example' }, { to: 'b.a.example' }, { to: 'a.example' }],
+  [{ to: '*.a.example' }, { to: '.x.a.example' }, { to: ['.x.a.example', '.x1.a.example', '*.example'] }],
   [{ user: ['a', 'b'] }, { user: 'b' }, { user: 'c' }],
   [{ user: ['somebody', 'b'] }, { user: 'somebody' }, { not: { user: ['somebody', 'b'] } }],
   [{ method: ['password', 'none'] }, { method: 'none' }, { method: 'chap' }],
@@ -33,6 +34,12 @@ const NESTED: readonly (readonly [wider: object, narrower: object, neighbour: ob
   [{ asn: ['1', '2'] }, { asn: '2' }, { asn: '3' }],
   [{ when: 'Mon-Fri' }, { when: 'Wed 08:00-09:00' }, { when: 'Sat' }],
   [{ when: '08:00-18:00' }, { when: '17:45-18:00' }, { when: '17:45-18:15' }],
+  [{ when: '08:00-08:15' }, { when: '08:05-08:10' }, { when: '08:14-08:16' }],
+  [
+    { when: 'Mon 00:01-23:59 Asia/Kathmandu' },
+    { when: 'Mon 09:08-09:09 Asia/Kathmandu' },
+    { when: 'Mon 00:00-00:02 Asia/Kathmandu' },
+  ],
   [{ when: '2026-11-10..2026-11-12' }, { when: '2026-11-12..2026-11-12' }, { when: '2026-11-13..2026-11-13' }],
   [{ when: '..2026-11-10' }, { when: '2026-11-01..2026-11-10' }, { when: '2026-11-11..' }],
   [{ when: '..2030-01-01' }, { when: '..2030-01-01 Tue' }, { when: 'Tue' }],
@@ -254,6 +261,20 @@ test('a name is denied in vain only where the address is open behind it', () => 
     [],
   )
   assert.deepEqual(kindsOf(policyOf({ rules: [{ allow: { to: 'a.example' } }, { allow: { port: 1 } }] })), [])
+})
+
+test('a name is left out in vain where an allow lets its address through', () => {
+  const bad = { not: { to: '.bad.example' } }
+  assert.deepEqual(messageOf({ allow: bad }), [
+    'rule 1 leaves out names only: a client that resolves them itself passes it',
+  ])
+  assert.deepEqual(kindsOf(allowing({ user: 'a', ...bad })), ['name-only-deny 1'])
+  assert.deepEqual(kindsOf(allowing({ to: '8.0.0.0/8', ...bad })), ['name-only-deny 1'])
+  assert.deepEqual(kindsOf(allowing({ to: ['.example', '8.8.8.8'], ...bad })), ['name-only-deny 1'])
+  // An address is none of the names that are allowed, or is left out with the names.
+  assert.deepEqual(kindsOf(allowing({ to: '.example', ...bad })), [])
+  assert.deepEqual(kindsOf(allowing({ not: { to: ['.bad.example', '8.8.8.8'] } })), [])
+  assert.deepEqual(kindsOf(allowing({ not: { not: { to: '.good.example' } } })), [])
 })
 
 test('sets and limits are told by their names, at their lines, problems before hints of the same line', () => {
