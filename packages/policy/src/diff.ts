@@ -3,11 +3,36 @@ import { commonSequence } from './common-sequence.ts'
 import { type CompileOptions, type Decider, compile } from './compile/compile.ts'
 import { type Term, termsOf } from './compile/terms.ts'
 import type { Decision } from './decision.ts'
+import { COMMANDS, type Command } from './facts.ts'
 import type { Limit } from './limit.ts'
 import { testsOf } from './lint.ts'
+import { INSIDE, LOOPBACK, type Network } from './network.ts'
 import { type Point, pointsOf } from './points.ts'
-import { type AllowRule, type Condition, DEFAULT_WAY, type Policy, type Rule, wayText } from './policy.ts'
+import {
+  type AllowRule,
+  BLOCK_WAY,
+  type Condition,
+  DEFAULT_WAY,
+  type Policy,
+  type Rule,
+  type Test,
+  wayText,
+} from './policy.ts'
 import type { Place } from './walk.ts'
+
+/** What a policy stands in. Nothing said is what a server does that is told nothing but its rules. */
+export interface Surroundings extends CompileOptions {
+  /** The commands that are served at all. */
+  readonly commands?: readonly Command[]
+  /**
+   * What ways out are, by their names: the same text for those that lead alike, {@link BLOCK_WAY} for those that lead
+   * nowhere. Of others no more is known than the name.
+   */
+  readonly ways?: ReadonlyMap<string, string>
+}
+
+/** Why nobody gets what the rules allow: the command is not served, or the way out leads nowhere. */
+export type Withheld = 'command' | 'way'
 
 /** Requests that two rules, one of each policy, treat differently. */
 export interface Difference {
@@ -17,6 +42,10 @@ export interface Difference {
   readonly after: Decision
   readonly limitsBefore: readonly Limit[]
   readonly limitsAfter: readonly Limit[]
+  readonly withheldBefore?: Withheld
+  readonly withheldAfter?: Withheld
+  /** Of what changes: it goes out by another way, or by one of the same name that is another one now. */
+  readonly isOtherWay: boolean
   /** One such request. */
   readonly example: Point
 }
@@ -30,62 +59,105 @@ export interface PolicyDiff {
 /** Requests that are tried for one rule that is only in one of the policies. */
 const POINTS_MAX = 20_000
 
-/** Every pair of rules between which requests move from one policy to the other. */
-export function diff(before: Policy, after: Policy, nowMs: number, options: CompileOptions = {}): PolicyDiff {
+/** A policy and what it stands in. */
+interface Side {
+  readonly policy: Policy
+  readonly around: Surroundings
+  readonly decider: Decider
+}
+
+/**
+ * Every pair of rules between which requests move from one policy to the other. `old` and `young` are what the two stand
+ * in; where an address is registered is tried out, and not asked of them.
+ */
+export function diff(
+  before: Policy,
+  after: Policy,
+  nowMs: number,
+  old: Surroundings = {},
+  young: Surroundings = old,
+): PolicyDiff {
   let place: Place = {}
-  const asking = { ...options, geo: (): Place => place }
-  const [old, young] = [compile(before, asking), compile(after, asking)]
-  const points = pointsOf(testsOf([...conditionsOf(before), ...conditionsOf(after)]), nowMs)
+  const sideOf = (policy: Policy, around: Surroundings): Side => {
+    return { policy, around, decider: compile(policy, { ...around, geo: (): Place => place }) }
+  }
+  const [a, b] = [sideOf(before, old), sideOf(after, young)]
+  const tests = testsOf([...conditionsOf(before), ...conditionsOf(after)])
+  const points = pointsOf([...tests, ...surroundingTests(old), ...surroundingTests(young)], nowMs)
   const found = new Map<string, Difference>()
   let isComplete = true
-  // A request that no changed rule matches is decided by the same rule as before.
-  for (const condition of changedConditions(before, after)) {
+  // A request that no changed condition matches is treated by the same rule as before, and in the same way.
+  for (const condition of changedConditions(a, b)) {
     for (const term of termsOf(condition) ?? [ANY_TERM]) {
       const { points: within, isAll } = points.within(term, POINTS_MAX)
       isComplete &&= isAll
       for (const example of within) {
         ;({ place } = example)
-        const [was, is] = [judged(before, old, example), judged(after, young, example)]
+        const [was, is] = [judged(a, example), judged(b, example)]
         const kind = kindOf(was, is)
-        if (kind === undefined) continue
         const key = `${kind} ${labelOf(was)} ${labelOf(is)}`
-        if (found.has(key)) continue
-        const limits = { limitsBefore: was.limits, limitsAfter: is.limits }
-        found.set(key, { kind, before: was.decision, after: is.decision, ...limits, example })
+        if (kind !== undefined && !found.has(key)) found.set(key, differenceOf(kind, was, is, example))
       }
     }
   }
   return { differences: [...found.values()], isComplete }
 }
 
-/** What one policy makes of a request. */
+/** What becomes of a request on one side. */
 interface Judged {
   readonly decision: Decision
+  readonly isAllowed: boolean
+  readonly withheld?: Withheld
   readonly limits: readonly Limit[]
-  /** How it goes out and within what, where it is allowed; to be compared. */
+  /** By what it goes out, where it is allowed; to be compared. */
   readonly way: string
+  /** The same with where it goes and within what. */
+  readonly terms: string
 }
 
-function judged(policy: Policy, decider: Decider, { facts }: Point): Judged {
+function judged({ policy, around, decider }: Side, { facts }: Point): Judged {
   const decision = decider.decide(facts)
-  if (decision.verdict !== 'allow') return { decision, limits: [], way: '' }
+  if (decision.verdict !== 'allow') return { decision, isAllowed: false, limits: [], way: '', terms: '' }
   const { rule } = decision
   const limits = decider.limitsOn(facts, decision)
-  return {
-    decision,
-    limits,
-    way: textOf([wayText(rule?.via ?? DEFAULT_WAY, policy), limits.map(limitKeyOf).toSorted(), rule?.redirect]),
-  }
+  const way = meaningOf(rule?.via ?? DEFAULT_WAY, policy, around)
+  const terms = textOf([way, limits.map(limitKeyOf).toSorted(), rule?.redirect])
+  const withheld = isServed(facts.command, around) ? (way === BLOCK_WAY ? 'way' : undefined) : 'command'
+  return { decision, isAllowed: withheld === undefined, ...(withheld && { withheld }), limits, way, terms }
+}
+
+function isServed(command: Command | undefined, { commands = COMMANDS }: Surroundings): boolean {
+  return command !== undefined && commands.includes(command)
+}
+
+/** What is known of a way out: what it is, or what people call it. */
+function meaningOf(via: string, policy: Policy, { ways }: Surroundings): string {
+  return ways?.get(via) ?? wayText(via, policy)
 }
 
 function kindOf(before: Judged, after: Judged): Difference['kind'] | undefined {
-  const [was, is] = [before.decision.verdict, after.decision.verdict]
-  if (was !== is) return is === 'allow' ? 'gains' : 'loses'
-  return before.way === after.way ? undefined : 'changes'
+  if (before.isAllowed !== after.isAllowed) return after.isAllowed ? 'gains' : 'loses'
+  return before.isAllowed && before.terms !== after.terms ? 'changes' : undefined
 }
 
-function labelOf({ decision, way }: Judged): string {
-  return decision.verdict === 'open' ? '' : `${decision.cause} ${decision.rule?.number ?? ''} ${way}`
+function differenceOf(kind: Difference['kind'], before: Judged, after: Judged, example: Point): Difference {
+  return {
+    kind,
+    before: before.decision,
+    after: after.decision,
+    limitsBefore: before.limits,
+    limitsAfter: after.limits,
+    ...(before.withheld && { withheldBefore: before.withheld }),
+    ...(after.withheld && { withheldAfter: after.withheld }),
+    isOtherWay: kind === 'changes' && before.way !== after.way,
+    example,
+  }
+}
+
+function labelOf({ decision, withheld, terms }: Judged): string {
+  return decision.verdict === 'open'
+    ? ''
+    : `${decision.cause} ${decision.rule?.number ?? ''} ${withheld ?? ''} ${terms}`
 }
 
 const EVERYTHING: Condition = { kind: 'everything' }
@@ -97,15 +169,29 @@ function conditionsOf({ rules, limits }: Policy): readonly Condition[] {
   return [...rules.map(({ condition }) => condition), ...limits.flatMap(({ of }) => of?.condition ?? [])]
 }
 
-/** The conditions of what is not in both policies: rules in the same place among the others, limits that apply by themselves. */
-function changedConditions(before: Policy, after: Policy): readonly Condition[] {
+/** The tests that a server makes besides its rules: who is near, what is inside, what of it is open, what is served. */
+function surroundingTests(around: Surroundings): readonly Test[] {
+  const { inside: { from = LOOPBACK, open = [] } = {}, commands = COMMANDS } = around
+  const served: Test = { kind: 'command', words: new Set(commands), text: '' }
+  return [networkTest('client', from), networkTest('address', INSIDE), networkTest('address', open), served]
+}
+
+function networkTest(kind: 'client' | 'address', networks: readonly Network[]): Test {
+  return { kind, networks, unix: kind === 'client', inside: false, text: '' }
+}
+
+/**
+ * The conditions of what is not the same on both sides: rules in the same place among the others, limits that apply by
+ * themselves, what the server opens and serves.
+ */
+function changedConditions(a: Side, b: Side): readonly Condition[] {
+  const [before, after] = [a.policy, b.policy]
   // With no rules everything is allowed, and with one nothing else is; by what way, no rule says.
   const ends =
     (before.rules.length === 0) !== (after.rules.length === 0) ||
     before.mode !== after.mode ||
-    wayText(DEFAULT_WAY, before) !== wayText(DEFAULT_WAY, after)
-  const old = before.rules.map(rule => ({ rule, key: keyOf(rule, before) }))
-  const young = after.rules.map(rule => ({ rule, key: keyOf(rule, after) }))
+    meaningOf(DEFAULT_WAY, before, a.around) !== meaningOf(DEFAULT_WAY, after, b.around)
+  const [old, young] = [keyedRules(a), keyedRules(b)]
   const kept = commonSequence(
     old.map(one => one.key),
     young.map(one => one.key),
@@ -116,28 +202,39 @@ function changedConditions(before: Policy, after: Policy): readonly Condition[] 
     ...(ends ? [EVERYTHING] : []),
     ...[...gone, ...come].map(({ rule }) => rule.condition),
     ...changedLimits(before, after).map(({ of }) => of?.condition ?? EVERYTHING),
+    ...inOneOnly(byText(surroundingTests(a.around)), byText(surroundingTests(b.around))),
   ]
+}
+
+function keyedRules(side: Side): readonly { readonly rule: Rule; readonly key: string }[] {
+  return side.policy.rules.map(rule => ({ rule, key: keyOf(rule, side) }))
 }
 
 /** Limits that apply by themselves in one of the policies only. */
 function changedLimits(before: Policy, after: Policy): readonly Limit[] {
-  const [old, young] = [ownLimits(before), ownLimits(after)]
-  return [...old, ...young].flatMap(([key, limit]) => (old.has(key) && young.has(key) ? [] : [limit]))
+  return inOneOnly(ownLimits(before), ownLimits(after))
 }
 
-type OwnLimits = ReadonlyMap<string, Limit>
+function inOneOnly<T>(old: ReadonlyMap<string, T>, young: ReadonlyMap<string, T>): readonly T[] {
+  return [...old, ...young].flatMap(([key, one]) => (old.has(key) && young.has(key) ? [] : [one]))
+}
 
-function ownLimits({ limits }: Policy): OwnLimits {
+function byText(tests: readonly Test[]): ReadonlyMap<string, Test> {
+  return new Map(tests.map(test => [textOf(test), test]))
+}
+
+function ownLimits({ limits }: Policy): ReadonlyMap<string, Limit> {
   return new Map(
     limits.flatMap(limit => (limit.of === undefined ? [] : [[textOf([limitKeyOf(limit), limit.of]), limit]])),
   )
 }
 
 /** What a rule means, without its number and place; its name, since limits may go by it. */
-function keyOf({ name, condition, verdict, mode, ...rest }: Rule, policy: Policy): string {
+function keyOf({ name, condition, verdict, mode, ...rest }: Rule, { policy, around }: Side): string {
   const { via, limits, redirect } = rest as Partial<AllowRule>
   const named = policy.limits.filter(limit => limits?.includes(limit.name) === true).map(limitKeyOf)
-  return textOf([name, verdict, mode, condition, via && wayText(via, policy), named.toSorted(), redirect])
+  const way = via && meaningOf(via, policy, around)
+  return textOf([name, verdict, mode, condition, way, named.toSorted(), redirect])
 }
 
 /** What a limit means: its name may change. */

@@ -1,7 +1,7 @@
 /** Diff of two policies: each change that it must see, however it came about, and each pair of rules by itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Difference, type Policy, diff } from '../src/index.ts'
+import { type Difference, type Policy, type Surroundings, diff, parseNetwork } from '../src/index.ts'
 import { policyOf } from './policy-text.ts'
 
 /** No round number: an example is of this moment where no rule asks for the time. */
@@ -139,4 +139,75 @@ test('that there were too many kinds of requests to look at each is told', () =>
     differences.map(({ kind, example: { facts } }) => [kind, facts.user, facts.port]),
     [['gains', 'u400', 400]],
   )
+})
+
+const OPEN = policyOf({ rules: [{ allow: { port: 80 }, via: 'x' }, { allow: 'everything' }] })
+
+/** Of the same policy in other surroundings: `gains 2: connect to 10.128.0.0`. */
+function movedIn(before: Surroundings, after: Surroundings, policy: Policy = OPEN): readonly string[] {
+  const { differences, isComplete } = diff(policy, policy, NOW, before, after)
+  assert.ok(isComplete)
+  return differences.map(({ kind, after, example: { facts } }) => {
+    const number = after.verdict === 'open' ? '' : after.rule?.number
+    return `${kind} ${number}: ${facts.command} to ${facts.address?.octets.join('.')}`
+  })
+}
+
+test('inside addresses that are opened are gained, and those that are closed are lost', () => {
+  const open = [parseNetwork('10.0.0.0/8') ?? assert.fail()]
+  const [one, two] = ['1: connect to 10.128.0.0', '2: connect to 10.128.0.0']
+  assert.deepEqual(movedIn({}, { inside: { open } }).toSorted(), [`gains ${one}`, `gains ${two}`])
+  assert.deepEqual(movedIn({ inside: { open } }, {}).toSorted(), [`loses ${one}`, `loses ${two}`])
+  assert.deepEqual(movedIn({ inside: { open } }, { inside: { open } }), [])
+  const everywhere = [parseNetwork('0.0.0.0/0') ?? assert.fail()]
+  assert.equal(movedIn({}, { inside: { open: everywhere } }).length, 2)
+})
+
+test('clients for whom the inside is opened gain it, and those for whom it is closed lose it', () => {
+  const from = [parseNetwork('8.8.0.0/16') ?? assert.fail()]
+  const { differences } = diff(OPEN, OPEN, NOW, {}, { inside: { from } })
+  const told = differences.map(({ kind, example: { facts } }) => {
+    return `${kind} ${facts.client === 'unix' ? 'unix' : facts.client.octets.join('.')}`
+  })
+  // Instead of those on this host.
+  assert.deepEqual([...new Set(told)].toSorted(), ['gains 8.8.128.0', 'loses 127.128.0.0'])
+})
+
+test('who is near loses what is inside, where a rule denies it that stays closed to all others', () => {
+  const denying = policyOf({ rules: [{ deny: { to: '10.0.0.0/8' } }, { allow: 'everything' }] })
+  const [lost, ...others] = differencesOf(policyOf({ rules: [{ allow: 'everything' }] }), denying)
+  const { client } = lost?.example.facts ?? assert.fail()
+  assert.deepEqual([lost?.kind, client !== 'unix' && client.octets[0], others.length], ['loses', 127, 0])
+})
+
+test('a command that is served no more is lost, whatever the rules say', () => {
+  const commands = ['connect', 'forward'] as const
+  assert.deepEqual(movedIn({}, { commands }), ['loses 2: bind to 93.184.216.34', 'loses 1: bind to 93.184.216.34'])
+  const [gained] = diff(OPEN, OPEN, NOW, { commands }, {}).differences
+  assert.deepEqual([gained?.kind, gained?.withheldBefore, gained?.withheldAfter], ['gains', 'command', undefined])
+  const connecting = policyOf({ rules: [{ allow: { command: 'connect' } }] })
+  assert.deepEqual(movedIn({}, { commands }, connecting), [])
+})
+
+test('a way that leads elsewhere is a change, one that leads nowhere is a loss, and a name is no difference', () => {
+  const [straight, far, nowhere] = ['direct', 'far', 'block'].map(way => ({ ways: new Map([['x', way]]) }))
+  assert.ok(straight && far && nowhere)
+  assert.deepEqual(movedIn(straight, far), ['changes 1: connect to 93.184.216.34'])
+  assert.deepEqual(movedIn(straight, nowhere), ['loses 1: connect to 93.184.216.34'])
+  assert.deepEqual(movedIn(nowhere, straight), ['gains 1: connect to 93.184.216.34'])
+  assert.deepEqual(movedIn(nowhere, nowhere), [])
+  const [lost] = diff(OPEN, OPEN, NOW, straight, nowhere).differences
+  assert.deepEqual([lost?.withheldBefore, lost?.withheldAfter, lost?.isOtherWay], [undefined, 'way', false])
+  const renamed = policyOf({ rules: [{ allow: { port: 80 }, via: 'y' }, { allow: 'everything' }] })
+  assert.deepEqual(diff(OPEN, renamed, NOW, far, { ways: new Map([['y', 'far']]) }).differences, [])
+  const usual = { ways: new Map([['default', 'far']]) }
+  assert.deepEqual(movedIn({}, usual), ['changes 2: connect to 93.184.216.34'])
+})
+
+test('who may go nowhere only loses nothing when he is denied', () => {
+  assert.deepEqual(kindsOf(goingBy('direct', { allow: 'everything', via: 'block' }), goingBy('direct')), ['gains'])
+  const denied = { deny: { port: 25 } }
+  const [nowhere, open] = [{ allow: { port: 25 }, via: 'block' }, { allow: 'everything' }]
+  assert.deepEqual(kindsOf(goingBy('direct', nowhere, open), goingBy('direct', denied, open)), [])
+  assert.deepEqual(kindsOf(goingBy('direct', open), goingBy('direct', nowhere, open)), ['loses'])
 })

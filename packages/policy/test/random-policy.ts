@@ -2,7 +2,8 @@
 import { parseIp } from '@socksmith/protocol'
 import { METHODS, PROTOCOLS, COMMANDS, type Facts, type Geo } from '../src/facts.ts'
 import { parseHostPattern } from '../src/host-pattern.ts'
-import { INSIDE, containsNetwork, parseNetwork } from '../src/network.ts'
+import type { Surroundings } from '../src/diff.ts'
+import { INSIDE, type Network, containsNetwork, parseNetwork } from '../src/network.ts'
 import type { Condition, Policy, Rule, Test, WordFact } from '../src/policy.ts'
 import { parseSchedule } from '../src/schedule.ts'
 
@@ -64,12 +65,33 @@ const ADDRESSES = [
     '0.0.0.1',
     'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
   ])
-const PATTERNS = ['a.example', '.example', '*.example', 'b.a.example', '.a.example', '*.a.example', 'other.test']
-const NAMES = ['a.example', 'example', 'b.a.example', 'c.b.a.example', 'B.A.example.', 'other.test', 'xexample', 'test']
+const PATTERNS = [
+  'a.example',
+  '.example',
+  '*.example',
+  'b.a.example',
+  '.a.example',
+  '*.a.example',
+  'other.test',
+].concat(['.x.example', '*.x.a.example'])
+const NAMES = [
+  'a.example',
+  'example',
+  'b.a.example',
+  'c.b.a.example',
+  'B.A.example.',
+  'other.test',
+  'xexample',
+  'test',
+].concat(['x.example', 'c.x.example', 'x.a.example'])
 const USERS = ['alice', 'bob', 'carol']
 const LISTENERS = ['one', 'two']
 const COUNTRIES = ['DE', 'AT']
 const NUMBERS = ['64496', '64497']
+/** Half of the questions are of the minutes at which something begins or ends. */
+const MINUTES = ['07:59', '08:00', '17:59', '18:00', '18:05', '18:09', '18:10', '20:59', '21:00', '00:55', '01:04'].map(
+  text => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)),
+)
 const PORTS = [0, 22, 80, 443, 8080, 65_535]
 const SCHEDULES = [
   'Mon-Fri 08:00-18:00',
@@ -77,6 +99,8 @@ const SCHEDULES = [
   '22:00-06:00 Europe/Berlin',
   '2026-03-01..2026-03-31',
   '..2026-03-29 UTC',
+  '18:05-18:10',
+  'Sun 01:55-03:05 Europe/Berlin',
 ]
 
 const WORDS: { readonly [K in WordFact]: readonly string[] } = {
@@ -97,6 +121,10 @@ export const GEO: Geo = ({ octets }) => {
     : { country: COUNTRIES[sum % 2] as string, ...(sum % 5 > 0 && { asn: NUMBERS[sum % 2] as string }) }
 }
 
+function network(text: string): Network {
+  return parseNetwork(text) as Network
+}
+
 export class RandomPolicies {
   readonly #chance: () => number
 
@@ -109,13 +137,23 @@ export class RandomPolicies {
     return { mode: this.#chance() < 0.1 ? 'report' : 'enforce', rules, sets: [], limits: [], cases: [] }
   }
 
+  /** What a server opens and serves. */
+  surroundings(): Surroundings {
+    const some = (): readonly Network[] => this.#many(() => network(this.#one(NETWORKS)))
+    return {
+      inside: { ...(this.#chance() < 0.5 && { from: some() }), ...(this.#chance() < 0.5 && { open: some() }) },
+      ...(this.#chance() < 0.3 && { commands: this.#many(() => this.#one(COMMANDS)) }),
+      ...(this.#chance() < 0.2 && { ways: new Map([['direct', 'block']]) }),
+    }
+  }
+
   /** A question; half of them leave some facts open, unless all are asked for. */
   facts(areAll = false): Facts {
     const part = !areAll && this.#chance() < 0.5
     const maybe = <T>(value: T): T | undefined => (part && this.#chance() < 0.4 ? undefined : value)
     const address = (): NonNullable<Facts['address']> => parseIp(this.#one(ADDRESSES)) as NonNullable<Facts['address']>
     return {
-      nowMs: Date.UTC(2026, 2, 27) + this.#below(5 * 1_440) * 60_000,
+      nowMs: Date.UTC(2026, 2, 27 + this.#below(5)) + this.#minute() * 60_000,
       client: this.#chance() < 0.1 ? 'unix' : address(),
       listener: this.#one(LISTENERS),
       protocol: maybe(this.#one(PROTOCOLS)),
@@ -155,9 +193,7 @@ export class RandomPolicies {
     switch (kind) {
       case 'client':
       case 'address': {
-        const networks = this.#many(
-          () => parseNetwork(this.#one(NETWORKS)) as NonNullable<ReturnType<typeof parseNetwork>>,
-        )
+        const networks = this.#many(() => network(this.#one(NETWORKS)))
         const inside = networks.every(one => INSIDE.some(outer => containsNetwork(outer, one)))
         return { kind, networks, unix: kind === 'client' && this.#chance() < 0.3, inside, text: kind }
       }
@@ -183,6 +219,10 @@ export class RandomPolicies {
           text: kind,
         }
     }
+  }
+
+  #minute(): number {
+    return this.#chance() < 0.5 ? this.#one(MINUTES) : this.#below(1_440)
   }
 
   #below(limit: number): number {

@@ -27,6 +27,7 @@ import {
   requestText,
   ruleJson,
 } from '../policy/policy-text.ts'
+import { hasOtherGeo, standingAlike, surroundingsOf, wordsOf } from '../policy/surroundings.ts'
 import { type Paint, paintFor } from '../terminal/colour.ts'
 import { print } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
@@ -126,24 +127,36 @@ export async function diffPolicies(before: string, after: string, flags: PolicyF
   const [old, young] = [await openPolicyFile(before), await openPolicyFile(after)]
   if (!old.ok) return old
   if (!young.ok) return young
-  const { differences, isComplete } = diff(old.value.policy, young.value.policy, Date.now(), young.value.options)
-  const withTime = [...old.value.policy.rules, ...young.value.policy.rules].some(rule => rule.text.includes('when '))
+  const [was, is] = standingAlike(old.value, young.value)
+  const compared = diff(was.policy, is.policy, Date.now(), surroundingsOf(was), surroundingsOf(is))
+  const isPlaceUnsure = hasOtherGeo(was, is)
+  const withTime = [...was.policy.rules, ...is.policy.rules].some(rule => rule.text.includes('when '))
+  const differences = compared.differences.map(one => ({
+    ...one,
+    was: wordsOf(one.before, was),
+    is: wordsOf(one.after, is),
+  }))
   if (flags.json === true) {
     const list = differences.map(one => ({
       kind: one.kind,
-      before: decisionJson(one.before, old.value.policy),
-      after: decisionJson(one.after, young.value.policy),
+      before: decisionJson(one.before, was.policy),
+      after: decisionJson(one.after, is.policy),
+      ways: one.isOtherWay ? { before: one.was.way, after: one.is.way } : undefined,
+      withheld: { before: one.withheldBefore, after: one.withheldAfter },
       limits: { before: one.limitsBefore.map(limitJson), after: one.limitsAfter.map(limitJson) },
       example: factsText(one.example.facts, withTime),
     }))
-    print(json({ differences: list, complete: isComplete }))
+    print(json({ differences: list, complete: compared.isComplete && !isPlaceUnsure }))
   } else {
-    const lines = differences.map(one =>
-      differenceText(one, old.value.policy, young.value.policy, withTime, paintFor(1)),
-    )
-    const rest = isComplete
-      ? []
-      : ['there are too many kinds of requests to have looked at each; something may be missing']
+    const lines = differences.map(one => differenceText(one, one.was, one.is, withTime, paintFor(1)))
+    const rest = [
+      ...(compared.isComplete
+        ? []
+        : ['there are too many kinds of requests to have looked at each; something may be missing']),
+      ...(isPlaceUnsure
+        ? ['the files of geo are not the same; whose address is now registered elsewhere is missing']
+        : []),
+    ]
     print([...(lines.length === 0 ? ['nobody gains or loses anything'] : lines), ...rest].join('\n'))
   }
   return differences.length === 0 ? done(undefined) : NO

@@ -131,6 +131,63 @@ test('diff says who gains and who loses', async t => {
   assert.deepEqual([same.code, same.stdout], [0, 'nobody gains or loses anything\n'])
 })
 
+const CONFIG = `listen: ['127.0.0.1:0']
+ways: { x: 'socks5h://alice:secret@a.example:1080', y: { chain: [x] } }
+policy:
+  rules:
+    - allow: { port: 80 }
+      via: y
+    - allow: everything
+`
+
+test('diff of configurations says what access and ways change, and shows no password', async t => {
+  const folder = await folderWith(t, { 'old.yaml': CONFIG })
+  const diffTo = async (text: string): Promise<string> => {
+    await folder.write('new.yaml', text)
+    const { code, stdout } = await folder.run('diff', 'old.yaml', 'new.yaml')
+    assert.equal(code, stdout.startsWith('nobody') ? 0 : 1)
+    assert.doesNotMatch(stdout, /secret|hunter2/)
+    return stdout
+  }
+  assert.equal(await diffTo(CONFIG), 'nobody gains or loses anything\n')
+  assert.match(
+    await diffTo(`${CONFIG}access: { inside-open: [10.0.0.0/8] }\n`),
+    /^gains: .* at 10\.128\.0\.0 port 443\n/,
+  )
+  const served = await diffTo(`${CONFIG}access: { commands: [connect] }\n`)
+  assert.match(served, /^loses: .* socks5 bind .*\n.*\n {4}after: .*, but the server serves only connect\n/)
+  assert.match(
+    await diffTo(CONFIG.replace("'socks5h://alice:secret@a.example:1080', y: { chain: [x] }", 'direct, y: block')),
+    /^loses: .* port 80\n {4}before: .*\n {4}after: {2}allow, rule 1, new\.yaml:5, but the way y \(block\) leads nowhere\n$/,
+  )
+  assert.match(
+    await diffTo(CONFIG.replace('a.example', 'b.example')),
+    /^changes: .*\n.*\n *via: y \(socks5h:\/\/a\.[^]*via: y \(socks5h:\/\/b\./,
+  )
+  const otherwise = await diffTo(CONFIG.replace('secret', 'hunter2'))
+  assert.match(otherwise, /^changes: [^]* via: y \(socks5h:\/\/a\.example:1080\), but defined otherwise\n/)
+  // The same by another name, as a link too.
+  assert.equal(
+    await diffTo(CONFIG.replace('ways: { x:', 'ways: { z:').replace('[x]', '[z]')),
+    'nobody gains or loses anything\n',
+  )
+  // What nothing says by which way it goes.
+  assert.match(await diffTo(`${CONFIG}outgoing: [192.0.2.7]\n`), /^changes: .* port 443\n/)
+})
+
+test('a policy of its own is compared as one that takes the place of that in the configuration', async t => {
+  const open = `${CONFIG}access: { inside-open: [10.0.0.0/8] }\n`
+  const folder = await folderWith(t, {
+    'socksmith.yaml': open,
+    'policy.yaml': 'rules:\n  - allow: { port: 80 }\n    via: y\n  - allow: everything\n',
+  })
+  for (const files of [
+    ['socksmith.yaml', 'policy.yaml'],
+    ['policy.yaml', 'socksmith.yaml'],
+  ])
+    assert.equal((await folder.run('diff', ...files)).stdout, 'nobody gains or loses anything\n')
+})
+
 test('replay says which sessions of a log would be decided otherwise', async t => {
   const folder = await usual(t)
   const session = {
