@@ -176,7 +176,8 @@ export function differenceText(
 
 function withheldText(withheld: Withheld | undefined, { way, served }: SideWords): string {
   if (withheld === undefined) return ''
-  return withheld === 'way' ? `, but the way ${way} leads nowhere` : `, but the server serves only ${served.join(', ')}`
+  if (withheld === 'way') return `, but the way ${way} leads nowhere`
+  return `, but the server serves ${served.length === 0 ? 'no command' : `only ${served.join(', ')}`}`
 }
 
 export function limitJson({ name, place, text }: Limit): object {

@@ -155,6 +155,7 @@ test('diff of configurations says what access and ways change, and shows no pass
     /^gains: .* at 10\.128\.0\.0 port 443\n/,
   )
   const served = await diffTo(`${CONFIG}access: { commands: [connect] }\n`)
+  assert.match(await diffTo(`${CONFIG}access: { commands: [] }\n`), /, but the server serves no command\n/)
   assert.match(served, /^loses: .* socks5 bind .*\n.*\n {4}after: .*, but the server serves only connect\n/)
   assert.match(
     await diffTo(CONFIG.replace("'socks5h://alice:secret@a.example:1080', y: { chain: [x] }", 'direct, y: block')),
