@@ -6,29 +6,23 @@ import type { ControlAnswer, ControlQuestion } from '../control/question.ts'
 import type { NameKeeper } from '../dns/name-caches.ts'
 import { type Outcome, done } from '../exit.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
-import type { LivePolicy } from '../policy/live-policy.ts'
-import { type OpenPolicy, openConfiguredPolicy } from '../policy/open-policy.ts'
+import type { LivePolicy, ReadPolicy } from '../policy/live-policy.ts'
+import { openConfiguredPolicy } from '../policy/open-policy.ts'
 import type { LiveState } from '../state/live-state.ts'
 import type { EffectiveConfig } from './effective-config.ts'
 
-/** Reads the policy of the configuration as it is now; what else has changed there is told, and waits for a restart. */
+/** Reads the policy of the configuration as it is now; what else is not as it was at the start waits for a restart. */
 export function policyReader(
   started: EffectiveConfig,
   readAgain: () => Promise<Outcome<EffectiveConfig>>,
-  notice: (message: string) => void,
-): () => Promise<Outcome<OpenPolicy>> {
-  let known = started
+): () => Promise<Outcome<ReadPolicy>> {
   let isFirst = true
   return async () => {
     const now = isFirst ? done(started) : await readAgain()
     isFirst = false
     if (!now.ok) return now
     const opened = await openConfiguredPolicy(now.value.config, now.value.file)
-    if (!opened.ok) return opened
-    const changed = changedKeys(known.config, now.value.config)
-    if (changed.length > 0) notice(`${changed.join(', ')} changed in the configuration, which a restart is needed for`)
-    known = now.value
-    return opened
+    return opened.ok ? done({ ...opened.value, waiting: changedKeys(started.config, now.value.config) }) : opened
   }
 }
 

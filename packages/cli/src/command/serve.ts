@@ -113,7 +113,7 @@ async function policyOf(
   if (!users.ok) return users
   const notice = (message: string): void => log.notice('policy', message)
   return openLivePolicy({
-    read: policyReader(effective, readAgain, notice),
+    read: policyReader(effective, readAgain),
     users: users.value,
     objection: (decider, ways) =>
       listenersFault(config, hasUsers, decider) ??

@@ -14,9 +14,15 @@ import type { OpenPolicy } from './open-policy.ts'
 /** A removed user's sessions end within a second: two looks at the files fit into it. */
 const LOOK_MS = 400
 
+/** A policy with its surroundings, as they are now. */
+export interface ReadPolicy extends OpenPolicy {
+  /** Keys of the configuration that have changed as well, and that only a start reads. */
+  readonly waiting?: readonly string[]
+}
+
 export interface LivePolicyOptions {
   /** Reads configuration and policy as they are now. */
-  readonly read: () => Promise<Outcome<OpenPolicy>>
+  readonly read: () => Promise<Outcome<ReadPolicy>>
   readonly users: UserSource
   /** Why a server with these rules must not serve, whatever else is right. */
   readonly objection: (decider: Decider, ways: WaysConfig) => Trouble | undefined
@@ -37,6 +43,7 @@ interface Built {
   readonly decider: Decider
   /** What the files of the sets looked like before they were read. */
   readonly marks: ReadonlyMap<string, FileMark>
+  readonly waiting: readonly string[]
 }
 
 export class LivePolicy {
@@ -93,7 +100,7 @@ export class LivePolicy {
       }
       const gone = await this.#useUsers(users)
       const ended = gone + (await this.#use(built.value))
-      const message = `reloaded: ${rulesText(built.value)}; ${countText(ended, 'session')} ended`
+      const message = `reloaded: ${rulesText(built.value)}; ${countText(ended, 'session')} ended${waitingText(built.value)}`
       this.#options.notice(message)
       return done(message)
     })
@@ -112,7 +119,8 @@ export class LivePolicy {
     if (!built.ok)
       return this.#options.notice(`a set changed: ${built.trouble.message}; the rules read before stay in force`)
     const ended = await this.#use(built.value)
-    this.#options.notice(`a set changed: ${rulesText(built.value)} read again; ${countText(ended, 'session')} ended`)
+    const came = `${rulesText(built.value)} read again; ${countText(ended, 'session')} ended${waitingText(built.value)}`
+    this.#options.notice(`a set changed: ${came}`)
   }
 
   async #use(built: Built): Promise<number> {
@@ -139,7 +147,7 @@ export class LivePolicy {
 async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Built>> {
   const opened = await read()
   if (!opened.ok) return opened
-  const { policy, options, setting, geo, ways, file, setMarks: marks } = opened.value
+  const { policy, options, setting, geo, ways, file, setMarks: marks, waiting = [] } = opened.value
   const failed = runCases(policy, Date.now(), options, setting).filter(one => one.fault !== undefined)
   const [first] = failed
   if (first !== undefined) {
@@ -150,11 +158,15 @@ async function build({ read, objection }: LivePolicyOptions): Promise<Outcome<Bu
   const data: PolicyData = { policy: { ...policy, cases: [], sets: [] }, inside: options.inside ?? {}, geo, ways }
   const decider = deciderOf(data)
   const fault = objection(decider, ways)
-  return fault === undefined ? done({ policy: data, decider, marks }) : { ok: false, trouble: fault }
+  return fault === undefined ? done({ policy: data, decider, marks, waiting }) : { ok: false, trouble: fault }
 }
 
 function rulesText({ policy: { policy } }: Built): string {
   return countText(policy.rules.length, 'rule')
+}
+
+function waitingText({ waiting }: Built): string {
+  return waiting.length === 0 ? '' : `; changes of ${waiting.join(', ')} need a restart`
 }
 
 function countText(count: number, what: string): string {

@@ -232,7 +232,7 @@ test('a policy inside a configuration is found, and its sets beside it', async t
 /** Two users, of whom bob is disabled; nobody logs in here, so that the hash needs to be none of a password. */
 const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`
 const USERS = `alice:${HASH}\nbob:!${HASH}\n`
-const CONFIG = `listen: ['127.0.0.1:34567', { address: '127.0.0.1:34568', name: office }]
+const SERVER = `listen: ['127.0.0.1:34567', { address: '127.0.0.1:34568', name: office }]
 access: { commands: [connect] }
 users: { file: users.txt, template: '{user}-session-{session}' }
 dns: { hosts: { there.test: 93.184.216.34 } }
@@ -252,7 +252,7 @@ policy:
 `
 
 test('explain and test answer as the server of the configuration, and say what it refuses by itself', async t => {
-  const folder = await folderWith(t, { 'socksmith.yaml': CONFIG, 'users.txt': USERS })
+  const folder = await folderWith(t, { 'socksmith.yaml': SERVER, 'users.txt': USERS })
   for (const [args, code, says] of [
     [['--user', 'alice', 'CONNECT', '9.9.9.9:25'], 1, /^denied: the server itself: the way nowhere is blocked; rule 2/],
     [['CONNECT', '127.0.0.1:34568'], 1, /^denied: the server itself: this is one of the server's own listeners\n/],
@@ -278,7 +278,7 @@ test('explain and test answer as the server of the configuration, and say what i
 })
 
 test('words of a question are checked as those of a rule', async t => {
-  const folder = await folderWith(t, { 'socksmith.yaml': CONFIG, 'users.txt': USERS })
+  const folder = await folderWith(t, { 'socksmith.yaml': SERVER, 'users.txt': USERS })
   for (const [args, says] of [
     [
       ['--listener', 'ofice'],

@@ -149,6 +149,36 @@ for (const args of WAYS_TO_SERVE) {
   })
 }
 
+test('a reload says what of the configuration only a restart takes, for as long as that is so', async t => {
+  const folder = await temporaryFolder(t)
+  const write = (inside: string, idle: string, commands: string): Promise<void> =>
+    writeFile(
+      join(folder, 'a.yaml'),
+      `listen: ["127.0.0.1:0"]
+control: control.sock
+access: { inside-open: [${inside}], commands: [${commands}] }
+limits: { idle: ${idle} }
+policy: { rules: [{ allow: everything }] }
+`,
+    )
+  await write('10.0.0.0/8', '1h', 'connect, bind')
+  const server = await serve(t, ['--config', 'a.yaml', '--workers', '0'], { cwd: folder })
+  const reload = (): ReturnType<typeof run> => run(['reload', '--config', 'a.yaml'], { cwd: folder })
+  const taken = 'reloaded: 1 rule; 0 sessions ended'
+  await write('10.1.0.0/16', '1h', 'connect, bind')
+  assert.equal((await reload()).stderr, `${taken}\n`)
+  await write('10.1.0.0/16', '2h', 'connect')
+  const waits = `${taken}; changes of limits, access.commands need a restart`
+  for (const _ of ['first', 'again']) {
+    const { code, stderr } = await reload()
+    assert.deepEqual([code, stderr], [0, `${waits}\n`])
+  }
+  await server.logged(waits)
+  await write('10.1.0.0/16', '1h', 'connect, bind')
+  assert.equal((await reload()).stderr, `${taken}\n`)
+  assert.equal(await server.end(), 0)
+})
+
 test('the control socket is for its owner, is replaced when it was left behind, and is not taken from a living server', async t => {
   const scene = await openScene(t, 'rules: [{ allow: everything }]\n')
   const control = join(scene.folder, 'control.sock')

@@ -20,6 +20,7 @@ function opened(raw: object, ...geo: readonly string[]): OpenPolicy {
     geo: files,
     listeners: [],
     ways: {},
+    setting: {},
   }
 }
 
