@@ -57,12 +57,15 @@ function problemsOf(issue: Issue, base: Path, raw: unknown): readonly Problem[] 
 
 /** An element of a union that was meant is told by its kind: a map with faults inside is explained as a map. */
 function unionProblems(issue: Issue & { code: 'invalid_union' }, path: Path, raw: unknown): readonly Problem[] {
-  const branch = issue.errors.find(errors =>
-    errors.every(one => !(one.code === 'invalid_type' && one.path.length === 0)),
-  )
+  const branch = issue.errors.find(errors => !errors.some(isOfAnotherKind))
   const given = valueAt(raw, path)
   if (branch === undefined || typeof given !== 'object') return [problem(path, issue.message)]
   return branch.flatMap(one => problemsOf(one, path, raw))
+}
+
+/** Says that the value as a whole is not what is described, such as a map that is no text and none of these words. */
+function isOfAnotherKind({ code, path }: Issue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 }
 
 function expectedType(issue: Issue & { code: 'invalid_type' }): string {

@@ -65,6 +65,28 @@ test('a missing key is told where its map stands', async t => {
   assert.deepEqual(found, ['F:3:10: the key "certificate" is missing here'])
 })
 
+test('what may be a word, a list or a map is told as what it is', async t => {
+  const dns = 'expected system, proxy, the URL of a DNS server, its address, a list of addresses, or a map'
+  const server = 'expected the address of a DNS server such as 192.0.2.53 or [2001:db8::53]:53'
+  for (const [given, ...told] of [
+    ['{ prefer: ipv5 }', 'F:2:23: expected ipv4, ipv6, ipv4-only or ipv6-only; did you mean "ipv4"?'],
+    ['{ prefer: 5, over: tcp }', 'F:2:23: expected ipv4, ipv6, ipv4-only or ipv6-only'],
+    ['{ names: sytem }', 'F:2:22: expected system or proxy; did you mean "system"?'],
+    ['{ serverz: [192.0.2.53] }', 'F:2:15: unknown key "serverz" in ways.w.dns; did you mean "servers"?'],
+    ['{ servers: 192.0.2.53 }', 'F:2:24: expected a list'],
+    ['{ over: tcp }', 'F:2:21: expected servers or https beside it'],
+    ['{ hosts: { a: [10.0.0.256] } }', 'F:2:28: expected an IP address'],
+    ['{ hosts: { a: { b: c } } }', 'F:2:27: expected an IP address, or several'],
+    ['[192.0.2.53, nowhere!]', `F:2:26: ${server}`],
+    ['[]', 'F:2:13: expected at least one'],
+    ['sytem', `F:2:13: ${dns}`],
+    ['~', `F:2:13: ${dns}`],
+    ['5', `F:2:13: ${dns}`],
+  ] as const) {
+    assert.deepEqual(sentences(await load(t, 'a.yaml', `ways:\n  w: { dns: ${given} }\n`)), told, given)
+  }
+})
+
 test('each fault of a TOML file is told with its line and column', async t => {
   const text = [
     'drain = "5"',
