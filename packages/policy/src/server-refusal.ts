@@ -29,7 +29,7 @@ export interface ServerSetting {
   readonly listeners?: readonly Endpoint[]
   /** Those of its host. Default: loopback. */
   readonly local?: LocalAddresses
-  /** Commands of SOCKS that are switched off. */
+  /** What is switched off. */
   readonly commandsOff?: readonly Command[]
   /** Whether a BIND may wait for anybody. */
   readonly anyPeer?: boolean
@@ -72,9 +72,8 @@ export function isOwnEndpoint(own: Endpoint, to: Endpoint, local: LocalAddresses
   return sameAddress(here, there) || (isUnspecified(there) && containsAny(LOOPBACK, here))
 }
 
-// HTTP has no commands that could be switched off.
-function commandFault({ command, protocol }: Facts, { commandsOff = [] }: ServerSetting): Failure | undefined {
-  if (command === undefined || protocol === 'http' || !commandsOff.includes(command)) return undefined
+function commandFault({ command }: Facts, { commandsOff = [] }: ServerSetting): Failure | undefined {
+  if (command === undefined || !commandsOff.includes(command)) return undefined
   return failure('command_not_supported', 'client', `the command ${command} is switched off`)
 }
 

@@ -89,11 +89,13 @@ test('a redirect leads neither to the server itself nor nowhere', () => {
   assert.equal(by('192.0.2.1', 'udp-associate'), OWN)
 })
 
-test('a command of SOCKS that is switched off is refused whatever the rules say, with its own reply', () => {
+test('a command that is switched off is refused whatever the rules say, with its own reply', () => {
   const off = 'deny: the command bind is switched off'
   assert.equal(told({ command: 'bind', to: '9.9.9.9:1' }), off)
   assert.equal(told({ command: 'bind' }), off)
-  assert.equal(told({ command: 'bind', protocol: 'http', to: '9.9.9.9:1' }), 'allow')
+  const http = { command: 'forward', protocol: 'http', to: '9.9.9.9:80' }
+  assert.equal(told(http), 'allow')
+  assert.equal(told(http, { ...CLOSED, commandsOff: ['forward'] }), 'deny: the command forward is switched off')
   assert.equal(told({ to: '9.9.9.9:1' }), 'allow')
   const cases = [
     { deny: { command: 'bind', to: '9.9.9.9:1' } },

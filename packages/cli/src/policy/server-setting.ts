@@ -7,14 +7,24 @@ import { COMMANDS, type Config } from '../config/config.ts'
 import { parsePlace } from '../config/place-text.ts'
 import { wayMap } from '../ways/way-route.ts'
 
-/** What there is of a command once it was granted. */
-const PARTS: Readonly<Partial<Record<Command, Command>>> = { bind: 'bind-peer', 'udp-associate': 'udp-sender' }
+type Served = Config['access']['commands'][number]
+
+/** What a command of the configuration lets in: requests of every protocol, and what follows from them. */
+const REQUESTS: Readonly<Record<Served, readonly Command[]>> = {
+  connect: ['connect', 'forward'],
+  bind: ['bind', 'bind-peer'],
+  'udp-associate': ['udp-associate', 'udp-sender'],
+}
+
+/** What is let in by these commands of the configuration; the order of the words does not matter. */
+export function requestsOf(commands: readonly Served[]): readonly Command[] {
+  return COMMANDS.flatMap(command => (commands.includes(command) ? REQUESTS[command] : []))
+}
 
 /** `usual`: by what everything goes that no rule sends another way. */
 export function serverSetting(config: Config, usual: Route | undefined): ServerSetting {
   const { ways, listen, access, bind } = config
   const blocked = Object.keys(ways).filter(name => wayMap(ways[name] ?? {}).block === true)
-  const off = COMMANDS.filter(command => !access.commands.includes(command))
   return {
     blockedWays: usual?.kind === 'block' ? [...blocked, DEFAULT_WAY] : blocked,
     // Which port stands for 0 is known to the running server only.
@@ -23,7 +33,7 @@ export function serverSetting(config: Config, usual: Route | undefined): ServerS
       return place?.kind === 'ip' && place.endpoint.port !== 0 ? place.endpoint : []
     }),
     local: createLocalAddresses(systemClock),
-    commandsOff: off.flatMap((command): Command[] => [command, PARTS[command] ?? command]),
+    commandsOff: requestsOf(COMMANDS.filter(command => !access.commands.includes(command))),
     anyPeer: bind['any-peer'],
   }
 }

@@ -4,7 +4,6 @@
  */
 import {
   BLOCK_WAY,
-  type Command,
   DEFAULT_WAY,
   DIRECT_WAY,
   type Decision,
@@ -13,18 +12,12 @@ import {
   limitConditionText,
   routeOf,
 } from '@socksmith/policy'
-import type { Config, WayConfig, WaysConfig } from '../config/config.ts'
+import type { WayConfig, WaysConfig } from '../config/config.ts'
 import { isUrl, wayMap } from '../ways/way-route.ts'
 import { wayDescription } from '../ways/way-text.ts'
 import type { OpenPolicy } from './open-policy.ts'
 import type { SideWords } from './policy-text.ts'
-
-/** What a command of the configuration lets in: its own requests, and what follows from them. */
-const SERVED: Readonly<Record<Config['access']['commands'][number], readonly Command[]>> = {
-  connect: ['connect', 'forward'],
-  bind: ['bind', 'bind-peer'],
-  'udp-associate': ['udp-associate', 'udp-sender'],
-}
+import { requestsOf } from './server-setting.ts'
 
 /** Both, so that a policy of its own stands in what the other one stands in: there it is to take its place. */
 export function standingAlike(old: OpenPolicy, young: OpenPolicy): readonly [was: OpenPolicy, is: OpenPolicy] {
@@ -62,9 +55,7 @@ export function surroundingsOf({ options, config }: OpenPolicy): Surroundings {
   const usual = via.length + outgoing.length === 0 ? DIRECT_WAY : JSON.stringify({ via, outgoing })
   return {
     ...options,
-    commands: (['connect', 'bind', 'udp-associate'] as const).flatMap(word =>
-      access.commands.includes(word) ? SERVED[word] : [],
-    ),
+    commands: requestsOf(access.commands),
     ways: new Map([[DEFAULT_WAY, usual], ...named]),
   }
 }

@@ -140,6 +140,10 @@ export function readHttp(inbox: Uint8Array, options: ServerHandshakeOptions): Re
   const decoded = decodeHttpConnectRequest(inbox)
   if (decoded.kind === 'need-more') return decoded
   if (decoded.kind === 'malformed') return refusal(decoded.failure, refusalOfHttp(decoded.failure))
+  if (!options.commands.includes('connect')) {
+    const cause = failure('command_not_supported', 'client', 'CONNECT is switched off')
+    return refusal(cause, failureReply('http', cause.code))
+  }
   const request = { protocol: 'http', command: 'connect', destination: decoded.value.destination } as const
   const isAsked = options.passwordRequired || options.passwordAccepted === true
   const credentials = isAsked ? basicCredentials(decoded.value.headers) : undefined

@@ -61,6 +61,11 @@ async function outcomeOf(
   gone: AbortSignal,
   limits: SessionLimits,
 ): Promise<Outcome> {
+  const { context } = session
+  if (context.options.access?.connect === false) {
+    const cause = failure('command_not_supported', 'client', 'requests over HTTP are switched off')
+    return { status: mappingOf(cause.code).httpStatus, failure: cause }
+  }
   const login = await loginOf(session, request)
   if (login === undefined) {
     return { status: 407, failure: failure('auth_rejected', 'client', 'no valid Proxy-Authorization') }
@@ -72,7 +77,6 @@ async function outcomeOf(
     const cause = failure('bad_target', 'client', 'this is a proxy: it takes CONNECT and http:// targets')
     return { ...known, status: 400, failure: cause }
   }
-  const { context } = session
   const going = session.going(
     { destination: target.destination, scheme: 'http' },
     user === session.user ? undefined : login,

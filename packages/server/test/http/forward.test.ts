@@ -228,3 +228,18 @@ test('a client that reads no answer and then breaks the rules keeps its place in
   socket.resume()
   await new Promise(resolve => socket.once('close', resolve))
 })
+
+test('what is no command here is none over HTTP either, in a tunnel and without', async t => {
+  let requests = 0
+  const web = await openWeb(t, (_incoming, response) => {
+    requests++
+    response.end()
+  })
+  const { port, record } = await openScene(t, { access: { connect: false } })
+  const { response } = await ask(port, { path: `http://127.0.0.1:${web}/` })
+  assert.deepEqual([response.statusCode, (await record()).failure], [501, 'command_not_supported'])
+  const client = await openClient(t, port)
+  client.send(Buffer.from(`CONNECT 127.0.0.1:${web} HTTP/1.1\r\n\r\n`))
+  assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 501 /)
+  assert.equal(requests, 0)
+})
