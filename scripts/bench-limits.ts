@@ -9,10 +9,9 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
-// It has no options: a wrong one is refused here.
-parseArgs()
+readFlags('npm run bench:limits', {})
 
 const SPEEDS_MBIT = [1, 10, 100]
 const SESSIONS = [1, 8]

@@ -16,8 +16,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { registerHooks } from 'node:module'
-import { parseArgs } from 'node:util'
 import type { BenchTerms } from '../bench/bench.ts'
+import { readFlags } from './flags.ts'
 
 // The packages of a checkout are not built: their sources are taken.
 registerHooks({
@@ -30,8 +30,9 @@ const { isInstalled, killAll } = await import('../bench/program.ts')
 const { PROGRAMS } = await import('../bench/programs.ts')
 const { page, tables } = await import('../bench/report.ts')
 
-const { values } = parseArgs({
-  options: {
+const { values, refuse, whole, positive } = readFlags(
+  'npm run bench -- [--seconds N] [--rounds N] [--warm-up N] [--only A,B] [--programs A,B] [--short] [--write]',
+  {
     seconds: { type: 'string' },
     rounds: { type: 'string' },
     'warm-up': { type: 'string' },
@@ -40,14 +41,15 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
-})
+)
 
+const rounds = values.rounds === undefined ? undefined : whole('--rounds', values.rounds, 1, 100)
 const terms = {
   programs: PROGRAMS.filter(program => programKeys().includes(program.key) && isInstalled(program)),
-  seconds: number('--seconds', values.seconds, values.short ? 0.1 : 1, 60),
-  rounds: number('--rounds', values.rounds, values.short ? 1 : 15, 100),
-  warmUpSeconds: number('--warm-up', values['warm-up'], values.short ? 0.1 : 10, 600),
-  holdRounds: values.short ? 1 : Math.min(3, number('--rounds', values.rounds, 3, 100)),
+  seconds: positive('--seconds', values.seconds ?? (values.short ? '0.1' : '1'), 60),
+  rounds: rounds ?? (values.short ? 1 : 15),
+  warmUpSeconds: positive('--warm-up', values['warm-up'] ?? (values.short ? '0.1' : '10'), 600),
+  holdRounds: values.short ? 1 : Math.min(3, rounds ?? 3),
   isShort: values.short,
   ...(values.only === undefined ? {} : { only: measureKeys(values.only) }),
 }
@@ -75,17 +77,11 @@ function onStep(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-function number(flag: string, text: string | undefined, otherwise: number, most: number): number {
-  const value = text === undefined ? otherwise : Number(text)
-  if (!(value > 0 && value <= most)) throw new Error(`${flag} is a number above 0, ${most} at most`)
-  return value
-}
-
 function programKeys(): readonly string[] {
   const known = PROGRAMS.map(({ key }) => key)
   const wanted = values.programs?.split(',') ?? known
   const unknown = wanted.find(key => !known.includes(key))
-  if (unknown !== undefined) throw new Error(`--programs ${unknown}: there are ${known.join(', ')}`)
+  if (unknown !== undefined) refuse(`--programs ${unknown}: there are ${known.join(', ')}`)
   return wanted
 }
 
@@ -94,7 +90,7 @@ function measureKeys(text: string): ReadonlySet<string> {
     const ofMode = [...RATES, ...HOLDS].filter(({ key, mode }) => key === word || mode === word).map(({ key }) => key)
     if (ofMode.length > 0) return ofMode
     if (MEASURE_KEYS.includes(word)) return [word]
-    throw new Error(`--only ${word}: there are ${MEASURE_KEYS.join(', ')}`)
+    return refuse(`--only ${word}: there are ${MEASURE_KEYS.join(', ')}`)
   })
   return new Set(keys)
 }

@@ -5,18 +5,21 @@
  * printed and not written.
  */
 import { writeFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { CASES, type CaseResult, parseProxyUrl, resolveProxy, runCheck } from '@socksmith/instruments'
 import { type Checked, resultsPage } from './check-servers/page.ts'
 import { type Setting, Stage, type Subject, debianVersion } from './check-servers/subject.ts'
 import { SUBJECTS } from './check-servers/subjects.ts'
+import { readFlags } from './flags.ts'
 
 const PAGE = new URL('../docs/check-results.md', import.meta.url)
 
-const { values, positionals: words } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false } },
-})
+const {
+  values,
+  positionals: words,
+  refuse,
+} = readFlags('npm run check:servers -- [--quick] [SERVER]...', { quick: { type: 'boolean', default: false } }, true)
+const strange = words.find(word => !SUBJECTS.some(({ name }) => name.toLowerCase().includes(word)))
+if (strange !== undefined) refuse(`${strange}: there are ${SUBJECTS.map(({ name }) => name.toLowerCase()).join(', ')}`)
 
 async function checkSubject(subject: Subject): Promise<Checked | undefined> {
   const { name, debianPackage, configured, settings } = subject

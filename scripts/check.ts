@@ -3,7 +3,10 @@
  * rules of the layers, format, unused code, and whether the lockfile is whole. Runs all and names what failed.
  */
 import { spawn } from 'node:child_process'
+import { readFlags } from './flags.ts'
 import { missingFromLock } from './lockfile.ts'
+
+readFlags('npm run check', {})
 
 interface Check {
   readonly name: string

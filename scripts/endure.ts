@@ -7,25 +7,27 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
 /** Rounds at the same time. */
 const AT_ONCE = 32
 /** Before the first look: what a program makes once, and keeps. */
 const WARM_UP_ROUNDS = 5_000
+const ENGINES: readonly string[] = ['auto', 'linux', 'node']
+/** As many as `serve` takes. */
+const WORKERS_MAX = 64
 
 /** How a round ends: by whom and how, or before there is a tunnel. */
 const WAYS = ['fin', 'reset', 'target fin', 'target reset', 'refused', 'garbage', 'silent'] as const
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '100000' },
-    engine: { type: 'string', default: 'auto' },
-    workers: { type: 'string', default: '2' },
-  },
+const { values, refuse, whole } = readFlags('npm run endure -- [--rounds N] [--engine auto|linux|node] [--workers N]', {
+  rounds: { type: 'string', default: '100000' },
+  engine: { type: 'string', default: 'auto' },
+  workers: { type: 'string', default: '2' },
 })
-const rounds = Number(values.rounds)
-if (!(rounds >= AT_ONCE)) throw new Error(`--rounds is a number from ${AT_ONCE}`)
+const rounds = whole('--rounds', values.rounds, AT_ONCE, 10 ** 9)
+const workers = whole('--workers', values.workers, 0, WORKERS_MAX)
+if (!ENGINES.includes(values.engine)) refuse(`--engine ${values.engine}: there are ${ENGINES.join(', ')}`)
 
 // The target does what the first octet says; an unknown one is echoed.
 const target = createServer({ allowHalfOpen: true }, socket => {
@@ -42,7 +44,7 @@ await once(target, 'listening')
 const { port: targetPort } = target.address() as AddressInfo
 
 const launcher = new URL('../packages/cli/bin/socksmith.js', import.meta.url).pathname
-const flags = ['--listen', '127.0.0.1:0', '--engine', values.engine, '--workers', values.workers]
+const flags = ['--listen', '127.0.0.1:0', '--engine', values.engine, '--workers', String(workers)]
 const server = spawn(process.execPath, [launcher, 'serve', ...flags, '--log-file', '/dev/null'], {
   stdio: ['ignore', 'ignore', 'pipe'],
 })

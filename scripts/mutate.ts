@@ -10,9 +10,9 @@
  */
 import { globSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Stryker } from '@stryker-mutator/core'
 import type { MutantResult, PartialStrykerOptions } from '@stryker-mutator/api/core'
+import { readFlags } from './flags.ts'
 import { refusedByCompiler } from './mutation/compiler.ts'
 import { isUnnoticed, lineOf, scoreOf, tableOf } from './mutation/score.ts'
 
@@ -22,18 +22,22 @@ const PACKAGES = ['protocol', 'policy'] as const
 
 type Package = (typeof PACKAGES)[number]
 
-const { values } = parseArgs({
-  options: {
+const { values, refuse } = readFlags(
+  'npm run mutate -- [--package protocol|policy] [--only GLOB]... [--show] [--json FILE]',
+  {
     package: { type: 'string' },
     only: { type: 'string', multiple: true },
     show: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
-})
+)
+if (values.package !== undefined && !PACKAGES.some(name => name === values.package)) {
+  refuse(`--package ${values.package}: there are ${PACKAGES.join(' and ')}`)
+}
 const chosen = PACKAGES.filter(name => isWanted(name))
-if (chosen.length === 0) {
-  process.stderr.write('usage: npm run mutate -- [--package protocol|policy] [--only GLOB]... [--show] [--json FILE]\n')
-  process.exit(64)
+const stray = values.only?.find(glob => !chosen.some(name => glob.startsWith(`packages/${name}/`)))
+if (stray !== undefined) {
+  refuse(`--only ${stray}: expected sources of ${PACKAGES.map(name => `packages/${name}/`).join(' or ')}`)
 }
 
 // Random policies are as many as `npm test` draws, or this share of them.

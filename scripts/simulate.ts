@@ -5,8 +5,8 @@
  *   --seed S      the first of them (1); alone, it is the only one
  *   --verbose     prints everything that happens in each
  */
-import { parseArgs } from 'node:util'
 import { registerHooks } from 'node:module'
+import { readFlags } from './flags.ts'
 
 // The packages of a checkout are not built: their sources are taken.
 registerHooks({
@@ -15,11 +15,14 @@ registerHooks({
 })
 const { runWorld } = await import('../test/simulation/run.ts')
 
-const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, seed: { type: 'string' }, verbose: { type: 'boolean', default: false } },
+const { values, whole } = readFlags('npm run simulate -- [--seeds N] [--seed S] [--verbose]', {
+  seeds: { type: 'string' },
+  seed: { type: 'string' },
+  verbose: { type: 'boolean', default: false },
 })
-const first = whole('--seed', values.seed ?? '1')
-const count = whole('--seeds', values.seeds ?? (values.seed === undefined ? '10000' : '1'))
+const SEED_MAX = 2 ** 32 - 1
+const first = whole('--seed', values.seed ?? '1', 0, SEED_MAX)
+const count = whole('--seeds', values.seeds ?? (values.seed === undefined ? '10000' : '1'), 1, SEED_MAX)
 
 const startedMs = performance.now()
 let steps = 0
@@ -35,10 +38,3 @@ const seconds = (performance.now() - startedMs) / 1_000
 process.stdout.write(`${count} worlds, ${failed} failed; ${steps} events in ${seconds.toFixed(1)} s\n`)
 if (failed > 0) process.stdout.write('again, in full: npm run simulate -- --verbose --seed SEED\n')
 process.exitCode = failed === 0 ? 0 : 1
-
-function whole(flag: string, text: string): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32) return value
-  process.stderr.write(`${flag} is a whole number below 2^32, not ${text}\n`)
-  process.exit(64)
-}

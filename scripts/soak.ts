@@ -10,19 +10,24 @@
  *   --list         the faults with their rows
  */
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
-import { criteriaTable } from '../test/soak/criteria.ts'
+import { criteriaTable, isShown } from '../test/soak/criteria.ts'
 import { FAULTS } from '../test/soak/faults/all.ts'
 import { runInside } from '../test/soak/room.ts'
 import { type SoakReport, soak } from '../test/soak/soak.ts'
+import type { Fault } from '../test/soak/stage.ts'
+import { readFlags } from './flags.ts'
 
 /** Starting, warming up, coming to rest and draining, for each engine. */
 const AROUND_MS = 8_000
 /** Up to this a run is short: its faults are small, so that there is time for all. */
 const SHORT_MINUTES = 3
+/** As many as `serve` takes. */
+const WORKERS_MAX = 64
+const ENGINES = ['linux', 'node'] as const
 
-const { values } = parseArgs({
-  options: {
+const { values, refuse, whole, positive } = readFlags(
+  'npm run soak -- [--minutes N] [--engine linux|node|both] [--workers N] [--seed S] [--only ROWS] [--json] [--list]',
+  {
     minutes: { type: 'string', default: '10' },
     engine: { type: 'string', default: 'both' },
     workers: { type: 'string', default: '2' },
@@ -31,7 +36,13 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
-})
+)
+const minutes = positive('--minutes', values.minutes, 10 ** 6)
+const workers = whole('--workers', values.workers, 0, WORKERS_MAX)
+const seed = whole('--seed', values.seed, 0, 2 ** 32)
+const engines = enginesOf(values.engine)
+const only = values.only === undefined ? undefined : faultsOf(values.only.split(','))
+
 if (values.list) {
   for (const { rows, name } of FAULTS) process.stdout.write(`${rows.join(' ').padEnd(12)} ${name}\n`)
 } else {
@@ -40,15 +51,6 @@ if (values.list) {
 }
 
 async function main(): Promise<number> {
-  const [minutes, workers, seed] = [Number(values.minutes), Number(values.workers), Number(values.seed)]
-  if (!(minutes > 0) || !Number.isSafeInteger(workers) || workers < 0 || !Number.isSafeInteger(seed)) {
-    return usage('--minutes, --workers and --seed are numbers')
-  }
-  const engines = values.engine === 'both' ? (['linux', 'node'] as const) : [values.engine].filter(isEngine)
-  if (engines.length === 0) return usage('--engine is linux, node or both')
-  const rows = values.only?.split(',')
-  const only = rows && FAULTS.filter(fault => fault.rows.some(row => rows.includes(row)))
-  if (only?.length === 0) return usage(`no fault shows ${values.only}; --list tells what there is`)
   const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
   const reports: SoakReport[] = []
   for (const engine of engines) {
@@ -68,10 +70,13 @@ async function main(): Promise<number> {
     if (!values.json) say(reportText(reports.at(-1) as SoakReport))
   }
   if (values.json) writeFileSync(1, `${JSON.stringify(reports, undefined, 2)}\n`)
-  return reports.every(({ criteria }) => criteria.every(({ ok }) => ok)) ? 0 : 1
+  for (const { engine, played } of reports) {
+    if (played === 0) process.stderr.write(`engine ${engine}: no fault was played, and so nothing is shown\n`)
+  }
+  return reports.every(({ played, criteria }) => isShown(played, criteria)) ? 0 : 1
 }
 
-function reportText({ engine, workers, seed, seconds, criteria, missing, failures, log }: SoakReport): string {
+function reportText({ engine, workers, seed, seconds, criteria, played, missing, failures, log }: SoakReport): string {
   const failed = criteria.filter(({ ok }) => !ok).length
   return [
     '',
@@ -80,18 +85,18 @@ function reportText({ engine, workers, seed, seconds, criteria, missing, failure
     ...missing.map(one => `not played: ${one}`),
     ...failures.map(one => `an honest client failed: ${one}`),
     ...(log === undefined ? [] : [`the server's log is kept: ${log}`]),
-    `engine ${engine}, ${workers} workers, seed ${seed}: ${criteria.length} figures in ${seconds} s, ${failed} failed`,
+    `engine ${engine}, ${workers} workers, seed ${seed}: ${played} faults played, ${missing.length} not; ${criteria.length} figures in ${seconds} s, ${failed} failed`,
     '',
   ].join('\n')
 }
 
-function isEngine(name: string): name is 'linux' | 'node' {
-  return name === 'linux' || name === 'node'
+function enginesOf(name: string): readonly (typeof ENGINES)[number][] {
+  const engines = ENGINES.filter(engine => name === 'both' || name === engine)
+  return engines.length > 0 ? engines : refuse(`--engine ${name}: there are linux, node and both`)
 }
 
-function usage(what: string): number {
-  process.stderr.write(
-    `${what}\nusage: npm run soak -- [--minutes N] [--engine linux|node|both] [--workers N] [--seed S] [--only ROWS] [--json] [--list]\n`,
-  )
-  return 64
+function faultsOf(rows: readonly string[]): readonly Fault[] {
+  const unknown = rows.find(row => !FAULTS.some(fault => fault.rows.includes(row)))
+  if (unknown !== undefined) refuse(`--only ${unknown}: no fault shows this row; --list tells what there is`)
+  return FAULTS.filter(fault => fault.rows.some(row => rows.includes(row)))
 }

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { readFlags } from './flags.ts'
 
 const SUITES: Readonly<Record<string, { readonly files: string; readonly concurrency: number }>> = {
   unit: { files: '{packages/*/test,test/repository,test/simulation,test/fuzz}/**/*.test.ts', concurrency: 2 },
@@ -11,12 +12,9 @@ const SUITES: Readonly<Record<string, { readonly files: string; readonly concurr
   interop: { files: 'test/interop/**/*.test.ts', concurrency: 1 },
 }
 
-const [suiteName = 'unit', ...patterns] = process.argv.slice(2)
-const suite = SUITES[suiteName]
-if (suite === undefined) {
-  process.stderr.write(`test: no suite "${suiteName}"; there are ${Object.keys(SUITES).join(', ')}\n`)
-  process.exit(64)
-}
+const { positionals, refuse } = readFlags('npm test -- [PART-OF-A-FILE-NAME]...', {}, true)
+const [suiteName = 'unit', ...patterns] = positionals
+const suite = SUITES[suiteName] ?? refuse(`no suite "${suiteName}"; there are ${Object.keys(SUITES).join(', ')}`)
 const files = globSync(suite.files).filter(file => patterns.every(pattern => file.includes(pattern)))
 if (files.length === 0) {
   process.stderr.write(`test: no test file of "${suiteName}" matches ${patterns.join(' ')}\n`)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { suite, test } from 'node:test'
+import { isShown } from '../soak/criteria.ts'
 import { ROOT } from './tree.ts'
 
 /** As `npm run` gives it; soak and others get the condition there, and the rest does not mind. */
@@ -19,6 +20,28 @@ const REFUSED: readonly (readonly [script: string, args: readonly string[], line
   ['scripts/fuzz.ts', ['--seconds', '0'], /^--seconds is a number above 0/],
   ['scripts/fuzz.ts', ['--seed', ''], /^--seed is a whole number from 0 to \d+, not ""$/],
   ['scripts/fuzz.ts', ['--target', 'nope'], /^--target nope: no target/],
+  ['scripts/simulate.ts', ['--seeds', '0'], /^--seeds is a whole number from 1 to \d+, not "0"$/],
+  ['scripts/simulate.ts', ['--seeds', ''], /^--seeds is a whole number from 1 to \d+, not ""$/],
+  ['scripts/simulate.ts', ['--seed', '-3'], /'--seed.*ambiguous/],
+  ['scripts/simulate.ts', ['--seed=-3'], /^--seed is a whole number/],
+  ['scripts/simulate.ts', ['3'], /^Unexpected argument '3'/],
+  ['scripts/soak.ts', ['--only', 'R-28,R-99', '--minutes', '0.1'], /^--only R-99: no fault shows this row/],
+  ['scripts/soak.ts', ['--only', 'R-28,'], /^--only : no fault/],
+  ['scripts/soak.ts', ['--engine', 'windows'], /^--engine windows: there are/],
+  ['scripts/soak.ts', ['--workers', '1.5'], /^--workers is a whole number/],
+  ['scripts/endure.ts', ['--rounds', 'x'], /^--rounds is a whole number from 32/],
+  ['scripts/endure.ts', ['--engine', 'windows'], /^--engine windows: there are/],
+  ['scripts/bench.ts', ['--only', 'sideways'], /^--only sideways: there are/],
+  ['scripts/bench.ts', ['--programs', 'squid'], /^--programs squid: there are/],
+  ['scripts/bench.ts', ['--rounds', '0'], /^--rounds is a whole number from 1 to 100, not "0"$/],
+  ['packages/client/bench/main.ts', ['--seconds', '99'], /^--seconds is a number above 0, 60 at most, not "99"$/],
+  ['packages/client/bench/main.ts', ['--only', 'sideways'], /^--only sideways: no row/],
+  ['scripts/mutate.ts', ['--package', 'engine'], /^--package engine: there are/],
+  ['scripts/mutate.ts', ['--only', 'packages/cli/src/main.ts'], /^--only packages\/cli\/src\/main\.ts: expected/],
+  ['scripts/check-servers.ts', ['squid'], /^squid: there are/],
+  ['scripts/check.ts', ['--bogus'], /^Unknown option '--bogus'/],
+  ['scripts/test.ts', ['unit', '--bogus'], /^Unknown option '--bogus'/],
+  ['scripts/test.ts', ['everything'], /^no suite "everything"/],
 ]
 
 suite('a wrong flag', () => {
@@ -33,6 +56,13 @@ suite('a wrong flag', () => {
       assert.equal(status, 64)
     })
   }
+})
+
+test('a soak that played no fault is no success, whatever its figures are', () => {
+  const held = { row: 'R-29', what: 'exit code', worst: 0, times: 1, ok: true }
+  assert.equal(isShown(0, [held]), false)
+  assert.equal(isShown(1, [held]), true)
+  assert.equal(isShown(1, [held, { ...held, ok: false }]), false)
 })
 
 suite('fuzz', () => {

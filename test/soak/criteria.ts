@@ -39,6 +39,11 @@ export class Criteria {
   }
 }
 
+/** Whether a soak is a success: figures of the server alone show nothing of the faults. */
+export function isShown(played: number, criteria: readonly Criterion[]): boolean {
+  return played > 0 && criteria.every(({ ok }) => ok)
+}
+
 /** A table that one can read, also in a Markdown page. */
 export function criteriaTable(criteria: readonly Criterion[]): string {
   const head = ['row', 'what', 'worst', 'limit', 'times', '']

@@ -26,6 +26,8 @@ export interface SoakReport {
   readonly seed: number
   readonly seconds: number
   readonly criteria: readonly Criterion[]
+  /** How many different faults there were. Without any, nothing is shown. */
+  readonly played: number
   /** Faults that could not be had here, and why; or for which there was no time. */
   readonly missing: readonly string[]
   /** The first failures of honest clients, in words. */
@@ -56,11 +58,12 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const startedAt = performance.now()
   const stage = await setStage(options)
   const missing: string[] = []
+  let played = 0
   try {
     const before = await warmUp(stage)
     stage.honest.start()
     const sampler = new Sampler(stage)
-    await play(stage, options, missing)
+    played = await play(stage, options, missing)
     await sampler.stop()
     await atRest(stage, before)
     judgeHonest(stage)
@@ -74,7 +77,17 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const log = await strikeStage(stage)
   const { engine, workers, seed } = options
   const seconds = Math.round((performance.now() - startedAt) / 1_000)
-  return { engine, workers, seed, seconds, criteria: stage.criteria.all, missing, failures, ...(log && { log }) }
+  return {
+    engine,
+    workers,
+    seed,
+    seconds,
+    criteria: stage.criteria.all,
+    played,
+    missing,
+    failures,
+    ...(log && { log }),
+  }
 }
 
 /** What a program makes once and keeps is there before it is measured. */
@@ -86,7 +99,8 @@ async function warmUp(stage: Stage): Promise<Held> {
   return stage.served.look()
 }
 
-async function play(stage: Stage, { playMs, only, say }: SoakOptions, missing: string[]): Promise<void> {
+/** How many different faults there was time for. */
+async function play(stage: Stage, { playMs, only, say }: SoakOptions, missing: string[]): Promise<number> {
   const startedAt = performance.now()
   const possible = (only ?? FAULTS).filter(fault => {
     const why = fault.cannot?.(stage)
@@ -110,6 +124,7 @@ async function play(stage: Stage, { playMs, only, say }: SoakOptions, missing: s
     await times(together.length, only === undefined ? AT_ONCE : 1, index => one(together[index] as Fault))
   }
   for (const fault of possible) if (!played.has(fault)) missing.push(`${fault.name}: there was no time`)
+  return played.size
 }
 
 function isAlone(fault: Fault, { size }: Stage): boolean {

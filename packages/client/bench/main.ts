@@ -6,27 +6,28 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
+import { readFlags } from '../../../scripts/flags.ts'
 import { rowsFor } from './measures.ts'
 import { type Result, page, table } from './report.ts'
 
-const { values } = parseArgs({
-  options: {
+const { values, refuse, whole, positive } = readFlags(
+  'npm run bench:client -- [--seconds N] [--rounds N] [--short] [--only TEXT] [--write]',
+  {
     seconds: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '7' },
     short: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
   },
-})
-const seconds = values.short ? 0.2 : Number(values.seconds)
-const rounds = values.short ? 3 : Number(values.rounds)
-if (!(seconds > 0 && seconds <= 60)) throw new Error('--seconds is a number above 0, 60 at most')
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds is a number from 1 to 100')
+)
+const seconds = values.short ? 0.2 : positive('--seconds', values.seconds, 60)
+const rounds = values.short ? 3 : whole('--rounds', values.rounds, 1, 100)
+// Only their titles: nobody dials this port.
+const rows = rowsFor(1).filter(row => row.title.includes(values.only))
+if (rows.length === 0) refuse(`--only ${values.only}: no row has this in its title`)
 
 const results: Result[] = []
-// Only their titles: nobody dials this port.
-for (const { title } of rowsFor(1).filter(row => row.title.includes(values.only))) results.push(await measured(title))
+for (const { title } of rows) results.push(await measured(title))
 process.stdout.write(table(results))
 if (values.write) {
   const command = `npm run bench:client -- --write --seconds ${seconds} --rounds ${rounds}`

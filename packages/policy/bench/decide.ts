@@ -2,13 +2,12 @@
  * How long one decision takes, with 10,000 rules and 1,000 users, for questions that are decided early, late and by no
  * rule at all. Prints nanoseconds; asserts nothing. Run it with `npm run bench:policy`.
  */
-import { parseArgs } from 'node:util'
 import { parseIp } from '@socksmith/protocol'
 import { type Facts, compile } from '../src/index.ts'
 import { readPolicy } from '../src/read/read-policy.ts'
+import { readFlags } from '../../../scripts/flags.ts'
 
-// It has no options: a wrong one is refused here.
-parseArgs()
+readFlags('npm run bench:policy', {})
 
 const RULES = 10_000
 const USERS = 1_000
