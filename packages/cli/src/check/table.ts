@@ -9,6 +9,7 @@ import {
   type Need,
   type Report,
   type Transcript,
+  type TranscriptLine,
   byArea,
   failuresByLevel,
   scoreOf,
@@ -16,24 +17,30 @@ import {
 } from '@socksmith/instruments'
 import type { Paint } from '../terminal/colour.ts'
 import { visible } from '../terminal/visible.ts'
+import { hanging, outputWidth } from '../terminal/width.ts'
 
-const BAR_WIDTH = 24
+const BAR_WIDTH_MAX = 24
+/** Less says nothing. */
+const BAR_WIDTH_MIN = 6
 const AREA_WIDTH = 34
+/** Passed, failed, not asked. */
+const COUNT_WIDTHS = [8, 8, 11] as const
+const BESIDE_BAR = 2 + AREA_WIDTH + COUNT_WIDTHS.reduce((sum, one) => sum + one, 0)
 
-/** The whole of it, as lines. `isVerbose`: the cases that passed or were left out, too. */
-export function reportTable(report: Report, paint: Paint, isVerbose: boolean): string {
+/** The whole of it, as lines of this width. `isVerbose`: the cases that passed or were left out, too. */
+export function reportTable(report: Report, paint: Paint, width: number, isVerbose: boolean): string {
   const failures = report.results.filter(({ outcome }) => outcome.kind === 'fail')
   return [
     paint('bold', report.proxy),
     '',
-    ...abilityLines(report.abilities),
-    ...(isVerbose ? ['', ...report.results.flatMap(result => caseLine(result, paint))] : []),
-    ...failures.flatMap(result => failureLines(result, paint)),
+    ...abilityLines(report.abilities, width),
+    ...(isVerbose ? ['', ...report.results.map(result => caseLine(result, paint, width))] : []),
+    ...failures.flatMap(result => failureLines(result, paint, width)),
     '',
     // Last, where one looks when a long report has gone by.
-    ...areaLines(report, paint),
+    ...areaLines(report, paint, width),
     '',
-    verdictLine(report, paint),
+    hanging('', [verdictLine(report, paint)], width),
   ].join('\n')
 }
 
@@ -66,36 +73,38 @@ const ABILITY_ROWS: readonly (readonly [label: string, words: readonly (readonly
   ],
 ]
 
-function abilityLines(abilities: Abilities): readonly string[] {
+function abilityLines(abilities: Abilities, width: number): readonly string[] {
   return ABILITY_ROWS.map(([label, words]) => {
     const has = words.filter(([need]) => abilities[need].has).map(([, text]) => text)
-    return `  ${label.padEnd(8)} ${has.join(', ') || 'nothing that was asked for'}`
+    return hanging(`  ${label.padEnd(8)} `, [has.join(', ') || 'nothing that was asked for'], width)
   })
 }
 
-function areaLines({ results }: Report, paint: Paint): readonly string[] {
-  const head = `  ${'area'.padEnd(AREA_WIDTH)}${''.padEnd(BAR_WIDTH)}  passed  failed  not asked`
+function areaLines({ results }: Report, paint: Paint, width: number): readonly string[] {
+  const room = width - BESIDE_BAR
+  const barWidth = room < BAR_WIDTH_MIN ? 0 : Math.min(BAR_WIDTH_MAX, room)
+  const head = `  ${'area'.padEnd(AREA_WIDTH)}${' '.repeat(barWidth)}${counted(['passed', 'failed', 'not asked']).join('')}`
   const lines = byArea(results).map(({ area, results }) => {
     const { passed, failed, skipped } = scoreOf(results)
-    const counts = [count(passed, 8), count(failed, 8), count(skipped, 11)]
+    const counts = counted([passed, failed, skipped].map(value => (value === 0 ? '-' : String(value))))
     const name = AREAS[area].padEnd(AREA_WIDTH)
-    if (passed + failed === 0) return paint('dim', `  ${name}${''.padEnd(BAR_WIDTH)}${counts.join('')}`)
+    if (passed + failed === 0) return paint('dim', `  ${name}${' '.repeat(barWidth)}${counts.join('')}`)
     const [passes = '', fails = '', skips = ''] = counts
     const tinted = failed > 0 ? paint('red', fails) : fails
-    return `  ${name}${bar(passed, failed, paint)}${passes}${tinted}${skips}`
+    return `  ${name}${bar(passed, failed, barWidth, paint)}${passes}${tinted}${skips}`
   })
   return [paint('dim', head), ...lines]
 }
 
-function count(value: number, width: number): string {
-  return (value === 0 ? '-' : String(value)).padStart(width)
+function counted(texts: readonly string[]): readonly string[] {
+  return texts.map((text, at) => text.padStart(COUNT_WIDTHS[at] ?? 0))
 }
 
 /** Its whole length are the cases that were asked; a failure is at least one cell, however many passed. */
-function bar(passed: number, failed: number, paint: Paint): string {
-  const exact = (failed / (passed + failed)) * BAR_WIDTH
-  const red = failed === 0 ? 0 : Math.min(BAR_WIDTH, Math.max(1, Math.round(exact)))
-  return paint('green', '#'.repeat(BAR_WIDTH - red)) + paint('red', '.'.repeat(red))
+function bar(passed: number, failed: number, width: number, paint: Paint): string {
+  const exact = (failed / (passed + failed)) * width
+  const red = failed === 0 ? 0 : Math.min(width, Math.max(1, Math.round(exact)))
+  return paint('green', '#'.repeat(width - red)) + paint('red', '.'.repeat(red))
 }
 
 const LEVEL_STYLE: { readonly [L in Level]: Parameters<Paint>[0] } = {
@@ -105,30 +114,33 @@ const LEVEL_STYLE: { readonly [L in Level]: Parameters<Paint>[0] } = {
   safety: 'magenta',
 }
 
-function caseLine({ case: about, outcome }: CaseResult, paint: Paint): readonly string[] {
-  const start = `${about.id.padEnd(11)}${about.level.padEnd(7)} ${about.title}`
-  if (outcome.kind === 'pass') return [`  ${paint('green', 'ok  ')} ${start}`]
-  if (outcome.kind === 'fail') return [`  ${paint('red', 'FAIL')} ${start}`]
-  return [paint('dim', `  --   ${start}: ${visible(outcome.reason)}`)]
+function caseLine({ case: about, outcome }: CaseResult, paint: Paint, width: number): string {
+  const start = `${about.id.padEnd(11)}${about.level.padEnd(7)} `
+  if (outcome.kind === 'pass') return hanging(`  ${paint('green', 'ok  ')} ${start}`, [about.title], width)
+  if (outcome.kind === 'fail') return hanging(`  ${paint('red', 'FAIL')} ${start}`, [about.title], width)
+  return paint('dim', hanging(`  --   ${start}`, [`${about.title}: ${visible(outcome.reason)}`], width))
 }
 
-function failureLines({ case: about, outcome, transcript }: CaseResult, paint: Paint): readonly string[] {
+function failureLines(
+  { case: about, outcome, transcript }: CaseResult,
+  paint: Paint,
+  width: number,
+): readonly string[] {
   if (outcome.kind !== 'fail') return []
-  const head = `${paint('red', 'FAIL')} ${paint('bold', about.id)}  ${about.title}`
+  const level = paint(LEVEL_STYLE[about.level], about.level)
   return [
     '',
-    head,
-    `     ${paint(LEVEL_STYLE[about.level], about.level)}, ${about.clause}. ${about.why}`,
-    `     expected  ${visible(outcome.expected)}`,
-    `     got       ${paint('red', visible(outcome.got))}`,
-    ...transcriptText(transcript, paint),
+    hanging(`${paint('red', 'FAIL')} `, [`${paint('bold', about.id)}  ${about.title}`], width),
+    hanging('     ', [`${level}, ${about.clause}. ${about.why}`], width),
+    hanging('     expected  ', [visible(outcome.expected)], width),
+    hanging('     got       ', [paint('red', visible(outcome.got))], width),
+    ...transcriptText(transcript, paint, width),
   ]
 }
 
 /** The lines of a transcript, each tinted by who spoke. */
-export function transcriptText(transcript: Transcript, paint: Paint): readonly string[] {
-  return transcriptLines(transcript).map(({ kind, text }) => {
-    const shown = `     ${visible(text)}`
+export function transcriptText(transcript: Transcript, paint: Paint, width: number = outputWidth()): readonly string[] {
+  return fitted(transcriptLines(transcript), width).map(({ kind, text: shown }) => {
     switch (kind) {
       case 'sent':
       case 'fin-sent':
@@ -148,6 +160,37 @@ export function transcriptText(transcript: Transcript, paint: Paint): readonly s
   })
 }
 
+/** A connection with its number; or when, on which one, and in which direction. */
+const START = /^(?:#\d+ | *[\d.]+ {2}#\d+ [ <-][->=] )/
+
+const OCTETS_AND_WORDS = /^(.*?) {2,}(\S.*)$/
+
+/** Rows of octets stay whole: what stands beside them goes below the last one where it has no room. */
+function fitted(lines: readonly TranscriptLine[], width: number): readonly TranscriptLine[] {
+  const shown: TranscriptLine[] = []
+  let below: TranscriptLine | undefined
+  const endEvent = (): void => {
+    if (below !== undefined) shown.push(below)
+    below = undefined
+  }
+  for (const { kind, text: raw } of lines) {
+    const text = `     ${visible(raw)}`
+    const start = `     ${START.exec(raw)?.[0] ?? ''}`
+    if (START.test(raw)) endEvent()
+    const rest = text.slice(start.length)
+    const [, octets, words = ''] = ((kind === 'sent' || kind === 'received') && OCTETS_AND_WORDS.exec(rest)) || []
+    if (text.length <= width) shown.push({ kind, text })
+    else if (octets === undefined) shown.push({ kind, text: hanging(start, [rest], width) })
+    else if (`${start}${octets}  ${words}`.length <= width) shown.push({ kind, text: `${start}${octets}  ${words}` })
+    else {
+      shown.push({ kind, text: start + octets })
+      below = { kind, text: hanging(' '.repeat(start.length), [words], width) }
+    }
+  }
+  endEvent()
+  return shown
+}
+
 function verdictLine({ results, durationMs }: Report, paint: Paint): string {
   const { passed, failed, skipped } = scoreOf(results)
   const took = `in ${(durationMs / 1_000).toFixed(1)} s`
@@ -165,7 +208,7 @@ export function failuresText(results: readonly CaseResult[]): string {
 }
 
 /** The catalogue: what `--list` prints. */
-export function caseList(cases: readonly Case[], paint: Paint): string {
+export function caseList(cases: readonly Case[], paint: Paint, width: number): string {
   const areas = Object.keys(AREAS).filter(area => cases.some(one => one.area === area)) as (keyof typeof AREAS)[]
   const lines = areas.map(area => {
     const ofArea = cases
@@ -173,7 +216,8 @@ export function caseList(cases: readonly Case[], paint: Paint): string {
       .map(one => {
         const level = paint(LEVEL_STYLE[one.level], one.level.padEnd(7))
         const slow = one.isSlow === true ? paint('dim', ' (only with --slow)') : ''
-        return `  ${one.id.padEnd(11)}${level} ${one.title}${slow}  ${paint('dim', one.clause)}\n`
+        const about = [`${one.title}${slow}`, paint('dim', one.clause)]
+        return `${hanging(`  ${one.id.padEnd(11)}${level} `, about, width)}\n`
       })
     return `${paint('bold', AREAS[area])} ${paint('dim', `(${area})`)}\n${ofArea.join('')}`
   })

@@ -29,6 +29,7 @@ import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { paintFor } from '../terminal/colour.ts'
 import { print, say } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
+import { outputWidth } from '../terminal/width.ts'
 
 export interface CheckFlags {
   readonly only?: readonly string[]
@@ -48,7 +49,7 @@ export async function check(url: string | undefined, flags: CheckFlags): Promise
   const cases = chosen(flags.only ?? [])
   if (!cases.ok) return cases
   if (flags.list === true) {
-    print(caseList(cases.value, paintFor(1)))
+    print(caseList(cases.value, paintFor(1), outputWidth()))
     return done(undefined)
   }
   const place = await placeOf(url, flags)
@@ -155,7 +156,9 @@ async function run(cases: readonly Case[], place: Place, options: Options, isSlo
 }
 
 async function show(report: Report, wanted: number, flags: CheckFlags): Promise<Outcome<void>> {
-  print(flags.json === true ? reportJson(report) : reportTable(report, paintFor(1), flags.verbose === true))
+  print(
+    flags.json === true ? reportJson(report) : reportTable(report, paintFor(1), outputWidth(), flags.verbose === true),
+  )
   if (flags.junit !== undefined) {
     try {
       await writeFile(flags.junit, reportJunit(report))
