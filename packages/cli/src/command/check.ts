@@ -22,6 +22,7 @@ import {
   runCheck,
 } from '@socksmith/instruments'
 import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
+import { hopelessJson, hopelessJunit } from '../check/hopeless.ts'
 import { caseList, failuresText, reportTable, transcriptText } from '../check/table.ts'
 import { progressLine } from '../check/progress.ts'
 import { nearest } from '@socksmith/policy'
@@ -57,7 +58,14 @@ export async function check(url: string | undefined, flags: CheckFlags): Promise
   const options = await readOptions(place.value, flags)
   if (!options.ok) return options
   const report = await run(cases.value, place.value, options.value, flags.slow === true)
-  return report.ok ? show(report.value, cases.value.length, flags) : report
+  if (report.ok) return show(report.value, cases.value.length, flags)
+  const { label } = place.value.proxy
+  const { message } = report.trouble
+  if (flags.json === true) print(hopelessJson(label, message))
+  const written = await writeJunit(flags.junit, () => hopelessJunit(label, message))
+  // That nothing could be asked says more than a file that is missing.
+  if (!written.ok) say(written.trouble.message)
+  return report
 }
 
 interface Place {
@@ -75,10 +83,10 @@ function chosen(only: readonly string[]): Outcome<readonly Case[]> {
   const cases = chooseCases(only)
   if (typeof cases !== 'string') return done(cases)
   const near = nearest(cases, [...CHOICES, ...CASES.map(one => one.id)])
-  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  const hint = near === undefined ? '.' : `; did you mean "${near}"?`
   return trouble(
     EXIT.USAGE,
-    `--only ${cases}: no case has this id, area or level${hint} "socksmith check --list" shows all`,
+    `--only ${cases}: no case has this id, area or level${hint} "socksmith check --list" shows all of them`,
   )
 }
 
@@ -103,6 +111,8 @@ async function placeOf(url: string | undefined, { iMayTestThis }: CheckFlags): P
 
 // More is a load test, and no case needs it.
 const RATE_MAX_PER_SECOND = 1_000
+/** Less would take days. */
+const RATE_MIN_PER_SECOND = 0.1
 
 async function readOptions({ proxyAddress }: Place, flags: CheckFlags): Promise<Outcome<Options>> {
   const isHere = isOnThisHost(proxyAddress)
@@ -117,8 +127,11 @@ async function readOptions({ proxyAddress }: Place, flags: CheckFlags): Promise<
     )
   }
   const rate = Number(flags.rate ?? (isHere ? RATE_HERE_PER_SECOND : RATE_ELSEWHERE_PER_SECOND))
-  if (!(rate > 0 && rate <= RATE_MAX_PER_SECOND)) {
-    return trouble(EXIT.USAGE, `--rate ${flags.rate}: expected a number up to ${RATE_MAX_PER_SECOND}`)
+  if (!(rate >= RATE_MIN_PER_SECOND && rate <= RATE_MAX_PER_SECOND)) {
+    return trouble(
+      EXIT.USAGE,
+      `--rate ${flags.rate}: expected a number from ${RATE_MIN_PER_SECOND} to ${RATE_MAX_PER_SECOND.toLocaleString('en')}`,
+    )
   }
   if (flags.tlsCa === undefined) return done({ targetsOn, ratePerSecond: rate })
   const authorities = await read(flags.tlsCa)
@@ -159,13 +172,8 @@ async function show(report: Report, wanted: number, flags: CheckFlags): Promise<
   print(
     flags.json === true ? reportJson(report) : reportTable(report, paintFor(1), outputWidth(), flags.verbose === true),
   )
-  if (flags.junit !== undefined) {
-    try {
-      await writeFile(flags.junit, reportJunit(report))
-    } catch (error) {
-      return trouble(EXIT.CANNOT_WRITE, `${flags.junit}: ${fileErrorText(error)}`)
-    }
-  }
+  const written = await writeJunit(flags.junit, () => reportJunit(report))
+  if (!written.ok) return written
   if (report.results.length < wanted) {
     return trouble(EXIT.INTERRUPTED, `interrupted after ${report.results.length} of ${wanted} cases`)
   }
@@ -174,6 +182,16 @@ async function show(report: Report, wanted: number, flags: CheckFlags): Promise<
   if (reasons.length === wanted) return trouble(EXIT.UNAVAILABLE, `none of these cases could be asked: ${reasons[0]}`)
   const exitCode = exitCodeOf(report)
   return exitCode === EXIT.OK ? done(undefined) : trouble(exitCode, `${report.proxy} ${failuresText(report.results)}`)
+}
+
+async function writeJunit(file: string | undefined, content: () => string): Promise<Outcome<void>> {
+  if (file === undefined) return done(undefined)
+  try {
+    await writeFile(file, content())
+    return done(undefined)
+  } catch (error) {
+    return trouble(EXIT.CANNOT_WRITE, `${file}: ${fileErrorText(error)}`)
+  }
 }
 
 /** The gravest failure decides: safety, must, then the rest. */

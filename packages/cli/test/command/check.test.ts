@@ -140,7 +140,9 @@ test('wrong words are told with the way out, and nothing is asked', async t => {
     [['127.0.0.1:1080'], 64, 'expected socks5://'],
     [['http://127.0.0.1:1'], 64, 'expected socks5://'],
     [['socks5://127.0.0.1:1', '--only', 'upd'], 64, 'did you mean "udp"?'],
-    [['socks5://127.0.0.1:1', '--rate', 'x'], 64, 'expected a number'],
+    [['socks5://127.0.0.1:1', '--only', 'NOPE'], 64, 'has this id, area or level. "socksmith check --list" shows all'],
+    [['socks5://127.0.0.1:1', '--rate', 'x'], 64, 'expected a number from 0.1 to 1,000'],
+    [['socks5://127.0.0.1:1', '--rate', '0'], 64, 'expected a number from 0.1 to 1,000'],
     [['socks5://192.0.2.1:1080'], 77, '--i-may-test-this'],
     [['socks5://192.0.2.1:1080', '--i-may-test-this'], 64, '--targets-on is needed'],
     [['socks5://127.0.0.1:1', '--targets-on', 'here'], 64, 'expected an address of this host'],
@@ -154,6 +156,23 @@ test('wrong words are told with the way out, and nothing is asked', async t => {
     assert.equal(finished.code, code, `${args.join(' ')}: ${finished.stderr}`)
     assert.ok(finished.stderr.includes(words), finished.stderr)
   }
+})
+
+test('a server that cannot be asked is told as JSON and JUnit, too', async t => {
+  const junit = join(await temporaryFolder(t), 'report.xml')
+  const nobody = 'socks5://127.0.0.1:1'
+  const { code, stdout, stderr } = await run(['check', nobody, '--json', '--junit', junit])
+  assert.equal(code, 69)
+  const { proxy, error, results } = JSON.parse(stdout) as { proxy: string; error: string; results?: unknown }
+  assert.equal(proxy, nobody)
+  assert.match(error, /ECONNREFUSED/)
+  assert.equal(results, undefined)
+  assert.ok(stderr.includes(error))
+  const xml = await readFile(junit, 'utf8')
+  assert.match(xml, /<testsuite [^>]*errors="1"[^]*<error message="[^"]*ECONNREFUSED/)
+  const unwritten = await run(['check', nobody, '--junit', join(junit, 'no-folder')])
+  assert.equal(unwritten.code, 69)
+  assert.match(unwritten.stderr, /a part of the path is not a folder/)
 })
 
 test('a password in a wrong URL is not told', async () => {
