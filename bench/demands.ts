@@ -7,8 +7,11 @@ export interface Verdict {
   readonly target: string
   /** Absent when it was not measured in this run. */
   readonly found?: string
-  readonly isMet?: boolean
+  readonly met?: Met
 }
+
+/** Within chance: the median is on this side of the target, and a part of its interval on the other. */
+export type Met = 'met' | 'not met' | 'met, within chance' | 'not met, within chance'
 
 const OURS = 'socksmith'
 
@@ -110,23 +113,26 @@ function yesOrNo(answer: boolean | undefined): string {
   return answer === true ? 'yes' : 'no'
 }
 
-function told(isMet: boolean | undefined, found: string): Pick<Verdict, 'found' | 'isMet'> {
-  return isMet === undefined ? {} : { found, isMet }
+function told(isMet: boolean | undefined, found: string): Pick<Verdict, 'found' | 'met'> {
+  return isMet === undefined ? {} : { found, met: isMet ? 'met' : 'not met' }
 }
 
-function atLeast(demand: string, least: number, found: Estimate | undefined): Verdict {
-  return {
-    demand,
-    target: `at least ${least}`,
-    ...(found === undefined ? {} : told(found.median >= least, estimateText(found))),
-  }
+export function atLeast(demand: string, least: number, found: Estimate | undefined): Verdict {
+  const target = `at least ${least}`
+  return found === undefined ? { demand, target } : { demand, target, ...judged(found, value => value >= least) }
 }
 
-function atMost(demand: string, most: number, found: Estimate | number | undefined): Verdict {
+function judged(found: Estimate, reaches: (value: number) => boolean): Pick<Verdict, 'found' | 'met'> {
+  const met = reaches(found.median) ? 'met' : 'not met'
+  const isSure = reaches(found.low) === reaches(found.high)
+  return { found: estimateText(found), met: isSure ? met : `${met}, within chance` }
+}
+
+export function atMost(demand: string, most: number, found: Estimate | number | undefined): Verdict {
   const target = `at most ${most.toLocaleString('en')}`
   if (found === undefined) return { demand, target }
-  const [value, text] = typeof found === 'number' ? [found, shown(found)] : [found.median, estimateText(found)]
-  return { demand, target, ...told(value <= most, text) }
+  if (typeof found !== 'number') return { demand, target, ...judged(found, value => value <= most) }
+  return { demand, target, ...told(found <= most, shown(found)) }
 }
 
 function shown(value: number): string {

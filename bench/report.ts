@@ -35,6 +35,8 @@ ${latencyTable(results, lines)}
 ${costTable(results, programs)}
 ## Targets
 
+A target is met, or not, when the whole interval in brackets says so; where it lies on both sides, the median decides, within chance.
+
 ${targetTable(results)}${failureList(results)}`
 }
 
@@ -148,11 +150,11 @@ function shown(value: number | undefined): string {
 }
 
 function targetTable(results: Results): string {
-  const rows = verdicts(results).map(({ demand, target, found, isMet }) => [
+  const rows = verdicts(results).map(({ demand, target, found, met }) => [
     demand,
     target,
     found ?? 'not measured',
-    isMet === undefined ? '' : isMet ? 'met' : 'not met',
+    met ?? '',
   ])
   return markdownTable([['', 'target', 'found', ''], ...rows])
 }
