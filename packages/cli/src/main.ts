@@ -240,7 +240,9 @@ function addCheckCommand(program: Command, conclude: Conclude): void {
     )
   check
     .command('replay')
-    .description('play the failures of a JSON report again, octet by octet, and show what the server says now')
+    .description(
+      'ask the failures of a JSON report again, say whether they are still there, and show what the server says now',
+    )
     .argument('<REPORT>', 'a file with the output of --json')
     .argument('[PROXY-URL]', 'the server (default: that of the report); with user and password if it has any')
     .option('--only <IDS>', 'these cases, such as S5-REQ-10,S5-GRE-01; repeatable', gather)

@@ -4,12 +4,16 @@ import {
   CASES,
   CHOICES,
   type Case,
+  type CaseResult,
   type ProxyPlace,
   RATE_ELSEWHERE_PER_SECOND,
   RATE_HERE_PER_SECOND,
   type RecordedCase,
+  type ReplayOutcome,
   type Report,
   TIMING,
+  type Verdict,
+  casesOf,
   chooseCases,
   failuresByLevel,
   isOnThisHost,
@@ -20,10 +24,12 @@ import {
   reportJunit,
   resolveProxy,
   runCheck,
+  verdictOn,
 } from '@socksmith/instruments'
 import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
 import { hopelessJson, hopelessJunit } from '../check/hopeless.ts'
 import { caseList, failuresText, reportTable, transcriptText } from '../check/table.ts'
+import { verdictLines, verdictsText } from '../check/verdict.ts'
 import { progressLine } from '../check/progress.ts'
 import { nearest } from '@socksmith/policy'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
@@ -216,36 +222,71 @@ export async function replayReport(file: string, url: string | undefined, flags:
   }
   const place = await placeOf(url ?? recorded.proxy, flags)
   if (!place.ok) return place
-  const authorities = flags.tlsCa === undefined ? done(undefined) : await read(flags.tlsCa)
-  if (!authorities.ok) return authorities
-  const tls = authorities.value === undefined ? {} : { tlsAuthorities: authorities.value }
-  let different = 0
+  const options = await readOptions(place.value, replayFlags(failures, place.value, flags))
+  if (!options.ok) return options
+  const again = await runAgain(failures, place.value, options.value)
+  if (!again.ok) return again
+  const { results, hopeless } = again.value
+  const verdicts: Verdict[] = []
+  const reasons: string[] = []
   for (const one of failures) {
-    const played = await replayOne(one, { ...place.value, ...tls })
-    if (!played.ok) return played
-    if (!played.value) different++
+    const verdict =
+      hopeless === undefined ? verdictOn(one, results) : ({ kind: 'not-asked', reason: hopeless } as const)
+    verdicts.push(verdict)
+    const reason = await replayOne(one, verdict, { ...place.value, ...options.value })
+    if (reason === undefined || verdict.kind !== 'not-asked') continue
+    // A server that is gone, or a password that was not named, stands in the way of all.
+    if (hopeless !== undefined) return trouble(EXIT.UNAVAILABLE, visible(hopeless))
+    reasons.push(`${one.case.id}: ${reason}`)
   }
-  say(`${failures.length - different} of ${failures.length} as before`)
+  if (reasons.length === failures.length) return trouble(EXIT.UNAVAILABLE, visible(reasons[0] ?? ''))
+  say(verdictsText(verdicts))
   return done(undefined)
 }
 
-/** True when the server did the same as before. */
+/** Beside a server elsewhere the targets stand where they stood, unless somebody says where. */
+function replayFlags(failures: readonly RecordedCase[], { proxyAddress }: Place, flags: CheckFlags): CheckFlags {
+  const address = failures[0]?.transcript.targets[0]?.address
+  return isOnThisHost(proxyAddress) || address === undefined ? flags : { targetsOn: address, ...flags }
+}
+
+interface Again {
+  readonly results: readonly CaseResult[]
+  /** Why no case can be asked. */
+  readonly hopeless?: string
+}
+
+/** Asks the cases of the failures again, as a check does. */
+async function runAgain(failures: readonly RecordedCase[], place: Place, options: Options): Promise<Outcome<Again>> {
+  const cases = casesOf(failures)
+  if (cases.length === 0) return done({ results: [] })
+  // Whoever has the failure of a slow case has waited for it before.
+  const report = await run(cases, place, options, true)
+  if (!report.ok) return done({ results: [], hopeless: report.trouble.message })
+  const { results } = report.value
+  return results.length < cases.length
+    ? trouble(EXIT.INTERRUPTED, `interrupted after ${results.length} of ${cases.length} cases`)
+    : done({ results })
+}
+
+/** Plays one failure again and shows it below what its case found now. Answers why it cannot be played. */
 async function replayOne(
   recorded: RecordedCase,
-  options: Place & Pick<Options, 'tlsAuthorities'>,
-): Promise<Outcome<boolean>> {
+  verdict: Verdict,
+  options: Place & Options,
+): Promise<string | undefined> {
   const paint = paintFor(1)
-  const id = visible(recorded.case.id)
-  print(`${paint('bold', id)}  ${visible(recorded.case.title)}`)
+  print(`${paint('bold', visible(recorded.case.id))}  ${visible(recorded.case.title)}`)
   const outcome = await replay({ ...options, transcript: recorded.transcript, timing: TIMING })
-  if (outcome.kind === 'impossible') return trouble(EXIT.UNAVAILABLE, `${id}: ${visible(outcome.reason)}`)
-  print(transcriptText(outcome.transcript, paint).join('\n'))
-  print(
-    outcome.isSame
-      ? `     ${paint('yellow', 'the server did the same as before')}\n`
-      : `     ${paint('green', 'the server did not do the same as before')}\n`,
-  )
-  return done(outcome.isSame)
+  if (outcome.kind === 'played') print(transcriptText(outcome.transcript, paint).join('\n'))
+  print([...verdictLines(verdict, paint), `     ${paint('dim', octetsText(outcome))}`, ''].join('\n'))
+  return outcome.kind === 'impossible' ? outcome.reason : undefined
+}
+
+function octetsText(outcome: ReplayOutcome): string {
+  if (outcome.kind === 'impossible') return `its octets cannot be played again: ${visible(outcome.reason)}`
+  const { differences } = outcome
+  return differences.length === 0 ? 'the same octets as before' : `other octets than before: ${differences.join(', ')}`
 }
 
 async function read(file: string): Promise<Outcome<string>> {

@@ -61,12 +61,13 @@ test('a failure shows its octets, is in JSON and JUnit, has its exit code, and c
   await writeFile(file, stdout)
   const same = await run(['check', 'replay', file])
   assert.equal(same.code, 0, same.stderr)
-  assert.match(same.stdout, /#1 <- 05 00 21[^]*the server did the same as before/)
-  assert.match(same.stderr, /1 of 1 as before/)
+  assert.match(same.stdout, /#1 <- 05 00 21[^]*it still fails\n +expected .*\n +got +21\n +the same octets as before/)
+  assert.match(same.stderr, /1 of 1 still fail, 0 pass now/)
 
   const { port: right } = await serve(t, ['--listen', '127.0.0.1:0'])
   const other = await run(['check', 'replay', file, `socks5://127.0.0.1:${right}`, '--only', 'S5-GRE-03'])
-  assert.match(other.stdout, /the server did not do the same as before/)
+  assert.match(other.stdout, /it passes now\n +other octets than before: #1 from octet 2 on/)
+  assert.match(other.stderr, /0 of 1 still fail, 1 pass now/)
 })
 
 test('a report from elsewhere does not write to the terminal what it likes', async t => {

@@ -46,7 +46,9 @@ export class Datagrams {
       clearTimeout(timer)
       this.#wake = undefined
     }
-    return this.#inbox.shift()
+    const datagram = this.#inbox.shift()
+    if (datagram === undefined) this.line.event('gave-up', `waited ${limitMs / 1000} s for a datagram`)
+    return datagram
   }
 
   dispose(): void {

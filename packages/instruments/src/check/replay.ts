@@ -1,6 +1,7 @@
 /**
  * Plays a transcript again: the same octets in the same order against the same server, and what it answers now. The
- * targets are opened again on the ports that they had. Judges nothing but "the same or not".
+ * targets are opened again on the ports that they had; what they did unasked is not played. Judges nothing but "the same
+ * or not".
  */
 import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
@@ -9,21 +10,20 @@ import {
   type Endpoint,
   type IpAddress,
   concat,
-  decodeSocks4Reply,
-  decodeSocks5Reply,
   formatAddress,
   formatDestination,
   isUnspecified,
   parseIp,
 } from '@socksmith/protocol'
+import { boundIn, differences } from './answers.ts'
 import { Datagrams, openDatagramSocket } from './datagrams.ts'
 import { isLoopback } from './discover.ts'
 import { OctetStream } from './octet-stream.ts'
+import { Pace } from './probe.ts'
 import type { ProxyPlace } from './proxy-url.ts'
 import { openTargets } from './targets.ts'
 import type { Timing } from './timing.ts'
 import {
-  type EventKind,
   Recorder,
   type Role,
   type Transcript,
@@ -38,6 +38,8 @@ export interface ReplayOptions {
   readonly proxyAddress: IpAddress
   readonly transcript: Transcript
   readonly timing: Timing
+  /** New connections a second at most. */
+  readonly ratePerSecond: number
   readonly tlsAuthorities?: string
 }
 
@@ -45,8 +47,8 @@ export type ReplayOutcome =
   | {
       readonly kind: 'played'
       readonly transcript: Transcript
-      /** The server said the same octets, but for ports that it chooses anew, and ended in the same way. */
-      readonly isSame: boolean
+      /** Where the server said other octets, or ended otherwise; empty when it did the same as before. */
+      readonly differences: readonly string[]
     }
   /** A sentence that says why it could not be played. */
   | { readonly kind: 'impossible'; readonly reason: string }
@@ -73,7 +75,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
     for (const event of transcript.events) await player.play(event)
     await player.settle()
     const played = player.recorder.transcript(transcript.targets)
-    return { kind: 'played', transcript: played, isSame: sameAnswers(transcript, played) }
+    return { kind: 'played', transcript: played, differences: differences(transcript, played) }
   } catch (error) {
     return { kind: 'impossible', reason: (error as Error).message }
   } finally {
@@ -102,12 +104,14 @@ const GREETING_OCTETS_MAX = 2 + 255
 class Player {
   readonly recorder: Recorder = new Recorder()
   readonly #options: ReplayOptions
+  readonly #pace: Pace
   readonly #opened = new Map<number, Opened>()
   /** Octets that each connection had to hear until now. */
   readonly #heard = new Map<number, number>()
 
   constructor(options: ReplayOptions) {
     this.#options = options
+    this.#pace = new Pace(options.ratePerSecond)
   }
 
   async play(event: TranscriptEvent): Promise<void> {
@@ -176,6 +180,7 @@ class Player {
     const isPeer = role.kind === 'bind-peer'
     const to = isPeer ? this.#boundOn(role.of) : { address: proxyAddress, port: proxy.port }
     const localAddress = isPeer ? { localAddress: role.from } : {}
+    await this.#pace.step()
     const tcp = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
     await once(tcp, 'connect')
     if (isPeer || !proxy.isTls) return { socket: tcp, tcp }
@@ -194,7 +199,7 @@ class Player {
       const to = event.relayOf === undefined ? this.#serverAt(event.peer) : this.#boundOn(event.relayOf)
       datagrams.send(eventOctets(event), to, event.relayOf, event.note)
     }
-    return event.kind === 'received' ? this.#heardDatagram(datagrams) : Promise.resolve()
+    return event.kind === 'received' || event.kind === 'gave-up' ? this.#heardDatagram(datagrams) : Promise.resolve()
   }
 
   async #heardDatagram(datagrams: Datagrams): Promise<void> {
@@ -227,74 +232,4 @@ class Player {
     opened.sent = concat([sent, octets.subarray(0, GREETING_OCTETS_MAX + 1)]).subarray(0, GREETING_OCTETS_MAX + 1)
     stream.send(octets, event.note, event.masked)
   }
-}
-
-/** BND of the first reply that has one. */
-function boundIn(octets: Uint8Array): Endpoint | undefined {
-  if (isSocks4Reply(octets)) {
-    const reply = decodeSocks4Reply(octets)
-    return reply.kind === 'whole' ? reply.value.bound : undefined
-  }
-  for (const start of REPLY_STARTS) {
-    const reply = replyAt(octets, start)
-    if (reply?.kind === 'whole' && reply.value.bound.address.type !== 'domain') {
-      return { address: reply.value.bound.address, port: reply.value.bound.port }
-    }
-  }
-  return undefined
-}
-
-function sameAnswers(before: Transcript, now: Transcript): boolean {
-  return before.connections.every(({ number }) => {
-    const [old, young] = [answersOn(before, number), answersOn(now, number)]
-    // The case may have ended before the server had said all.
-    const isCut = old.end === undefined && !old.gaveUp
-    return isCut ? young.heard.startsWith(old.heard) : young.heard === old.heard && young.end === old.end
-  })
-}
-
-interface Answers {
-  /** All that the connection heard, as hex, with the ports that the server chose blotted out. */
-  readonly heard: string
-  readonly end: EventKind | undefined
-  readonly gaveUp: boolean
-}
-
-function answersOn({ events }: Transcript, number: number): Answers {
-  const own = events.filter(({ connection }) => connection === number)
-  const heard = own.filter(({ kind }) => kind === 'received').map(event => Buffer.from(eventOctets(event)))
-  return {
-    heard: withoutPorts(Buffer.concat(heard)),
-    end: own.findLast(({ kind }) => kind === 'fin-received' || kind === 'reset-received')?.kind,
-    gaveUp: own.some(({ kind }) => kind === 'gave-up'),
-  }
-}
-
-/** BND.PORT of every reply zeroed: the first stands behind the selection and the answer to a login, a BIND has two. */
-function withoutPorts(octets: Buffer): string {
-  if (isSocks4Reply(octets)) {
-    for (let at = 0; isSocks4Reply(octets.subarray(at)); at += SOCKS4_REPLY_OCTETS) octets.fill(0, at + 2, at + 4)
-    return octets.toString('hex')
-  }
-  for (const start of REPLY_STARTS) {
-    let at = start
-    for (let reply = replyAt(octets, at); reply?.kind === 'whole'; reply = replyAt(octets, at)) {
-      at += reply.consumed
-      octets.fill(0, at - 2, at)
-    }
-  }
-  return octets.toString('hex')
-}
-
-const SOCKS4_REPLY_OCTETS = 8
-const REPLY_STARTS = [2, 4] as const
-
-/** VN may be wrong: that may be what the transcript is about. */
-function isSocks4Reply(octets: Uint8Array): boolean {
-  const [version, code = 0] = octets
-  return octets.length >= SOCKS4_REPLY_OCTETS && (version === 0 || version === 4) && code >= 90 && code <= 93
-}
-
-function replyAt(octets: Uint8Array, at: number): ReturnType<typeof decodeSocks5Reply> | undefined {
-  return octets[at] === 5 ? decodeSocks5Reply(octets.subarray(at)) : undefined
 }
