@@ -245,7 +245,7 @@ function addCheckCommand(program: Command, conclude: Conclude): void {
     )
     .argument('<REPORT>', 'a file with the output of --json')
     .argument('[PROXY-URL]', 'the server (default: that of the report); with user and password if it has any')
-    .option('--only <IDS>', 'these cases, such as S5-REQ-10,S5-GRE-01; repeatable', gather)
+    .option('--only <WORDS>', 'failures by id, area or level, such as S5-REQ-10,udp,must; repeatable', gather)
     .option('--tls-ca <FILE>', 'authorities that signed the certificate of the server (PEM)')
     .option('--i-may-test-this', 'the server is elsewhere, and whoever runs it agrees')
     .action(async (file: string, url: string | undefined, _flags: CheckFlags, command: Command) =>

@@ -1,6 +1,6 @@
 /** The door of the package. */
 export { type Abilities, type Ability, NEEDS, type Need } from './check/ability.ts'
-export { type Verdict, casesOf, verdictOn } from './check/again.ts'
+export { type Verdict, casesOf, chooseFailures, verdictOn } from './check/again.ts'
 export {
   AREAS,
   type Area,

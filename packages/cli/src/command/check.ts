@@ -15,6 +15,7 @@ import {
   type Verdict,
   casesOf,
   chooseCases,
+  chooseFailures,
   failuresByLevel,
   isOnThisHost,
   parseProxyUrl,
@@ -214,8 +215,12 @@ export async function replayReport(file: string, url: string | undefined, flags:
   if (!text.ok) return text
   const recorded = readReportJson(text.value)
   if (typeof recorded === 'string') return trouble(EXIT.DATA, `${file}: ${visible(recorded)}`)
-  const wanted = flags.only?.map(word => word.toUpperCase())
-  const failures = recorded.failures.filter(one => wanted === undefined || wanted.includes(one.case.id))
+  const words = flags.only ?? []
+  // A word may fit no failure of the report; then it has to fit a case.
+  const idle = words.filter(word => chooseFailures(recorded.failures, [word]).length === 0)
+  const known = idle.length === 0 ? done([]) : chosen(idle)
+  if (!known.ok) return known
+  const failures = chooseFailures(recorded.failures, words)
   if (failures.length === 0) {
     const ids = recorded.failures.map(one => one.case.id).join(', ') || 'no failures'
     return trouble(EXIT.DATA, `${file} holds none of these; it holds ${visible(ids)}`)

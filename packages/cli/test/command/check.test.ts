@@ -70,6 +70,23 @@ test('a failure shows its octets, is in JSON and JUnit, has its exit code, and c
   assert.match(other.stderr, /0 of 1 still fail, 1 pass now/)
 })
 
+test('the failures to replay are chosen as cases are', async t => {
+  const url = `socks5://127.0.0.1:${await wrongServer(t)}`
+  const file = join(await temporaryFolder(t), 'report.json')
+  await writeFile(file, (await run(['check', url, '--only', 'S5-GRE-03,S5-GRE-07', '--json'])).stdout)
+  for (const [words, code, told] of [
+    ['must,udp', 0, '1 of 1 still fail'],
+    ['greeting', 0, '2 of 2 still fail'],
+    ['s5-gre', 0, '2 of 2 still fail'],
+    ['udp', 65, 'holds none of these; it holds S5-GRE-03, S5-GRE-07'],
+    ['must,upd', 64, 'did you mean "udp"?'],
+  ] as const) {
+    const finished = await run(['check', 'replay', file, '--only', words])
+    assert.equal(finished.code, code, `${words}: ${finished.stderr}`)
+    assert.ok(finished.stderr.includes(told), finished.stderr)
+  }
+})
+
 test('a report from elsewhere does not write to the terminal what it likes', async t => {
   const port = await wrongServer(t)
   const { stdout } = await run(['check', `socks5://127.0.0.1:${port}`, '--only', 'S5-GRE-03', '--json'])

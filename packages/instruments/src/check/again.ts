@@ -3,7 +3,7 @@
  * do not tell: a case may also judge what reached its targets. Runs nothing.
  */
 import type { Case, CaseResult } from './case.ts'
-import { CASES } from './catalogue.ts'
+import { CASES, isChosen } from './catalogue.ts'
 import type { RecordedCase } from './report/json.ts'
 
 export type Verdict =
@@ -11,6 +11,18 @@ export type Verdict =
   | { readonly kind: 'passes' }
   /** A sentence that says why it could not be asked. */
   | { readonly kind: 'not-asked'; readonly reason: string }
+
+/**
+ * Those of the recorded failures that any of the words chooses, as `--only` has it; those of cases that this
+ * version does not know, by what the report says of them.
+ */
+export function chooseFailures(failures: readonly RecordedCase[], words: readonly string[]): readonly RecordedCase[] {
+  if (words.length === 0) return failures
+  return failures.filter(one => {
+    const about = CASES.find(({ id }) => id === one.case.id) ?? one.case
+    return words.some(word => isChosen(about, word))
+  })
+}
 
 /** The cases of recorded failures; those of ids that this version does not know are missing. */
 export function casesOf(failures: readonly RecordedCase[]): readonly Case[] {

@@ -56,7 +56,8 @@ export function chooseCases(words: readonly string[]): readonly Case[] | string 
   return CASES.filter(one => chosen.has(one))
 }
 
-function isChosen(one: Case, word: string): boolean {
+/** True when a word of {@link chooseCases} chooses the case, which may be one of another version's catalogue. */
+export function isChosen(one: Pick<Case, 'id' | 'area' | 'level'>, word: string): boolean {
   const id = word.toUpperCase()
   return one.area === word || one.level === word || one.id === id || one.id.startsWith(`${id}-`)
 }

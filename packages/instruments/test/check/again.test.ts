@@ -8,10 +8,12 @@ import {
   CASES,
   type Case,
   type ProxyPlace,
+  type RecordedCase,
   TIMING,
   type Timing,
   type Verdict,
   casesOf,
+  chooseFailures,
   parseProxyUrl,
   runCheck,
   verdictOn,
@@ -85,6 +87,32 @@ suite('a failure asked again', { concurrency: AT_ONCE }, () => {
       assert.deepEqual(await askAgain(one, await proxyOf(t, one), GENEROUS), { kind: 'passes' })
     })
   }
+
+  test('is chosen by id, beginning, area and level, as cases are, of whichever version it is', () => {
+    const [first] = CASES
+    assert.ok(first)
+    const failures = ['S5-UDP-05', 'S5-REQ-12', 'S7-XYZ-01'].map((id): RecordedCase => {
+      const about = CASES.find(one => one.id === id) ?? { ...first, id, area: 'names', level: 'must' }
+      return { case: about, outcome: { kind: 'pass' }, transcript: NO_TRANSCRIPT }
+    })
+    for (const [words, ids] of [
+      [[], ['S5-UDP-05', 'S5-REQ-12', 'S7-XYZ-01']],
+      [['udp'], ['S5-UDP-05']],
+      [['must'], ['S5-REQ-12', 'S7-XYZ-01']],
+      [
+        ['s5-req', 'S7'],
+        ['S5-REQ-12', 'S7-XYZ-01'],
+      ],
+      [['S7-XYZ-01', 'bind'], ['S7-XYZ-01']],
+      [['S5-UDP-06'], []],
+    ] as const) {
+      assert.deepEqual(
+        chooseFailures(failures, words).map(one => one.case.id),
+        ids,
+        words.join(','),
+      )
+    }
+  })
 
   test('of an unknown case is not asked', () => {
     const [first] = CASES
