@@ -37,8 +37,11 @@ export async function discover(
   }
   found.socks5 = CAN
   if (isNamed) found.user = CAN
-  if (isOpen) found.open = CAN
-  if (isNamed && takesPassword) found.auth = CAN
+  if (isNamed && takesPassword) {
+    found.auth = CAN
+    // Whether it also lets in who has none, and since when, is for S5-MET-06: what else is asked must not depend on it.
+    found.open = lack('the suite comes in by the password of the URL')
+  } else if (isOpen) found.open = CAN
   const shut = await inquiry.finding(probe => probe.enter())
   if (shut !== undefined && found.auth.has) {
     return hopeless(`the server does not take this user and password: ${shut.message}`)

@@ -118,6 +118,37 @@ suite('what is offered and broken is asked', () => {
   })
 })
 
+suite('with user and password in the URL', () => {
+  const login = 'alice:secret@'
+  const cases = ['S5-MET', 'S5-LOG-01', 'S5-LOG-19', 'S5-PIE-05']
+
+  test('a server that needs none fails, and is asked nothing about logins', async t => {
+    const port = await listen5(t, () => GRANT)
+    const kinds = kindsOf(await reportOf(`socks5://${login}127.0.0.1:${port}`, cases))
+    assert.deepEqual(
+      [kinds['S5-MET-06'], kinds['S5-MET-07'], kinds['S5-MET-08'], kinds['S5-LOG-01']],
+      ['fail', 'fail', 'pass', 'skip'],
+    )
+  })
+
+  test('a server that lets everybody in after the first login gets the same verdict in every run', async t => {
+    const server = await openRogue({ user: { name: 'alice', password: 'secret' }, fault: 'prefers-none' })
+    t.after(() => server.close())
+    const closed = await openRogue({ user: { name: 'alice', password: 'secret' } })
+    t.after(() => closed.close())
+    const [open, right] = await Promise.all(
+      [server, closed].map(one => reportOf(`socks5://${login}127.0.0.1:${one.port}`, cases)),
+    )
+    assert.ok(open && right)
+    const { 'S5-MET-06': six, 'S5-MET-07': seven, ...others } = kindsOf(open)
+    const { 'S5-MET-06': rightSix, 'S5-MET-07': rightSeven, ...rightOthers } = kindsOf(right)
+    assert.deepEqual([six, seven, rightSix, rightSeven], ['fail', 'fail', 'pass', 'pass'])
+    assert.equal(others['S5-LOG-19'], 'pass')
+    assert.deepEqual(others, rightOthers)
+    assert.deepEqual(offered(open), offered(right))
+  })
+})
+
 suite('what is refused is not asked', () => {
   // By REP 07, by the end, and by whatever the server says to a command that does not exist.
   for (const [how, reply] of [

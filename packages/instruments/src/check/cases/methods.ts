@@ -99,7 +99,7 @@ export const METHOD_CASES: readonly Case[] = [
       clause: SECTION,
       level: 'safety',
       why: 'Servers were found that let the list of the client decide whether a password is needed.',
-      needs: ['auth'],
+      needs: ['user'],
     },
     async probe => {
       const dialogue = await probe.open()
@@ -117,7 +117,7 @@ export const METHOD_CASES: readonly Case[] = [
       clause: SECTION,
       level: 'safety',
       why: 'Most clients offer "no authentication" along with the password; taking it skips the login.',
-      needs: ['auth'],
+      needs: ['user'],
     },
     async probe => {
       for (const offered of [
