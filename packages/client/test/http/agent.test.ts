@@ -73,6 +73,20 @@ suite('SocksAgent', () => {
     assert.ok(!JSON.stringify([Object.keys(agent.sockets), Object.keys(agent.freeSockets)]).includes('secret'))
   })
 
+  test('an idle connection is not for another login of the same proxy', async t => {
+    const proxy = await socksProxy(t, { password: 'alice:secret' })
+    const server = await webServer(t)
+    const agent = new SocksAgent('direct', { keepAlive: true })
+    t.after(() => agent.destroy())
+    const url = `http://a.test:${server.port}/`
+    const idle = once(agent, 'free')
+    await get(url, { agent, via: proxy.url })
+    await idle
+    await assert.rejects(get(url, { agent, via: proxy.url.replace('secret', 'wrong') }))
+    await get(url, { agent, via: proxy.url })
+    assert.equal(server.connections(), 1)
+  })
+
   test('a function chooses the route of each request', async t => {
     const [one, two] = [await socksProxy(t), await socksProxy(t)]
     const server = await webServer(t)
