@@ -66,7 +66,7 @@ const ABILITY_ROWS: readonly (readonly [label: string, words: readonly (readonly
   [
     'reaches',
     [
-      ['connect', 'IPv4'],
+      ['ipv4', 'IPv4'],
       ['ipv6', 'IPv6'],
       ['name', 'names'],
     ],
@@ -76,8 +76,14 @@ const ABILITY_ROWS: readonly (readonly [label: string, words: readonly (readonly
 function abilityLines(abilities: Abilities, width: number): readonly string[] {
   return ABILITY_ROWS.map(([label, words]) => {
     const has = words.filter(([need]) => abilities[need].has).map(([, text]) => text)
-    return hanging(`  ${label.padEnd(8)} `, [has.join(', ') || 'nothing that was asked for'], width)
+    const unknown = words.filter(([need]) => isUnknown(abilities[need])).map(([, text]) => text)
+    const left = unknown.length === 0 ? '' : `; not found out: ${unknown.join(', ')}`
+    return hanging(`  ${label.padEnd(8)} `, [`${has.join(', ') || 'nothing that was asked for'}${left}`], width)
   })
+}
+
+function isUnknown(ability: Abilities[Need]): boolean {
+  return !ability.has && ability.isUnknown === true
 }
 
 function areaLines({ results }: Report, paint: Paint, width: number): readonly string[] {

@@ -59,6 +59,9 @@ export interface Skip {
   readonly skip: string
 }
 
+/** For cases that somebody else has to come in. */
+export const NO_STRANGER: Skip = { skip: 'the targets have no second address, from which a stranger could come' }
+
 export type Outcome =
   | { readonly kind: 'pass' }
   | { readonly kind: 'fail'; readonly expected: string; readonly got: string }

@@ -63,3 +63,18 @@ export async function openDatagramSocket(address: IpAddress): Promise<{ socket: 
   await once(socket, 'listening')
   return { socket, local: { address, port: socket.address().port } }
 }
+
+/** The address of this host from which the system sends to `peer`. Nothing is sent. */
+export async function addressTowards(peer: IpAddress): Promise<IpAddress> {
+  const socket = createSocket(peer.type === 'ipv4' ? 'udp4' : 'udp6')
+  try {
+    socket.connect(ANY_PORT, formatAddress(peer))
+    await once(socket, 'connect')
+    return parseIp(socket.address().address.replace(/%.*/, '')) as IpAddress
+  } finally {
+    socket.close()
+  }
+}
+
+/** Only the way to the host counts. */
+const ANY_PORT = 9

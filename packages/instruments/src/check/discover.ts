@@ -41,7 +41,10 @@ export async function discover(
     found.auth = CAN
     // Whether it also lets in who has none, and since when, is for S5-MET-06: what else is asked must not depend on it.
     found.open = lack('the suite comes in by the password of the URL')
-  } else if (isOpen) found.open = CAN
+  } else {
+    found.auth = lack(isNamed ? 'it does not take one' : 'the URL names no user')
+    if (isOpen) found.open = CAN
+  }
   const shut = await inquiry.finding(probe => probe.enter())
   if (shut !== undefined && found.auth.has) {
     return hopeless(`the server does not take this user and password: ${shut.message}`)

@@ -7,7 +7,7 @@ import { type Socket, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type Endpoint, type IpAddress, METHOD, formatAddress, formatDestination, parseIp } from '@socksmith/protocol'
 import type { Abilities } from './ability.ts'
-import { Datagrams, openDatagramSocket } from './datagrams.ts'
+import { Datagrams, addressTowards, openDatagramSocket } from './datagrams.ts'
 import { Dialogue } from './dialogue.ts'
 import { Finding } from './finding.ts'
 import { OctetStream, pause } from './octet-stream.ts'
@@ -98,9 +98,9 @@ export class Probe {
     return this.#streamOf(socket, role)
   }
 
-  /** A datagram socket; by default at the address from which the server sees this host. */
+  /** A datagram socket; by default at the address from which connections to the server come. */
   async datagrams(from?: IpAddress): Promise<Datagrams> {
-    const { socket, local } = await openDatagramSocket(from ?? this.#ownAddress())
+    const { socket, local } = await openDatagramSocket(from ?? (await addressTowards(this.proxyAddress)))
     const line = this.#recorder.open(
       'udp',
       { kind: 'datagrams', from: formatAddress(local.address) },
@@ -118,12 +118,6 @@ export class Probe {
   dispose(): void {
     // What lies upon another goes first: TLS before the socket that carries it.
     for (const one of this.#open.toReversed()) one.dispose()
-  }
-
-  /** The address by which this host talks to the server. */
-  #ownAddress(): IpAddress {
-    if (this.proxyAddress.type !== this.targets.address.type) return parseIp('::1') as IpAddress
-    return this.targets.address
   }
 
   async #connect(to: Endpoint, from?: IpAddress): Promise<Socket> {

@@ -5,7 +5,15 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Server, type Socket, createServer } from 'node:net'
-import { type Endpoint, type IpAddress, formatAddress, formatDestination, parseIp, unmapped } from '@socksmith/protocol'
+import {
+  type Endpoint,
+  type IpAddress,
+  formatAddress,
+  formatDestination,
+  parseIp,
+  sameAddress,
+  unmapped,
+} from '@socksmith/protocol'
 import { closeAll, openEverywhere } from './same-port.ts'
 import { type TranscriptTarget, longOctets } from './transcript.ts'
 import { type UdpEcho, openUdpEcho } from './udp-echo.ts'
@@ -47,6 +55,8 @@ export const HELLO: Uint8Array = Buffer.from('hello from the target\n')
 export const BYE: Uint8Array = Buffer.from('bye\n')
 /** The address of which every host knows the name. */
 const LOCALHOST = '127.0.0.1'
+/** Every address of 127.0.0.0/8 is this host's. */
+const STRANGERS: readonly IpAddress[] = [parseIp('127.0.0.2') as IpAddress, parseIp('127.0.0.3') as IpAddress]
 const FLOOD_OCTETS = 64 * 1024 * 1024
 const FLOOD_CHUNK_OCTETS = 64 * 1024
 
@@ -123,10 +133,16 @@ export class Targets {
     return this.#udp.count()
   }
 
-  /** Sends a datagram from a socket of the targets' host that nobody has written to. */
-  async sendAsStranger(octets: Uint8Array, to: Endpoint): Promise<void> {
+  /** Another address of the targets' host, for whoever is not expected; only loopback is known to have one. */
+  get stranger(): IpAddress | undefined {
+    if (!formatAddress(this.address).startsWith('127.')) return undefined
+    return STRANGERS.find(one => !sameAddress(one, this.address))
+  }
+
+  /** Sends a datagram from an address that nobody has written to. */
+  async sendFrom(stranger: IpAddress, octets: Uint8Array, to: Endpoint): Promise<void> {
     const socket = createSocket(to.address.type === 'ipv4' ? 'udp4' : 'udp6')
-    socket.bind(0, formatAddress(strangerOf(this.address)))
+    socket.bind(0, formatAddress(stranger))
     await once(socket, 'listening')
     await new Promise<void>(resolve => socket.send(octets, to.port, formatAddress(to.address), () => resolve()))
     socket.close()
@@ -164,12 +180,6 @@ export class Targets {
     if (target === undefined) throw new Error(`no target ${manner}`)
     return target
   }
-}
-
-/** Another address of the same host where there is one, so that "who may write" is decided by address. */
-function strangerOf(address: IpAddress): IpAddress {
-  const text = formatAddress(address)
-  return (text === LOCALHOST ? parseIp('127.0.0.3') : undefined) ?? address
 }
 
 /** Opens them all. `ports`: the ports of an earlier time, for a replay. Rejects with the system's error when it cannot. */

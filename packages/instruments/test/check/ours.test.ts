@@ -11,7 +11,7 @@ import {
   resolveProxy,
   runCheck,
 } from '@socksmith/instruments'
-import { parseIp, utf8Text } from '@socksmith/protocol'
+import { type IpAddress, parseIp, utf8Text } from '@socksmith/protocol'
 import { type ServerOptions, createServer } from '@socksmith/server'
 import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
@@ -58,13 +58,21 @@ async function serve(
   return place.endpoint.port
 }
 
-async function check(url: string, cases: readonly Case[], isSlow = false): Promise<readonly CaseResult[]> {
+async function check(
+  url: string,
+  cases: readonly Case[],
+  {
+    isSlow = false,
+    targetsOn = LOOPBACK,
+  }: { readonly isSlow?: boolean; readonly targetsOn?: IpAddress | undefined } = {},
+): Promise<readonly CaseResult[]> {
+  assert.ok(targetsOn)
   const proxy = parseProxyUrl(url)
   assert.ok(typeof proxy !== 'string')
   const proxyAddress = await resolveProxy(proxy)
   assert.ok(typeof proxyAddress !== 'string')
   const timing = { ...TIMING, quietMs: 100, silenceMs: 10_000, dribbleMs: 20 }
-  const outcome = await runCheck({ proxy, proxyAddress, cases, isSlow, timing, ratePerSecond: 5_000 })
+  const outcome = await runCheck({ proxy, proxyAddress, targetsOn, cases, isSlow, timing, ratePerSecond: 5_000 })
   assert.ok(outcome.kind === 'report', JSON.stringify(outcome))
   return outcome.report.results
 }
@@ -111,7 +119,7 @@ suite('our own server', () => {
   test('passes where clients stay silent', async t => {
     const port = await serve(t, { limits: { handshakeMs: 300 } }, 'none')
     const cases = CASES.filter(one => one.isSlow === true)
-    note(passed(await check(`socks5://127.0.0.1:${port}`, cases, true)))
+    note(passed(await check(`socks5://127.0.0.1:${port}`, cases, { isSlow: true })))
   })
 
   test('passes where clients come from elsewhere', async t => {
@@ -131,6 +139,24 @@ suite('our own server', () => {
     }
     note(passed(results))
   })
+
+  // Names, SOCKS4a, IPv6 and datagrams are asked wherever the targets listen, as far as their address allows.
+  for (const { address, unasked } of [
+    { address: '127.0.0.9', unasked: /^S5-(NAM-02|NAM-09|IP6-.*)$/ },
+    // BIND of another peer needs an address that is not ::1, SOCKS4 one of IPv4.
+    { address: '::1', unasked: /^(S5-NAM-0[239]|S5-BIN-1[01]|S5-UDP-43|S4-.*)$/ },
+  ]) {
+    test(`passes with its targets on ${address}`, async t => {
+      const port = await serve(t, {}, 'none')
+      const areas = new Set(['names', 'ipv6', 'bind', 'udp', 'socks4'])
+      const cases = CASES.filter(one => areas.has(one.area))
+      const results = await check(`socks5://127.0.0.1:${port}`, cases, { targetsOn: parseIp(address) })
+      assert.deepEqual(
+        cases.map(one => one.id).filter(id => !unasked.test(id)),
+        passed(results),
+      )
+    })
+  }
 
   test('was asked every case', () => {
     assert.deepEqual(

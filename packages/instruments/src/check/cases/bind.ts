@@ -1,13 +1,6 @@
 /** BIND (RFC 1928 section 6): two replies, the right peer and no other. The peers are this host's own addresses. */
-import {
-  type Endpoint,
-  type IpAddress,
-  formatAddress,
-  formatDestination,
-  isUnspecified,
-  parseIp,
-} from '@socksmith/protocol'
-import type { Case } from '../case.ts'
+import { type Endpoint, type IpAddress, formatAddress, formatDestination, isUnspecified } from '@socksmith/protocol'
+import { type Case, NO_STRANGER } from '../case.ts'
 import { type Dialogue, at } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -17,8 +10,6 @@ import { longOctets } from '../transcript.ts'
 
 const bind = family({ prefix: 'S5-BIN', area: 'bind', needs: ['socks5', 'bind'] })
 const SECTION = 'RFC 1928 section 6'
-/** Another address of this host: what comes from there is not the expected peer. */
-const STRANGER = parseIp('127.0.0.2') as IpAddress
 
 export interface Waiting {
   readonly dialogue: Dialogue
@@ -162,8 +153,10 @@ const PEER_CASES: readonly Case[] = [
       needs: ['here'],
     },
     async probe => {
+      const from = probe.targets.stranger
+      if (from === undefined) return NO_STRANGER
       const { dialogue, bound } = await waiting(probe)
-      const stranger = await fromStranger(probe, bound, dialogue)
+      const stranger = await fromStranger(probe, bound, dialogue, from)
       if (stranger === undefined) return
       stranger.send(Buffer.from('not for you'), 'from a stranger')
       await dialogue.stream.until(() => dialogue.stream.waiting.length > 0, probe.timing.quietMs)
@@ -181,12 +174,14 @@ const PEER_CASES: readonly Case[] = [
       needs: ['here'],
     },
     async probe => {
+      const from = probe.targets.stranger
+      if (from === undefined) return NO_STRANGER
       const { dialogue, bound } = await waiting(probe)
-      const stranger = await fromStranger(probe, bound, dialogue)
+      const stranger = await fromStranger(probe, bound, dialogue, from)
       await stranger?.end(probe.timing.patienceMs)
       await probe.connectAsPeer(bound, dialogue)
       const { bound: who } = await dialogue.success()
-      expectThat(formatAddress(who.address) !== formatAddress(STRANGER), 'the right peer', formatDestination(who))
+      expectThat(formatAddress(who.address) !== formatAddress(from), 'the right peer', formatDestination(who))
     },
   ),
   bind(
@@ -244,9 +239,14 @@ const PEER_CASES: readonly Case[] = [
 export const BIND_CASES: readonly Case[] = [...ORDER_CASES, ...PEER_CASES]
 
 /** A connection from an address that is not expected; `undefined` when the server does not even take it. */
-async function fromStranger(probe: Probe, bound: Endpoint, of: Dialogue): Promise<OctetStream | undefined> {
+async function fromStranger(
+  probe: Probe,
+  bound: Endpoint,
+  of: Dialogue,
+  from: IpAddress,
+): Promise<OctetStream | undefined> {
   try {
-    return await probe.connectAsPeer(bound, of, STRANGER)
+    return await probe.connectAsPeer(bound, of, from)
   } catch (error) {
     if (error instanceof Finding) return undefined
     throw error

@@ -1,6 +1,5 @@
 /** BIND by SOCKS4: two replies, and the right peer. */
-import { type IpAddress, parseIp } from '@socksmith/protocol'
-import type { Case } from '../case.ts'
+import { type Case, NO_STRANGER } from '../case.ts'
 import { at } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -10,7 +9,6 @@ import { boundPlace } from './bind.ts'
 
 const bind4 = family({ prefix: 'S4-BIN', area: 'socks4', needs: ['bind4', 'here'] })
 const NOTE = 'SOCKS4 note'
-const STRANGER = parseIp('127.0.0.2') as IpAddress
 
 export const SOCKS4_BIND_CASES: readonly Case[] = [
   bind4(
@@ -41,11 +39,13 @@ export const SOCKS4_BIND_CASES: readonly Case[] = [
       why: 'The note says so: both connections are closed then.',
     },
     async probe => {
+      const { stranger } = probe.targets
+      if (stranger === undefined) return NO_STRANGER
       const dialogue = await probe.open()
       dialogue.request4(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
       const { bound } = await dialogue.granted4()
       try {
-        await probe.connectAsPeer(boundPlace(probe, bound), dialogue, STRANGER)
+        await probe.connectAsPeer(boundPlace(probe, bound), dialogue, stranger)
       } catch (error) {
         if (error instanceof Finding) return { skip: 'the server does not listen where a stranger could come' }
         throw error

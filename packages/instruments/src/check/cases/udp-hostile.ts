@@ -1,7 +1,7 @@
 /** UDP ASSOCIATE under wrong and foreign datagrams (RFC 1928 section 7): who may send, and what is dropped. */
 import { type IpAddress, NO_ENDPOINT, concat, encodeSocks5Datagram, fromHex, parseIp } from '@socksmith/protocol'
 import { type Association, associate, echoThrough, sample, untilFence } from '../association.ts'
-import type { Case } from '../case.ts'
+import { type Case, NO_STRANGER } from '../case.ts'
 import { expectThat } from '../finding.ts'
 import { pause } from '../octet-stream.ts'
 import type { Probe } from '../probe.ts'
@@ -9,6 +9,8 @@ import { longOctets } from '../transcript.ts'
 import { udp } from './udp.ts'
 
 const SECTION = 'RFC 1928 section 7'
+/** RSV, FRAG and ATYP stand before the address, the port behind it. */
+const PORT_BEHIND = 4
 const OTHER_ADDRESS = parseIp('127.0.0.2') as IpAddress
 
 /** Sends these octets, then a good datagram: the good one is answered, and nothing that was made of the bad one comes. */
@@ -124,11 +126,13 @@ const SENDER_CASES: readonly Case[] = [
       needs: ['here'],
     },
     async probe => {
+      const { stranger } = probe.targets
+      if (stranger === undefined) return NO_STRANGER
       const association = await associate(probe, NO_ENDPOINT)
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(8))
       const outside = probe.targets.lastUdpSender
       expectThat(outside !== undefined, 'a datagram at the target', 'none')
-      await probe.targets.sendAsStranger(Buffer.from('unasked'), outside)
+      await probe.targets.sendFrom(stranger, Buffer.from('unasked'), outside)
       const others = await untilFence(probe, association)
       expectThat(others.length === 0, 'nothing from a stranger', sample(others[0]?.octets ?? NOTHING))
     },
@@ -261,12 +265,11 @@ const MALFORMED_CASES: readonly Case[] = [
       level: 'should',
       why: 'The kernel refuses to send it; whoever does not expect that ends the association.',
     },
-    probe =>
-      isDropped(
-        probe,
-        withHeader(probe, octets => void octets.fill(0, 8, 10)),
-        'port 0',
-      ),
+    probe => {
+      const port = PORT_BEHIND + probe.targets.address.octets.length
+      const octets = withHeader(probe, octets => void octets.fill(0, port, port + 2))
+      return isDropped(probe, octets, 'port 0')
+    },
   ),
   udp(
     64,
