@@ -33,6 +33,8 @@ const NESTED: readonly (readonly [wider: object, narrower: object, neighbour: ob
   [{ country: ['DE', 'FR'] }, { country: 'FR' }, { country: 'US' }],
   [{ asn: ['1', '2'] }, { asn: '2' }, { asn: '3' }],
   [{ when: 'Mon-Fri' }, { when: 'Wed 08:00-09:00' }, { when: 'Sat' }],
+  // In winter they are the same hours.
+  [{ when: '07:00-08:00 UTC' }, { when: '07:15-07:30 UTC' }, { when: '08:00-09:00 Europe/Berlin' }],
   [{ when: '08:00-18:00' }, { when: '17:45-18:00' }, { when: '17:45-18:15' }],
   [{ when: '08:00-08:15' }, { when: '08:05-08:10' }, { when: '08:14-08:16' }],
   [
