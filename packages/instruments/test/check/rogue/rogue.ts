@@ -22,10 +22,12 @@ const HANDSHAKE_MS = 60_000
 export async function openRogue(options: RogueOptions = {}): Promise<RunningRogue> {
   const sockets = new Set<{ destroy(): void }>()
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true })
+  // Kept: a request may still be looked up when the listener has closed.
+  let port = 0
   const rogue: Rogue = {
     options,
     has: fault => options.fault === fault,
-    port: () => (server.address() as AddressInfo).port,
+    port: () => port,
     sockets,
     shared: { connections: 0, isStalled: false, names: Promise.resolve(), turn: Promise.resolve() },
     stop: () => server.close(),
@@ -33,7 +35,7 @@ export async function openRogue(options: RogueOptions = {}): Promise<RunningRogu
   server.on('connection', socket => accept(rogue, socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const port = rogue.port()
+  ;({ port } = server.address() as AddressInfo)
   const shared = rogue.has('udp-open-port') ? await openSharedUdp(port) : undefined
   return {
     port,
