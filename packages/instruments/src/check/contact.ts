@@ -59,8 +59,11 @@ export function selectionIn(octets: Uint8Array): number | undefined {
   return version === VERSION && METHODS.has(method) ? method : undefined
 }
 
+const OTHER_SCHEME = 'it speaks TLS: SOCKS inside TLS has the scheme socks5+tls://'
+
 /** A sentence about a server that selects no method and grants no SOCKS4 request. */
-export function strangerText(greetings: Greetings, isTls: boolean, waitedMs: number): string {
+export function strangerText(greetings: Greetings, isTlsThere: boolean, waitedMs: number): string {
+  if (isTlsThere) return OTHER_SCHEME
   const answers = [greetings.none, greetings.password, greetings.both]
   const said = answers.map(({ octets }) => octets).find(octets => octets.length > 0)
   if (said === undefined) {
@@ -74,11 +77,5 @@ export function strangerText(greetings: Greetings, isTls: boolean, waitedMs: num
     .split(/[\r\n]/, 1)
   if (firstLine.startsWith('SSH-')) return `it is an SSH server and no SOCKS server: it says ${firstLine}`
   if (firstLine.startsWith('HTTP/')) return `it speaks HTTP, and neither SOCKS5 nor SOCKS4: it says ${firstLine}`
-  if (!isTls && isTlsRecord(said)) return 'it speaks TLS: for SOCKS inside TLS name it as socks5+tls://HOST:PORT'
   return `it speaks neither SOCKS5 nor SOCKS4: it says ${Buffer.from(said).toString('hex', 0, 16)}`
-}
-
-/** An alert (15) or a handshake (16) of any version of TLS. */
-function isTlsRecord(octets: Uint8Array): boolean {
-  return (octets[0] === 0x15 || octets[0] === 0x16) && octets[1] === 3
 }

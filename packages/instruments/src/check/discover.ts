@@ -3,7 +3,15 @@ import { formatAddress } from '@socksmith/protocol'
 import { type Abilities, type Ability, CAN, NEEDS, type Need, lack, unknown } from './ability.ts'
 import { type Answer, GREETINGS, type Greetings, greet, mannersOf, strangerText } from './contact.ts'
 import { Finding } from './finding.ts'
-import { QUESTIONS_4, QUESTIONS_5, type Question, type Response, abilities4, abilities5 } from './offer.ts'
+import {
+  QUESTIONS_4,
+  QUESTIONS_5,
+  type Question,
+  type Response,
+  type Responses4,
+  abilities4,
+  abilities5,
+} from './offer.ts'
 import { type Pace, Probe, type Surroundings } from './probe.ts'
 
 /** What was found: the abilities, or why the server cannot be checked at all. */
@@ -23,12 +31,13 @@ export async function discover(
   onStep('versions and methods')
   const closed = await inquiry.finding(probe => probe.open())
   if (closed !== undefined) return hopeless(`there is no connection to ${proxy.label}: ${closed.got}`)
-  const [greetings, responses4] = await Promise.all([inquiry.greetings(), inquiry.responses(QUESTIONS_4)])
+  const { greetings, responses4 } = await inquiry.firstContact()
   Object.assign(found, abilities4(responses4))
   const isSocks4 = found.socks4.has || found.socks4a.has
   const { isSocks5, isOpen, takesPassword, wantsPassword } = mannersOf(greetings)
   if (!isSocks5) {
-    found.socks5 = lack(strangerText(greetings, proxy.isTls, timing.patienceMs))
+    const isTlsThere = !isSocks4 && !proxy.isTls && (await inquiry.finding(probe => probe.speaksTls())) === undefined
+    found.socks5 = lack(strangerText(greetings, isTlsThere, timing.patienceMs))
     return isSocks4 ? { kind: 'found', abilities: found } : hopeless(found.socks5.reason)
   }
   const isNamed = proxy.username !== undefined
@@ -85,6 +94,10 @@ export function isLoopback(address: string): boolean {
   return /^(::ffff:)?127\./.test(address) || address === '::1'
 }
 
+function isUnanswered({ octets, isOver }: Answer): boolean {
+  return octets.length === 0 && !isOver
+}
+
 /** Asks questions, each with a probe of its own. */
 class Inquiry {
   readonly #surroundings: Surroundings
@@ -101,24 +114,44 @@ class Inquiry {
     return outcome instanceof Finding ? outcome : undefined
   }
 
-  async greetings(): Promise<Greetings> {
-    const [none, password, both] = await Promise.all([
-      this.#greet(GREETINGS.none),
-      this.#greet(GREETINGS.password),
-      this.#greet(GREETINGS.both),
+  /** All greetings and SOCKS4 at once: a server that knows none of them takes its time over each. */
+  async firstContact(): Promise<{ readonly greetings: Greetings; readonly responses4: Responses4 }> {
+    const [greetings, responses4] = await Promise.all([
+      this.#all(GREETINGS, methods => this.#greet(methods)),
+      this.#all(QUESTIONS_4, question => this.#ask(question)),
     ])
-    // Where somebody speaks, silence may have been lateness.
-    const isSilent = [none, password, both].every(({ octets }) => octets.length === 0)
-    const again = async (answer: Answer, methods: readonly number[]): Promise<Answer> =>
-      isSilent || answer.octets.length > 0 || answer.isOver ? answer : this.#greet(methods)
-    const [none2, password2] = await Promise.all([again(none, GREETINGS.none), again(password, GREETINGS.password)])
-    return { none: none2, password: password2, both }
+    const responses = Object.values(responses4)
+    const isSilent = Object.values(greetings).every(isUnanswered) && responses.every(({ kind }) => kind === 'silence')
+    if (isSilent) return { greetings, responses4 }
+    // Where somebody speaks, silence may have been lateness, and many cases hang on it.
+    return {
+      greetings: await this.#all(GREETINGS, async (methods, key) =>
+        isUnanswered(greetings[key]) ? this.#greet(methods) : greetings[key],
+      ),
+      responses4: await this.#again(QUESTIONS_4, responses4),
+    }
   }
 
-  /** At once: a server that answers none of them takes its time over each. */
+  /** What the server says to each, asked at once; to silence a second time. */
   async responses<Q extends string>(questions: Readonly<Record<Q, Question>>): Promise<Readonly<Record<Q, Response>>> {
-    const asked = (Object.keys(questions) as Q[]).map(async key => [key, await this.#ask(questions[key])] as const)
-    return Object.fromEntries(await Promise.all(asked)) as Record<Q, Response>
+    return this.#again(questions, await this.#all(questions, question => this.#ask(question)))
+  }
+
+  #again<Q extends string>(
+    questions: Readonly<Record<Q, Question>>,
+    first: Readonly<Record<Q, Response>>,
+  ): Promise<Readonly<Record<Q, Response>>> {
+    return this.#all(questions, async (question, key) =>
+      first[key].kind === 'silence' ? this.#ask(question) : first[key],
+    )
+  }
+
+  async #all<Q extends string, T, R>(
+    all: Readonly<Record<Q, T>>,
+    deed: (one: T, key: Q) => Promise<R>,
+  ): Promise<Readonly<Record<Q, R>>> {
+    const done = (Object.keys(all) as Q[]).map(async key => [key, await deed(all[key], key)] as const)
+    return Object.fromEntries(await Promise.all(done)) as Record<Q, R>
   }
 
   async #greet(methods: readonly number[]): Promise<Answer> {
@@ -127,12 +160,6 @@ class Inquiry {
   }
 
   async #ask(question: Question): Promise<Response> {
-    const first = await this.#askOnce(question)
-    // Many cases hang on it: an answer that may only have been late is asked for twice.
-    return first.kind === 'silence' ? this.#askOnce(question) : first
-  }
-
-  async #askOnce(question: Question): Promise<Response> {
     const response = await this.#tryOut(question)
     return response instanceof Finding ? { kind: 'broken', text: `it answers ${response.got}` } : response
   }

@@ -128,7 +128,7 @@ export const QUESTIONS_4: Readonly<Record<'socks4' | 'socks4a' | 'bind4', Questi
   bind4: ask4(COMMAND.bind, echo),
 }
 
-type Responses4 = Readonly<Record<keyof typeof QUESTIONS_4, Response>>
+export type Responses4 = Readonly<Record<keyof typeof QUESTIONS_4, Response>>
 
 export function abilities4({ socks4, socks4a, bind4 }: Responses4): Readonly<Record<keyof Responses4, Ability>> {
   return { socks4: version4(socks4), socks4a: version4(socks4a), bind4: version4(bind4) }

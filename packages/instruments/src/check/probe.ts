@@ -4,14 +4,14 @@
  */
 import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import { type Endpoint, type IpAddress, METHOD, formatAddress, formatDestination, parseIp } from '@socksmith/protocol'
+import { type Endpoint, type IpAddress, METHOD, formatAddress, formatDestination } from '@socksmith/protocol'
 import type { Abilities } from './ability.ts'
 import { Datagrams, addressTowards, openDatagramSocket } from './datagrams.ts'
 import { Dialogue } from './dialogue.ts'
 import { Finding } from './finding.ts'
 import { OctetStream, pause } from './octet-stream.ts'
 import type { ProxyPlace } from './proxy-url.ts'
+import { secure } from './secure.ts'
 import type { Targets } from './targets.ts'
 import type { Timing } from './timing.ts'
 import { Recorder, type Role, type Transcript } from './transcript.ts'
@@ -76,6 +76,16 @@ export class Probe {
     return new Dialogue(this.#streamOf(secured, { kind: 'proxy' }, socket), { proxy, timing, entryMethod })
   }
 
+  /** The server takes a TLS handshake, whatever its certificate. */
+  async speaksTls(): Promise<void> {
+    const { host, port } = this.proxy
+    const socket = await this.#connect({ address: this.proxyAddress, port })
+    const limitMs = this.timing.patienceMs
+    const { secured, ready } = secure(socket, { host, limitMs, isCertificateChecked: false })
+    this.#open.push({ dispose: () => secured.destroy() })
+    await ready
+  }
+
   /** A connection to the server that has chosen a method and logged in: the request is next. */
   async enter(): Promise<Dialogue> {
     const dialogue = await this.open()
@@ -138,19 +148,10 @@ export class Probe {
   }
 
   async #secure(socket: Socket, host: string): Promise<Socket> {
-    const { tlsAuthorities } = this.#surroundings
-    const secured = connectTls({
-      socket,
-      ...(parseIp(host) === undefined ? { servername: host } : {}),
-      host,
-      ...(tlsAuthorities === undefined ? {} : { ca: tlsAuthorities }),
-    })
+    const { tlsAuthorities: authorities } = this.#surroundings
+    const { secured, ready } = secure(socket, { host, authorities, limitMs: this.timing.patienceMs })
     this.#open.push({ dispose: () => secured.destroy() })
-    try {
-      await once(secured, 'secureConnect')
-    } catch (error) {
-      throw new Finding('a TLS connection', (error as Error).message)
-    }
+    await ready
     return secured
   }
 

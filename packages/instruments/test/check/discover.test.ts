@@ -3,8 +3,19 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
-import { type CheckOutcome, type Report, TIMING, chooseCases, parseProxyUrl, runCheck } from '@socksmith/instruments'
-import { parseIp } from '@socksmith/protocol'
+import { createServer as createTlsServer } from 'node:tls'
+import {
+  type CheckOutcome,
+  type Report,
+  TIMING,
+  chooseCases,
+  isOnThisHost,
+  parseProxyUrl,
+  resolveProxy,
+  runCheck,
+} from '@socksmith/instruments'
+import { formatAddress, parseIp } from '@socksmith/protocol'
+import { SERVER } from '../../../engine/test/data/certificates.ts'
 import { openRogue } from './rogue/rogue.ts'
 
 const LOOPBACK = parseIp('127.0.0.1')
@@ -59,6 +70,13 @@ async function reportOf(url: string, only: readonly string[]): Promise<Report> {
   const outcome = await outcomeOf(url, only)
   assert.ok(outcome.kind === 'report', JSON.stringify(outcome))
   return outcome.report
+}
+
+/** Why the server cannot be checked. */
+async function reasonOf(url: string): Promise<string> {
+  const outcome = await outcomeOf(url, ['S5-GRE-01'])
+  assert.ok(outcome.kind === 'hopeless')
+  return outcome.reason
 }
 
 function kindsOf({ results }: Report): Readonly<Record<string, string>> {
@@ -116,6 +134,61 @@ suite('what is offered and broken is asked', () => {
       'S5-TUN-01': 'skip',
     })
   })
+})
+
+suite('what is no SOCKS server is told in a sentence', () => {
+  test('a closed port', async () => {
+    const closed = createServer().listen(0, '127.0.0.1')
+    await once(closed, 'listening')
+    const { port: free } = closed.address() as AddressInfo
+    closed.close()
+    assert.equal(
+      await reasonOf(`socks5://127.0.0.1:${free}`),
+      `there is no connection to socks5://127.0.0.1:${free}: ECONNREFUSED`,
+    )
+  })
+
+  for (const [what, said, reason] of [
+    ['SSH', 'SSH-2.0-OpenSSH_9.2p1\r\n', /^it is an SSH server and no SOCKS server: it says SSH-2\.0-OpenSSH_9\.2p1$/],
+    ['HTTP', 'HTTP/1.1 400 Bad Request\r\n\r\n', /^it speaks HTTP, .* HTTP\/1\.1 400 Bad Request$/],
+    ['other octets', '\u0001\u0002\u0003', /neither SOCKS5 nor SOCKS4: it says 010203$/],
+    ['the end', '', /neither SOCKS5 nor SOCKS4: it ends the connection without a word$/],
+  ] as const) {
+    test(what, async t => {
+      const port = await listen(t, socket => socket.once('data', () => socket.end(said)))
+      assert.match(await reasonOf(`socks5://127.0.0.1:${port}`), reason)
+    })
+  }
+
+  test('silence, also in place of a TLS handshake', async t => {
+    const port = await listen(t, () => {})
+    assert.match(await reasonOf(`socks5://127.0.0.1:${port}`), /says nothing to SOCKS5 or SOCKS4 within 0\.3 s/)
+    assert.match(await reasonOf(`socks5+tls://127.0.0.1:${port}`), /no connection to .*: .* says nothing within 0\.3 s/)
+  })
+
+  test('TLS, asked in plain and with an unknown authority, and plain, asked in TLS', async t => {
+    const server = createTlsServer({ cert: SERVER.certificate, key: SERVER.key }, () => {})
+    server.on('tlsClientError', () => {}).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    assert.match(await reasonOf(`socks5://127.0.0.1:${port}`), /it speaks TLS: .* socks5\+tls:\/\//)
+    assert.match(await reasonOf(`socks5+tls://127.0.0.1:${port}`), /certificate \(.*\); .* --tls-ca FILE$/)
+    const plain = await openRogue()
+    t.after(() => plain.close())
+    assert.match(await reasonOf(`socks5+tls://127.0.0.1:${plain.port}`), /does not speak TLS .* socks5:\/\/$/)
+  })
+})
+
+test('an IPv4 address inside IPv6 is that address, and this host', async () => {
+  const proxy = parseProxyUrl('socks5://[::ffff:127.0.0.1]:1080')
+  assert.ok(typeof proxy !== 'string')
+  const address = await resolveProxy(proxy)
+  assert.ok(typeof address !== 'string')
+  assert.equal(formatAddress(address), '127.0.0.1')
+  assert.ok(isOnThisHost(address))
+  const mapped = parseIp('::ffff:127.0.0.1')
+  assert.ok(mapped && isOnThisHost(mapped))
 })
 
 suite('with user and password in the URL', () => {
