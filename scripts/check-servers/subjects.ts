@@ -163,7 +163,7 @@ const tor: Subject = {
   name: 'tor',
   debianPackage: 'tor',
   configured:
-    'the client of a private Tor network of three relays on loopback, which dial, reach inside addresses and resolve no names',
+    'the client of a private Tor network of three relays on loopback, which dial over both families, reach inside addresses and resolve no names (so S5-NAM-01 fails here)',
   settings: [{ name: 'no password', start: async stage => ({ url: url(await startTor(stage)) }) }],
 }
 

@@ -21,6 +21,7 @@ const RELAY = `Address 127.0.0.1
 ContactInfo nobody@example.invalid
 SocksPort 0
 ExitRelay 1
+IPv6Exit 1
 ExitPolicyRejectPrivate 0
 ExitPolicy accept *:*
 ServerDNSDetectHijacking 0
