@@ -49,7 +49,7 @@ for (const [workers, skip] of WORKERS) {
       if (rep === 0) streams.push(stream)
     }
     assert.deepEqual(replies, [0, 0, 0, 0, 0, 1, 1, 1, 1])
-    await server.logged('"limit":"guest","failure":"too_busy"')
+    await server.logged('"limit":"guest","refused_by":"limit","failure":"too_busy"')
     streams[0]?.socket.end()
     await server.logged('"end":"client-finished"')
     assert.equal((await tunnel(t, server.port, target)).rep, 0)
@@ -93,7 +93,7 @@ for (const [workers, skip] of WORKERS) {
     await second.server.logged('"end":"quota"')
     const refused = await tunnel(t, second.server.port, target)
     assert.equal(refused.rep, 2)
-    await second.server.logged('"limit":"guest","failure":"not_allowed"')
+    await second.server.logged('"limit":"guest","refused_by":"limit","failure":"not_allowed"')
     assert.equal(await second.server.end(), 0)
   })
 
