@@ -2,8 +2,8 @@
 import { commonSequence } from './common-sequence.ts'
 import { type CompileOptions, type Decider, compile } from './compile/compile.ts'
 import { type Term, termsOf } from './compile/terms.ts'
-import type { Decision } from './decision.ts'
-import { COMMANDS, type Command } from './facts.ts'
+import { type Decision, routeOf } from './decision.ts'
+import { COMMANDS, type Command, isReached } from './facts.ts'
 import type { Limit } from './limit.ts'
 import { testsOf } from './lint.ts'
 import { INSIDE, LOOPBACK, type Network } from './network.ts'
@@ -18,21 +18,16 @@ import {
   type Test,
   wayText,
 } from './policy.ts'
+import { type ServerSetting, asServed } from './server-refusal.ts'
 import type { Place } from './walk.ts'
 
 /** What a policy stands in. Nothing said is what a server does that is told nothing but its rules. */
 export interface Surroundings extends CompileOptions {
-  /** The commands that are served at all. */
-  readonly commands?: readonly Command[]
-  /**
-   * What ways out are, by their names: the same text for those that lead alike, {@link BLOCK_WAY} for those that lead
-   * nowhere. Of others no more is known than the name.
-   */
+  /** What the server refuses by itself. */
+  readonly setting?: ServerSetting
+  /** What ways out are, by their names: the same text for those that lead alike. Of others no more is known than the name. */
   readonly ways?: ReadonlyMap<string, string>
 }
-
-/** Why nobody gets what the rules allow: the command is not served, or the way out leads nowhere. */
-export type Withheld = 'command' | 'way'
 
 /** Requests that two rules, one of each policy, treat differently. */
 export interface Difference {
@@ -42,8 +37,6 @@ export interface Difference {
   readonly after: Decision
   readonly limitsBefore: readonly Limit[]
   readonly limitsAfter: readonly Limit[]
-  readonly withheldBefore?: Withheld
-  readonly withheldAfter?: Withheld
   /** Of what changes: it goes out by another way, or by one of the same name that is another one now. */
   readonly isOtherWay: boolean
   /** One such request. */
@@ -95,7 +88,7 @@ export function diff(
         ;({ place } = example)
         const [was, is] = [judged(a, example), judged(b, example)]
         const kind = kindOf(was, is)
-        const key = `${kind} ${labelOf(was)} ${labelOf(is)}`
+        const key = `${kind} ${was.label} ${is.label}`
         if (kind !== undefined && !found.has(key)) found.set(key, differenceOf(kind, was, is, example))
       }
     }
@@ -106,38 +99,38 @@ export function diff(
 /** What becomes of a request on one side. */
 interface Judged {
   readonly decision: Decision
-  readonly isAllowed: boolean
-  readonly withheld?: Withheld
   readonly limits: readonly Limit[]
   /** By what it goes out, where it is allowed; to be compared. */
   readonly way: string
   /** The same with where it goes and within what. */
   readonly terms: string
+  /** What decides, and within what; one difference is told for each pair. */
+  readonly label: string
 }
 
 function judged({ policy, around, decider }: Side, { facts }: Point): Judged {
-  const decision = decider.decide(facts)
-  if (decision.verdict !== 'allow') return { decision, isAllowed: false, limits: [], way: '', terms: '' }
-  const { rule } = decision
+  const decision = asServed(decider.decide(facts), facts, around.setting ?? {})
+  const rule = decision.verdict === 'open' ? undefined : decision.rule
+  if (decision.verdict !== 'allow') {
+    return { decision, limits: [], way: '', terms: '', label: textOf([decision.cause, rule?.number]) }
+  }
   const limits = decider.limitsOn(facts, decision)
-  const way = meaningOf(rule?.via ?? DEFAULT_WAY, policy, around)
-  const terms = textOf([way, limits.map(limitKeyOf).toSorted(), rule?.redirect])
-  const withheld = isServed(facts.command, around) ? (way === BLOCK_WAY ? 'way' : undefined) : 'command'
-  return { decision, isAllowed: withheld === undefined, ...(withheld && { withheld }), limits, way, terms }
+  const bounds = limits.map(limitKeyOf).toSorted()
+  // Whoever is heard goes out nowhere.
+  const way = isReached(facts) ? meaningOf(routeOf(decision), policy, around) : ''
+  const terms = textOf([way, bounds, isReached(facts) && decision.rule?.redirect])
+  return { decision, limits, way, terms, label: textOf([decision.cause, rule?.number, bounds]) }
 }
 
-function isServed(command: Command | undefined, { commands = COMMANDS }: Surroundings): boolean {
-  return command !== undefined && commands.includes(command)
-}
-
-/** What is known of a way out: what it is, or what people call it. */
-function meaningOf(via: string, policy: Policy, { ways }: Surroundings): string {
-  return ways?.get(via) ?? wayText(via, policy)
+/** What is known of a way out: that it is blocked, what it is, or what people call it. */
+function meaningOf(via: string, policy: Policy, { ways, setting }: Surroundings): string {
+  return setting?.blockedWays?.includes(via) === true ? BLOCK_WAY : (ways?.get(via) ?? wayText(via, policy))
 }
 
 function kindOf(before: Judged, after: Judged): Difference['kind'] | undefined {
-  if (before.isAllowed !== after.isAllowed) return after.isAllowed ? 'gains' : 'loses'
-  return before.isAllowed && before.terms !== after.terms ? 'changes' : undefined
+  const [was, is] = [before.decision.verdict === 'allow', after.decision.verdict === 'allow']
+  if (was !== is) return is ? 'gains' : 'loses'
+  return was && before.terms !== after.terms ? 'changes' : undefined
 }
 
 function differenceOf(kind: Difference['kind'], before: Judged, after: Judged, example: Point): Difference {
@@ -147,17 +140,9 @@ function differenceOf(kind: Difference['kind'], before: Judged, after: Judged, e
     after: after.decision,
     limitsBefore: before.limits,
     limitsAfter: after.limits,
-    ...(before.withheld && { withheldBefore: before.withheld }),
-    ...(after.withheld && { withheldAfter: after.withheld }),
     isOtherWay: kind === 'changes' && before.way !== after.way,
     example,
   }
-}
-
-function labelOf({ decision, withheld, terms }: Judged): string {
-  return decision.verdict === 'open'
-    ? ''
-    : `${decision.cause} ${decision.rule?.number ?? ''} ${withheld ?? ''} ${terms}`
 }
 
 const EVERYTHING: Condition = { kind: 'everything' }
@@ -169,11 +154,17 @@ function conditionsOf({ rules, limits }: Policy): readonly Condition[] {
   return [...rules.map(({ condition }) => condition), ...limits.flatMap(({ of }) => of?.condition ?? [])]
 }
 
-/** The tests that a server makes besides its rules: who is near, what is inside, what of it is open, what is served. */
-function surroundingTests(around: Surroundings): readonly Test[] {
-  const { inside: { from = LOOPBACK, open = [] } = {}, commands = COMMANDS } = around
-  const served: Test = { kind: 'command', words: new Set(commands), text: '' }
-  return [networkTest('client', from), networkTest('address', INSIDE), networkTest('address', open), served]
+/** A blocked way is closed to what is reached, not to whom is heard. */
+const REACHED = commandTest(COMMANDS.filter(command => isReached({ command })))
+
+/** The tests that a server makes besides its rules: who is near, what is inside, what of it is open, what is off. */
+function surroundingTests({ inside: { from = LOOPBACK, open = [] } = {}, setting }: Surroundings): readonly Test[] {
+  const off = commandTest(setting?.commandsOff ?? [])
+  return [networkTest('client', from), networkTest('address', INSIDE), networkTest('address', open), off, REACHED]
+}
+
+function commandTest(commands: readonly Command[]): Test {
+  return { kind: 'command', words: new Set(commands), text: '' }
 }
 
 function networkTest(kind: 'client' | 'address', networks: readonly Network[]): Test {
@@ -182,7 +173,7 @@ function networkTest(kind: 'client' | 'address', networks: readonly Network[]): 
 
 /**
  * The conditions of what is not the same on both sides: rules in the same place among the others, limits that apply by
- * themselves, what the server opens and serves.
+ * themselves, what the server opens and switches off.
  */
 function changedConditions(a: Side, b: Side): readonly Condition[] {
   const [before, after] = [a.policy, b.policy]

@@ -42,7 +42,7 @@ export interface Facts {
 }
 
 /** A target is reached; the peer of a BIND, and a foreign sender, are heard. */
-export function isReached({ command }: Facts): boolean {
+export function isReached({ command }: Pick<Facts, 'command'>): boolean {
   return command !== 'bind-peer' && command !== 'udp-sender'
 }
 

@@ -143,12 +143,13 @@ test('that there were too many kinds of requests to look at each is told', () =>
 
 const OPEN = policyOf({ rules: [{ allow: { port: 80 }, via: 'x' }, { allow: 'everything' }] })
 
-/** Of the same policy in other surroundings: `gains 2: connect to 10.128.0.0`. */
+/** Of the same policy in other surroundings, by the rule that allows it: `gains 2: connect to 10.128.0.0`. */
 function movedIn(before: Surroundings, after: Surroundings, policy: Policy = OPEN): readonly string[] {
   const { differences, isComplete } = diff(policy, policy, NOW, before, after)
   assert.ok(isComplete)
-  return differences.map(({ kind, after, example: { facts } }) => {
-    const number = after.verdict === 'open' ? '' : after.rule?.number
+  return differences.map(({ kind, before, after, example: { facts } }) => {
+    const allowed = kind === 'loses' ? before : after
+    const number = allowed.verdict === 'open' ? '' : allowed.rule?.number
     return `${kind} ${number}: ${facts.command} to ${facts.address?.octets.join('.')}`
   })
 }
@@ -180,24 +181,25 @@ test('who is near loses what is inside, where a rule denies it that stays closed
   assert.deepEqual([lost?.kind, client !== 'unix' && client.octets[0], others.length], ['loses', 127, 0])
 })
 
-test('a command that is served no more is lost, whatever the rules say', () => {
-  const commands = ['connect', 'forward'] as const
-  assert.deepEqual(movedIn({}, { commands }), ['loses 2: bind to 93.184.216.34', 'loses 1: bind to 93.184.216.34'])
-  const [gained] = diff(OPEN, OPEN, NOW, { commands }, {}).differences
-  assert.deepEqual([gained?.kind, gained?.withheldBefore, gained?.withheldAfter], ['gains', 'command', undefined])
+test('a command that is switched off is lost, whatever the rules say', () => {
+  const bindOff = { setting: { commandsOff: ['bind'] } } as const
+  assert.deepEqual(movedIn({}, bindOff), ['loses 2: bind to 93.184.216.34', 'loses 1: bind to 93.184.216.34'])
+  const [gained] = diff(OPEN, OPEN, NOW, bindOff, {}).differences
+  assert.deepEqual([gained?.kind, gained?.before.cause, gained?.after.cause], ['gains', 'server', 'rule'])
   const connecting = policyOf({ rules: [{ allow: { command: 'connect' } }] })
-  assert.deepEqual(movedIn({}, { commands }, connecting), [])
+  assert.deepEqual(movedIn({}, bindOff, connecting), [])
 })
 
 test('a way that leads elsewhere is a change, one that leads nowhere is a loss, and a name is no difference', () => {
-  const [straight, far, nowhere] = ['direct', 'far', 'block'].map(way => ({ ways: new Map([['x', way]]) }))
-  assert.ok(straight && far && nowhere)
+  const [straight, far] = ['direct', 'far'].map(way => ({ ways: new Map([['x', way]]) }))
+  const nowhere = { setting: { blockedWays: ['x'] } }
+  assert.ok(straight && far)
   assert.deepEqual(movedIn(straight, far), ['changes 1: connect to 93.184.216.34'])
   assert.deepEqual(movedIn(straight, nowhere), ['loses 1: connect to 93.184.216.34'])
   assert.deepEqual(movedIn(nowhere, straight), ['gains 1: connect to 93.184.216.34'])
   assert.deepEqual(movedIn(nowhere, nowhere), [])
   const [lost] = diff(OPEN, OPEN, NOW, straight, nowhere).differences
-  assert.deepEqual([lost?.withheldBefore, lost?.withheldAfter, lost?.isOtherWay], [undefined, 'way', false])
+  assert.deepEqual([lost?.before.cause, lost?.after.cause, lost?.isOtherWay], ['rule', 'server', false])
   const renamed = policyOf({ rules: [{ allow: { port: 80 }, via: 'y' }, { allow: 'everything' }] })
   assert.deepEqual(diff(OPEN, renamed, NOW, far, { ways: new Map([['y', 'far']]) }).differences, [])
   const usual = { ways: new Map([['default', 'far']]) }
@@ -206,8 +208,13 @@ test('a way that leads elsewhere is a change, one that leads nowhere is a loss, 
 
 test('who may go nowhere only loses nothing when he is denied', () => {
   assert.deepEqual(kindsOf(goingBy('direct', { allow: 'everything', via: 'block' }), goingBy('direct')), ['gains'])
-  const denied = { deny: { port: 25 } }
-  const [nowhere, open] = [{ allow: { port: 25 }, via: 'block' }, { allow: 'everything' }]
+  const mail = { port: 25, command: 'connect' }
+  const denied = { deny: mail }
+  const [nowhere, open] = [{ allow: mail, via: 'block' }, { allow: 'everything' }]
   assert.deepEqual(kindsOf(goingBy('direct', nowhere, open), goingBy('direct', denied, open)), [])
   assert.deepEqual(kindsOf(goingBy('direct', open), goingBy('direct', nowhere, open)), ['loses'])
+  // Whoever connects to a BIND is heard, by whatever way.
+  const [heard, unheard] = [{ allow: 'everything', via: 'block' }, { deny: 'everything' }]
+  const [lost] = diff(goingBy('direct', heard), goingBy('direct', unheard), NOW).differences
+  assert.deepEqual([lost?.kind, lost?.example.facts.command], ['loses', 'bind-peer'])
 })

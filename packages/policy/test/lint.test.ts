@@ -11,6 +11,7 @@ import {
   replay,
   runCases,
 } from '../src/index.ts'
+import { asServed } from '../src/server-refusal.ts'
 import { walk } from '../src/walk.ts'
 import { RandomPolicies } from './random-policy.ts'
 import { policyOf } from './policy-text.ts'
@@ -149,10 +150,9 @@ test('a difference that random questions find is found, by the rules that decide
     const told = new Set(differences.map(one => `${one.kind}: ${said(one.before)}, ${said(one.after)}`))
     for (let i = 0; i < 100; i++) {
       const facts = random.facts(true)
-      const [was, is] = [walk(before, facts, sides[0]).decision, walk(after, facts, sides[1]).decision]
-      const [had, has] = [isHad(was, facts, sides[0]), isHad(is, facts, sides[1])]
-      if (had === has) continue
-      const kind = has ? 'gains' : 'loses'
+      const [was, is] = [servedTo(before, facts, sides[0]), servedTo(after, facts, sides[1])]
+      if (was.verdict === is.verdict) continue
+      const kind = is.verdict === 'allow' ? 'gains' : 'loses'
       seen.set(kind, (seen.get(kind) ?? 0) + 1)
       assert.ok(told.has(`${kind}: ${said(was)}, ${said(is)}`), `seed ${seed}, question ${i}`)
     }
@@ -165,10 +165,8 @@ function said({ verdict, cause, ...decision }: Decision): string {
   return `${verdict} ${cause} ${'rule' in decision ? decision.rule?.number : ''}`
 }
 
-/** Whether somebody gets what he asks for; each random rule goes straight, and the usual way is always open. */
-function isHad(decision: Decision, { command = 'connect' }: Facts, { commands, ways }: Surroundings): boolean {
-  if (decision.verdict !== 'allow' || commands?.includes(command) === false) return false
-  return decision.rule === undefined || ways?.get(decision.rule.via) !== 'block'
+function servedTo(policy: Policy, facts: Facts, around: Surroundings): Decision {
+  return asServed(walk(policy, facts, around).decision, facts, around.setting ?? {})
 }
 
 test('cases say what is not as expected', () => {

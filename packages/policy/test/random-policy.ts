@@ -137,13 +137,15 @@ export class RandomPolicies {
     return { mode: this.#chance() < 0.1 ? 'report' : 'enforce', rules, sets: [], limits: [], cases: [] }
   }
 
-  /** What a server opens and serves. */
+  /** What a server opens and refuses. */
   surroundings(): Surroundings {
     const some = (): readonly Network[] => this.#many(() => network(this.#one(NETWORKS)))
     return {
       inside: { ...(this.#chance() < 0.5 && { from: some() }), ...(this.#chance() < 0.5 && { open: some() }) },
-      ...(this.#chance() < 0.3 && { commands: this.#many(() => this.#one(COMMANDS)) }),
-      ...(this.#chance() < 0.2 && { ways: new Map([['direct', 'block']]) }),
+      setting: {
+        ...(this.#chance() < 0.3 && { commandsOff: this.#many(() => this.#one(COMMANDS)) }),
+        ...(this.#chance() < 0.2 && { blockedWays: ['direct'] }),
+      },
     }
   }
 

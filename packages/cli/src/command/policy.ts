@@ -27,7 +27,7 @@ import {
   requestText,
   ruleJson,
 } from '../policy/policy-text.ts'
-import { hasOtherGeo, standingAlike, surroundingsOf, wordsOf } from '../policy/surroundings.ts'
+import { hasOtherGeo, standingAlike, surroundingsOf, wayOf } from '../policy/surroundings.ts'
 import { type Paint, paintFor } from '../terminal/colour.ts'
 import { print } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
@@ -133,22 +133,20 @@ export async function diffPolicies(before: string, after: string, flags: PolicyF
   const withTime = [...was.policy.rules, ...is.policy.rules].some(rule => rule.text.includes('when '))
   const differences = compared.differences.map(one => ({
     ...one,
-    was: wordsOf(one.before, was),
-    is: wordsOf(one.after, is),
+    ways: { before: wayOf(one.before, was), after: wayOf(one.after, is) },
   }))
   if (flags.json === true) {
     const list = differences.map(one => ({
       kind: one.kind,
       before: decisionJson(one.before, was.policy),
       after: decisionJson(one.after, is.policy),
-      ways: one.isOtherWay ? { before: one.was.way, after: one.is.way } : undefined,
-      withheld: { before: one.withheldBefore, after: one.withheldAfter },
+      ways: one.isOtherWay ? one.ways : undefined,
       limits: { before: one.limitsBefore.map(limitJson), after: one.limitsAfter.map(limitJson) },
       example: factsText(one.example.facts, withTime),
     }))
     print(json({ differences: list, complete: compared.isComplete && !isPlaceUnsure }))
   } else {
-    const lines = differences.map(one => differenceText(one, one.was, one.is, withTime, paintFor(1)))
+    const lines = differences.map(one => differenceText(one, one.ways, withTime, paintFor(1)))
     const rest = [
       ...(compared.isComplete
         ? []

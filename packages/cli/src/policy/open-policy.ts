@@ -46,9 +46,10 @@ export interface OpenPolicy {
   readonly config?: Config
 }
 
-type Surroundings = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual' | 'setting' | 'config'>
+/** What it is asked in. */
+type Standing = Pick<OpenPolicy, 'options' | 'geo' | 'ways' | 'usual' | 'setting' | 'config'>
 
-const NO_SURROUNDINGS: Surroundings = { options: {}, geo: [], ways: {}, setting: {} }
+const STANDING_ALONE: Standing = { options: {}, geo: [], ways: {}, setting: {} }
 
 const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], limits: [], cases: [] }
 
@@ -56,7 +57,7 @@ const NO_POLICY: Policy = { mode: 'enforce', rules: [], sets: [], limits: [], ca
 export async function openPolicyFile(path: string): Promise<Outcome<OpenPolicy>> {
   const source = await readConfigFile(path)
   if (!source.ok) return source
-  if (!isConfiguration(source.value.value)) return policyIn(source.value, [], NO_SURROUNDINGS, {})
+  if (!isConfiguration(source.value.value)) return policyIn(source.value, [], STANDING_ALONE, {})
   const config = await loadConfig(path, { keys: {}, eachListener: {} })
   return config.ok ? openConfiguredPolicy(config.value, path) : config
 }
@@ -73,7 +74,7 @@ export async function openConfiguredPolicy(
   const inside = { open, ...(from && { from: networksOf(from) }) }
   const { ways, via } = config
   const usual = via.length > 0 ? routeOfVia(via) : undefined
-  const surroundings: Surroundings = {
+  const standing: Standing = {
     options: { geo: geoOf(geo.value), inside },
     geo: geo.value,
     ways,
@@ -84,13 +85,13 @@ export async function openConfiguredPolicy(
   const listeners = config.listen.map(one => (typeof one === 'string' ? one : (one.name ?? one.address)))
   const file = typeof config.policy === 'string' ? config.policy : configFile
   if (config.policy === undefined || file === undefined) {
-    return done({ file: configFile ?? '', policy: NO_POLICY, setMarks: new Map(), ...surroundings, listeners })
+    return done({ file: configFile ?? '', policy: NO_POLICY, setMarks: new Map(), ...standing, listeners })
   }
   const source = await readConfigFile(file)
   if (!source.ok) return source
   const inline = typeof config.policy !== 'string'
   const names = { listeners, routes: Object.keys(ways), ...(via.length > 0 && { defaultWay: DEFAULT_WAY }) }
-  return policyIn(source.value, inline ? ['policy'] : [], surroundings, names)
+  return policyIn(source.value, inline ? ['policy'] : [], standing, names)
 }
 
 function isConfiguration(value: unknown): boolean {
@@ -100,7 +101,7 @@ function isConfiguration(value: unknown): boolean {
 function policyIn(
   source: ConfigSource,
   base: Path,
-  surroundings: Surroundings,
+  standing: Standing,
   names: Pick<PolicySource, 'routes' | 'listeners' | 'defaultWay'>,
 ): Outcome<OpenPolicy> {
   const folder = dirname(source.path)
@@ -120,7 +121,7 @@ function policyIn(
     },
   })
   if (read.ok) {
-    return done({ file: source.path, policy: read.policy, setMarks, ...surroundings, listeners: names.listeners ?? [] })
+    return done({ file: source.path, policy: read.policy, setMarks, ...standing, listeners: names.listeners ?? [] })
   }
   const problems = read.problems.map(problem => ({ ...problem, path: [...base, ...problem.path] }))
   return trouble(EXIT.DATA, explainProblems(source, problems))

@@ -12,7 +12,6 @@ import {
   type Reported,
   type Rule,
   type Step,
-  type Withheld,
   limitConditionText,
   refusalOf,
   routeOf,
@@ -144,40 +143,24 @@ export function factsText(
   return `${user ?? 'nobody'} (${method ?? 'any method'}) from ${from}${where}, ${protocol ?? ''} ${command ?? ''} ${target} port ${port}${when}`
 }
 
-/** What there is to say of one side besides its rules. */
-export interface SideWords {
-  /** By what the example goes out. */
-  readonly way: string
-  /** The commands that the server serves. */
-  readonly served: readonly string[]
-}
-
-/** Who gains or loses, by which rules; and of what changes, how it was and how it is. */
+/** Who gains or loses, by which rules; and of what changes, how it was and how it is. `ways`: by what the example goes out. */
 export function differenceText(
-  { kind, before, after, example, isOtherWay, ...difference }: Difference,
-  was: SideWords,
-  is: SideWords,
+  { kind, before, after, limitsBefore, limitsAfter, isOtherWay, example }: Difference,
+  ways: { readonly before: string; readonly after: string },
   withTime: boolean,
   paint: Paint,
 ): string {
-  const { limitsBefore, limitsAfter, withheldBefore, withheldAfter } = difference
   const colour = { gains: 'green', loses: 'red', changes: 'yellow' } as const
   const terms = (decision: Decision, way: string, limits: readonly Limit[]): readonly string[] =>
     kind === 'changes' ? outcomeLines(decision, way, limits) : []
-  const newWay = isOtherWay && was.way === is.way ? `${is.way}, but defined otherwise` : is.way
+  const newWay = isOtherWay && ways.before === ways.after ? `${ways.after}, but defined otherwise` : ways.after
   return [
     `${paint(colour[kind], kind)}: ${visible(factsText(example.facts, withTime))}`,
-    `    before: ${before.verdict}, ${reasonText(before)}${withheldText(withheldBefore, was)}`,
-    ...terms(before, was.way, limitsBefore).map(line => `          ${line}`),
-    `    after:  ${after.verdict}, ${reasonText(after)}${withheldText(withheldAfter, is)}`,
+    `    before: ${before.verdict}, ${reasonText(before)}`,
+    ...terms(before, ways.before, limitsBefore).map(line => `          ${line}`),
+    `    after:  ${after.verdict}, ${reasonText(after)}`,
     ...terms(after, newWay, limitsAfter).map(line => `          ${line}`),
   ].join('\n')
-}
-
-function withheldText(withheld: Withheld | undefined, { way, served }: SideWords): string {
-  if (withheld === undefined) return ''
-  if (withheld === 'way') return `, but the way ${way} leads nowhere`
-  return `, but the server serves ${served.length === 0 ? 'no command' : `only ${served.join(', ')}`}`
 }
 
 export function limitJson({ name, place, text }: Limit): object {

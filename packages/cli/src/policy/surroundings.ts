@@ -3,7 +3,6 @@
  * it is compared.
  */
 import {
-  BLOCK_WAY,
   DEFAULT_WAY,
   DIRECT_WAY,
   type Decision,
@@ -16,8 +15,6 @@ import type { WayConfig, WaysConfig } from '../config/config.ts'
 import { isUrl, wayMap } from '../ways/way-route.ts'
 import { wayDescription } from '../ways/way-text.ts'
 import type { OpenPolicy } from './open-policy.ts'
-import type { SideWords } from './policy-text.ts'
-import { requestsOf } from './server-setting.ts'
 
 /** Both, so that a policy of its own stands in what the other one stands in: there it is to take its place. */
 export function standingAlike(old: OpenPolicy, young: OpenPolicy): readonly [was: OpenPolicy, is: OpenPolicy] {
@@ -42,28 +39,23 @@ function isSameGeo(old: OpenPolicy, young: OpenPolicy): boolean {
   )
 }
 
-/** What there is to say of a decision besides its rule. */
-export function wordsOf(decision: Decision, { ways, usual, config }: OpenPolicy): SideWords {
-  return { way: wayDescription(routeOf(decision), ways, usual), served: config?.access.commands ?? [] }
+/** By what a decision lets go out. */
+export function wayOf(decision: Decision, { ways, usual }: OpenPolicy): string {
+  return wayDescription(routeOf(decision), ways, usual)
 }
 
 /** What an opened policy stands in. */
-export function surroundingsOf({ options, config }: OpenPolicy): Surroundings {
+export function surroundingsOf({ options, setting, config }: OpenPolicy): Surroundings {
   if (config === undefined) return options
-  const { access, via, outgoing, ways } = config
+  const { via, outgoing, ways } = config
   const named = Object.keys(ways).map((name): [string, string] => [name, meaningOf(name, ways)])
   const usual = via.length + outgoing.length === 0 ? DIRECT_WAY : JSON.stringify({ via, outgoing })
-  return {
-    ...options,
-    commands: requestsOf(access.commands),
-    ways: new Map([[DEFAULT_WAY, usual], ...named]),
-  }
+  return { ...options, setting, ways: new Map([[DEFAULT_WAY, usual], ...named]) }
 }
 
 /** A text that is the same for ways that lead alike, whatever they are called. It may hold passwords. */
 function meaningOf(name: string, ways: WaysConfig): string {
-  const { block, ...way } = wayMap(ways[name] ?? {})
-  if (block === true) return BLOCK_WAY
+  const way = wayMap(ways[name] ?? {})
   return Object.keys(way).length === 0 ? DIRECT_WAY : JSON.stringify(withMeanings(way, ways))
 }
 

@@ -155,11 +155,14 @@ test('diff of configurations says what access and ways change, and shows no pass
     /^gains: .* at 10\.128\.0\.0 port 443\n/,
   )
   const served = await diffTo(`${CONFIG}access: { commands: [connect] }\n`)
-  assert.match(await diffTo(`${CONFIG}access: { commands: [] }\n`), /, but the server serves no command\n/)
-  assert.match(served, /^loses: .* socks5 bind .*\n.*\n {4}after: .*, but the server serves only connect\n/)
+  assert.match(await diffTo(`${CONFIG}access: { commands: [] }\n`), /: the command [a-z-]+ is switched off\n/)
+  assert.match(
+    served,
+    /^loses: .* socks5 bind .*\n.*\n {4}after: {2}deny, the server itself: the command bind is switched off\n/,
+  )
   assert.match(
     await diffTo(CONFIG.replace("'socks5h://alice:secret@a.example:1080', y: { chain: [x] }", 'direct, y: block')),
-    /^loses: .* port 80\n {4}before: .*\n {4}after: {2}allow, rule 1, new\.yaml:5, but the way y \(block\) leads nowhere\n$/,
+    /^loses: .* port 80\n {4}before: .*\n {4}after: {2}deny, the server itself: the way y is blocked; rule 1, new\.yaml:5\n$/,
   )
   assert.match(
     await diffTo(CONFIG.replace('a.example', 'b.example')),
