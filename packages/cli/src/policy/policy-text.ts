@@ -14,6 +14,7 @@ import {
   type Step,
   limitConditionText,
   refusalOf,
+  replyWord,
   routeOf,
   wayText,
 } from '@socksmith/policy'
@@ -95,7 +96,7 @@ function outcomeLines(decision: Decision, way: string, limits: readonly Limit[])
     one => `  reported, not enforced: ${one.verdict}${one.rule === undefined ? '' : ` by ${ruleText(one.rule)}`}`,
   )
   if (decision.verdict === 'deny') {
-    return [...lines, `  reply: ${replyText(decision)}`, ...noteLines(rule)]
+    return [...lines, `  reply: ${replyWord(refusalOf(decision).code)}`, ...noteLines(rule)]
   }
   const allow = rule?.verdict === 'allow' ? rule : undefined
   const { redirect } = allow ?? {}
@@ -182,14 +183,13 @@ export function decisionJson(decision: Decision, policy: Pick<Policy, 'defaultWa
           limits: allow?.limits ?? [],
           redirect: allow?.redirect && redirectText(allow.redirect),
         }
-      : { reply: replyText(decision), detail: decision.cause === 'server' ? decision.refusal.detail : undefined }),
+      : {
+          reply: replyWord(refusalOf(decision).code),
+          detail: decision.cause === 'server' ? decision.refusal.detail : undefined,
+        }),
     note: rule?.note,
     reported: reported.length === 0 ? undefined : reported.map(reportedJson),
   }
-}
-
-function replyText(decision: Decision): string {
-  return refusalOf(decision).code.replaceAll('_', '-')
 }
 
 export function ruleJson({ number, name, place }: Rule): object {

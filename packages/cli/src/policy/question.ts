@@ -1,6 +1,6 @@
 /** One question to a policy from the words of a command line, as the server of its configuration would understand it. */
 import { type Resolver, createNodeEngine } from '@socksmith/engine'
-import { type CaseRequest, type Problem, nearest, readQuestion } from '@socksmith/policy'
+import { COMMANDS, type CaseRequest, type Problem, nearest, readQuestion } from '@socksmith/policy'
 import type { Config, DnsConfig } from '../config/config.ts'
 import { usualResolver, wayResolver, withHosts } from '../dns/resolvers.ts'
 import { dnsOfWay, hostsOf } from '../dns/way-dns.ts'
@@ -28,8 +28,6 @@ export interface Question {
   readonly warning?: string
 }
 
-const COMMAND_WORDS = ['connect', 'forward', 'bind', 'bind-peer', 'udp-associate', 'udp-sender']
-
 /** `CONNECT example.com:443`, by whom the flags say. */
 export async function questionOf(
   words: readonly string[],
@@ -39,11 +37,11 @@ export async function questionOf(
   const [command = '', to, ...rest] = words
   const plain = command.toLowerCase()
   if (rest.length > 0) return trouble(EXIT.USAGE, `expected COMMAND and HOST:PORT, not "${rest.join(' ')}" too`)
-  if (!COMMAND_WORDS.includes(plain)) {
-    const meant = nearest(plain, COMMAND_WORDS)
+  if (!COMMANDS.some(word => word === plain)) {
+    const meant = nearest(plain, COMMANDS)
     return trouble(
       EXIT.USAGE,
-      `there is no command "${command}"; ${meant === undefined ? `say ${COMMAND_WORDS.join(', ')}` : `did you mean "${meant}"?`}`,
+      `there is no command "${command}"; ${meant === undefined ? `say ${COMMANDS.join(', ')}` : `did you mean "${meant}"?`}`,
     )
   }
   const [only] = listeners

@@ -4,6 +4,7 @@ import { COMMANDS, METHODS, PROTOCOLS } from '../facts.ts'
 import { nearest } from '../nearest.ts'
 import type { Case, CaseRequest } from '../policy.ts'
 import type { Path } from '../problem.ts'
+import { readAsn, readCountry } from './registration.ts'
 import { readReply, readVerdict } from './rule.ts'
 import { type Notes, type RawMap, inWords } from './source.ts'
 import { parseDestination } from './target.ts'
@@ -63,8 +64,11 @@ export function readRequest(map: RawMap, path: Path, notes: Notes): CaseRequest 
   const atMs = at === undefined ? undefined : timeOf(at)
   if (at !== undefined && atMs === undefined)
     notes.wrong([...path, 'at'], 'expected a time such as 2026-11-22T10:00:00Z')
-  const country = 'country' in map ? readCountry(map['country'], [...path, 'country'], notes) : undefined
-  const asn = 'asn' in map ? readAsn(map['asn'], [...path, 'asn'], notes) : undefined
+  const registered = (key: 'country' | 'asn', read: typeof readCountry): string | undefined => {
+    const text = textOf(key)
+    return text === undefined ? undefined : read(text, [...path, key], notes)
+  }
+  const [country, asn] = [registered('country', readCountry), registered('asn', readAsn)]
   return {
     client: readClient(textOf('from'), [...path, 'from'], notes),
     listener: ('listener' in map && readListener(map['listener'], [...path, 'listener'], notes)) || '',
@@ -85,18 +89,6 @@ function readListener(value: unknown, path: Path, notes: Notes): string | undefi
   const { listeners } = notes.source
   if (name === undefined || listeners === undefined || listeners.includes(name)) return name
   return notes.wrong(path, `expected ${inWords(listeners)}; "${name}" is none`, nearest(name, listeners))
-}
-
-function readCountry(value: unknown, path: Path, notes: Notes): string | undefined {
-  const text = notes.textAt(value, path, 'expected a text')
-  if (text === undefined || /^[A-Za-z]{2}$/.test(text)) return text?.toUpperCase()
-  return notes.wrong(path, 'expected countries of two letters such as DE')
-}
-
-function readAsn(value: unknown, path: Path, notes: Notes): string | undefined {
-  const text = notes.textAt(value, path, 'expected a text')
-  const match = text === undefined ? undefined : /^(?:AS)?(0|[1-9][0-9]{0,9})$/i.exec(text)
-  return match === null ? notes.wrong(path, 'expected numbers of autonomous systems such as 64496') : match?.[1]
 }
 
 function readClient(text: string | undefined, path: Path, notes: Notes): CaseRequest['client'] {

@@ -7,6 +7,7 @@ import { INSIDE, type Network, containsNetwork, parseNetwork, reachedNetwork } f
 import type { Condition, NetworkTest, PortTest, Test, WordFact } from '../policy.ts'
 import type { Path } from '../problem.ts'
 import { parseSchedule } from '../schedule.ts'
+import { readAsn, readCountry } from './registration.ts'
 import type { ListWord, NamedLists } from './sets.ts'
 import { type Notes, type RawMap, inWords, isMap } from './source.ts'
 
@@ -141,17 +142,11 @@ class MapReader implements ConditionReader {
   }
 
   #country(value: unknown, path: Path): Test {
-    return this.#words(value, path, 'country', word => {
-      if (/^[A-Za-z]{2}$/.test(word)) return word.toUpperCase()
-      return this.#notes.wrong(path, 'expected countries of two letters such as DE')
-    })
+    return this.#words(value, path, 'country', word => readCountry(word, path, this.#notes))
   }
 
   #asn(value: unknown, path: Path): Test {
-    return this.#words(value, path, 'asn', word => {
-      const match = /^(?:AS)?(0|[1-9][0-9]{0,9})$/i.exec(word)
-      return match?.[1] ?? this.#notes.wrong(path, 'expected numbers of autonomous systems such as 64496')
-    })
+    return this.#words(value, path, 'asn', word => readAsn(word, path, this.#notes))
   }
 
   #port(value: unknown, path: Path): Test {
