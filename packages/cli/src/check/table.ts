@@ -8,16 +8,15 @@ import {
   type Level,
   type Need,
   type Report,
-  type Transcript,
-  type TranscriptLine,
   byArea,
   failuresByLevel,
   scoreOf,
-  transcriptLines,
 } from '@socksmith/instruments'
 import type { Paint } from '../terminal/colour.ts'
 import { visible } from '../terminal/visible.ts'
-import { hanging, outputWidth } from '../terminal/width.ts'
+import { hanging } from '../terminal/width.ts'
+import { findingLines } from './finding.ts'
+import { transcriptText } from './transcript.ts'
 
 const BAR_WIDTH_MAX = 24
 /** Less says nothing. */
@@ -138,63 +137,9 @@ function failureLines(
     '',
     hanging(`${paint('red', 'FAIL')} `, [`${paint('bold', about.id)}  ${about.title}`], width),
     hanging('     ', [`${level}, ${about.clause}. ${about.why}`], width),
-    hanging('     expected  ', [visible(outcome.expected)], width),
-    hanging('     got       ', [paint('red', visible(outcome.got))], width),
+    ...findingLines(outcome, paint, width),
     ...transcriptText(transcript, paint, width),
   ]
-}
-
-/** The lines of a transcript, each tinted by who spoke. */
-export function transcriptText(transcript: Transcript, paint: Paint, width: number = outputWidth()): readonly string[] {
-  return fitted(transcriptLines(transcript), width).map(({ kind, text: shown }) => {
-    switch (kind) {
-      case 'sent':
-      case 'fin-sent':
-      case 'reset-sent':
-        return paint('cyan', shown)
-      case 'received':
-      case 'fin-received':
-      case 'reset-received':
-        return paint('yellow', shown)
-      case 'meaning':
-        return shown
-      case 'open':
-      case 'gave-up':
-      case 'connection':
-        return paint('dim', shown)
-    }
-  })
-}
-
-/** A connection with its number; or when, on which one, and in which direction. */
-const START = /^(?:#\d+ | *[\d.]+ {2}#\d+ [ <-][->=] )/
-
-const OCTETS_AND_WORDS = /^(.*?) {2,}(\S.*)$/
-
-/** Rows of octets stay whole: what stands beside them goes below the last one where it has no room. */
-function fitted(lines: readonly TranscriptLine[], width: number): readonly TranscriptLine[] {
-  const shown: TranscriptLine[] = []
-  let below: TranscriptLine | undefined
-  const endEvent = (): void => {
-    if (below !== undefined) shown.push(below)
-    below = undefined
-  }
-  for (const { kind, text: raw } of lines) {
-    const text = `     ${visible(raw)}`
-    const start = `     ${START.exec(raw)?.[0] ?? ''}`
-    if (START.test(raw)) endEvent()
-    const rest = text.slice(start.length)
-    const [, octets, words = ''] = ((kind === 'sent' || kind === 'received') && OCTETS_AND_WORDS.exec(rest)) || []
-    if (text.length <= width) shown.push({ kind, text })
-    else if (octets === undefined) shown.push({ kind, text: hanging(start, [rest], width) })
-    else if (`${start}${octets}  ${words}`.length <= width) shown.push({ kind, text: `${start}${octets}  ${words}` })
-    else {
-      shown.push({ kind, text: start + octets })
-      below = { kind, text: hanging(' '.repeat(start.length), [words], width) }
-    }
-  }
-  endEvent()
-  return shown
 }
 
 function verdictLine({ results, durationMs }: Report, paint: Paint): string {

@@ -2,20 +2,18 @@
 import type { Verdict } from '@socksmith/instruments'
 import type { Paint } from '../terminal/colour.ts'
 import { visible } from '../terminal/visible.ts'
+import { hanging } from '../terminal/width.ts'
+import { findingLines } from './finding.ts'
 
 /** Whether one failure is still there. */
-export function verdictLines(verdict: Verdict, paint: Paint): readonly string[] {
+export function verdictLines(verdict: Verdict, paint: Paint, width: number): readonly string[] {
   switch (verdict.kind) {
     case 'fails':
-      return [
-        `     ${paint('yellow', 'it still fails')}`,
-        `     expected  ${visible(verdict.expected)}`,
-        `     got       ${paint('red', visible(verdict.got))}`,
-      ]
+      return [`     ${paint('yellow', 'it still fails')}`, ...findingLines(verdict, paint, width)]
     case 'passes':
       return [`     ${paint('green', 'it passes now')}`]
     case 'not-asked':
-      return [`     ${paint('yellow', `it was not asked again: ${visible(verdict.reason)}`)}`]
+      return [hanging('     ', [paint('yellow', `it was not asked again: ${visible(verdict.reason)}`)], width)]
   }
 }
 

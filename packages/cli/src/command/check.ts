@@ -17,6 +17,8 @@ import {
   chooseCases,
   chooseFailures,
   failuresByLevel,
+  hopelessJson,
+  hopelessJunit,
   isOnThisHost,
   parseProxyUrl,
   readReportJson,
@@ -28,8 +30,8 @@ import {
   verdictOn,
 } from '@socksmith/instruments'
 import { type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
-import { hopelessJson, hopelessJunit } from '../check/hopeless.ts'
-import { caseList, failuresText, reportTable, transcriptText } from '../check/table.ts'
+import { caseList, failuresText, reportTable } from '../check/table.ts'
+import { transcriptText } from '../check/transcript.ts'
 import { verdictLines, verdictsText } from '../check/verdict.ts'
 import { progressLine } from '../check/progress.ts'
 import { nearest } from '@socksmith/policy'
@@ -37,7 +39,7 @@ import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { paintFor } from '../terminal/colour.ts'
 import { print, say } from '../terminal/say.ts'
 import { visible } from '../terminal/visible.ts'
-import { outputWidth } from '../terminal/width.ts'
+import { hanging, outputWidth } from '../terminal/width.ts'
 
 export interface CheckFlags {
   readonly only?: readonly string[]
@@ -280,11 +282,15 @@ async function replayOne(
   verdict: Verdict,
   options: Place & Options,
 ): Promise<string | undefined> {
-  const paint = paintFor(1)
+  const [paint, width] = [paintFor(1), outputWidth()]
   print(`${paint('bold', visible(recorded.case.id))}  ${visible(recorded.case.title)}`)
   const outcome = await replay({ ...options, transcript: recorded.transcript, timing: TIMING })
-  if (outcome.kind === 'played') print(transcriptText(outcome.transcript, paint).join('\n'))
-  print([...verdictLines(verdict, paint), `     ${paint('dim', octetsText(outcome))}`, ''].join('\n'))
+  if (outcome.kind === 'played') print(transcriptText(outcome.transcript, paint, width).join('\n'))
+  print(
+    [...verdictLines(verdict, paint, width), hanging('     ', [paint('dim', octetsText(outcome))], width), ''].join(
+      '\n',
+    ),
+  )
   return outcome.kind === 'impossible' ? outcome.reason : undefined
 }
 

@@ -1,28 +1,10 @@
 /** The table of `check` in terminals of different widths. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { CASES, type CaseResult, NEEDS, type Report, type Transcript } from '@socksmith/instruments'
-import { caseList, reportTable, transcriptText } from '../../src/check/table.ts'
+import { CASES, type CaseResult, NEEDS, type Report } from '@socksmith/instruments'
+import { caseList, reportTable } from '../../src/check/table.ts'
 import { paint, plain } from '../../src/terminal/colour.ts'
-
-const OCTETS = '05010001'.repeat(6)
-const TRANSCRIPT: Transcript = {
-  connections: [{ number: 1, transport: 'tcp', role: { kind: 'proxy' }, label: '127.0.0.1:36352 to 127.0.0.1:20596' }],
-  events: [
-    { atMs: 1.5, connection: 1, kind: 'open' },
-    { atMs: 2, connection: 1, kind: 'sent', octets: '050100', note: 'greeting: method 00 (no authentication)' },
-    {
-      atMs: 3,
-      connection: 1,
-      kind: 'sent',
-      octets: OCTETS,
-      note: 'request: CONNECT 127.0.0.1:15584, and 16384 behind it',
-    },
-    { atMs: 4, connection: 1, kind: 'meaning', note: `reply: REP 00 (succeeded), BND ${'long '.repeat(20)}` },
-    { atMs: 5, connection: 1, kind: 'fin-received' },
-  ],
-  targets: [],
-}
+import { TRANSCRIPT } from './transcript-example.ts'
 
 /** Every case of the suite, of which every third failed and every third could not be asked. */
 function report(): Report {
@@ -69,14 +51,4 @@ test('the bar is as long as there is room for, and none where there is none', ()
     bars.map(found => found?.[1]?.length),
     [0, 17, 24],
   )
-})
-
-test('what octets mean is beside them, or below the last row of them', () => {
-  assert.deepEqual(transcriptText(TRANSCRIPT, plain, 80).join('\n').split('\n').slice(2, 6), [
-    '           2.0  #1 -> 05 01 00  greeting: method 00 (no authentication)',
-    '           3.0  #1 -> 05 01 00 01 05 01 00 01 05 01 00 01 05 01 00 01',
-    '                      05 01 00 01 05 01 00 01',
-    '                      request: CONNECT 127.0.0.1:15584, and 16384 behind it',
-  ])
-  assert.match(transcriptText(TRANSCRIPT, plain, 160)[3] ?? '', /05 01 00 01 {2}request: CONNECT 127\.0\.0\.1:15584/)
 })

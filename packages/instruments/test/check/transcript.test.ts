@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { transcriptLines } from '@socksmith/instruments'
+import { lineText, transcriptLines } from '@socksmith/instruments'
 import { Recorder, eventOctets, longOctets, swapCase } from '../../src/check/transcript.ts'
 
 test('long octets are cut in the transcript and whole again for a replay', () => {
@@ -20,7 +20,7 @@ test('a password is stars in the transcript, whatever stands around it', () => {
   line.octets('sent', Buffer.from('\u0001\u0002me\u0006secret'), 'login', { offset: 5, length: 6 })
   const transcript = recorder.transcript([])
   assert.doesNotMatch(JSON.stringify(transcript), new RegExp(Buffer.from('secret').toString('hex')))
-  const texts = transcriptLines(transcript).map(({ text }) => text)
+  const texts = transcriptLines(transcript).map(lineText)
   assert.match(texts.join('\n'), /01 02 6d 65 06 \*\* \*\* \*\* \*\* \*\* \*\* +login/)
 })
 
@@ -33,10 +33,10 @@ test('rows are sixteen octets, long events are counted, and many connections are
   const shown = first.open('tcp', { kind: 'proxy' }, 'a to b')
   shown.octets('received', longOctets(1_000))
   shown.meaning('something')
-  const many = transcriptLines(recorder.transcript([])).map(({ text }) => text)
+  const many = transcriptLines(recorder.transcript([])).map(lineText)
   assert.ok(many.includes('and 5 more, not shown'))
   assert.ok(!many.some(text => text.includes('never shown')))
-  const texts = transcriptLines(first.transcript([])).map(({ text }) => text)
+  const texts = transcriptLines(first.transcript([])).map(lineText)
   assert.equal(texts.length, 1 + 1 + 5 + 1)
   assert.match(texts[6] ?? '', /\.\.\. 1,000 octets in all/)
   assert.match(texts[7] ?? '', / = something$/)

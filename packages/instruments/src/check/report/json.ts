@@ -12,6 +12,11 @@ export function reportJson(report: Report): string {
   return JSON.stringify({ ...report, score: scoreOf(report.results), results }, undefined, 2)
 }
 
+/** Of a server that cannot be asked anything. Without `results`: nobody takes it for one that passed. */
+export function hopelessJson(proxy: string, reason: string): string {
+  return JSON.stringify({ proxy, error: reason }, undefined, 2)
+}
+
 /** A failed case of a report. */
 export interface RecordedCase {
   readonly case: CaseResult['case']

@@ -1,19 +1,35 @@
 /** A report as JUnit XML, which CI systems show. */
 import { AREAS, type CaseResult, type Report } from '../case.ts'
 import { byArea, scoreOf } from '../score.ts'
-import { transcriptLines } from './transcript-text.ts'
+import { lineText, transcriptLines } from './transcript-text.ts'
+
+const XML = '<?xml version="1.0" encoding="UTF-8"?>'
 
 export function reportJunit(report: Report): string {
   const { passed, failed, skipped } = scoreOf(report.results)
   const suites = byArea(report.results).map(({ area, results }) => suite(AREAS[area], results))
   const counts = `tests="${passed + failed + skipped}" failures="${failed}" skipped="${skipped}"`
   return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
+    XML,
     `<testsuites name="${escaped(`socksmith check ${report.proxy}`)}" ${counts} time="${seconds(report.durationMs)}">`,
     ...suites,
     '</testsuites>',
     '',
   ].join('\n')
+}
+
+/** Of a server that cannot be asked anything. JUnit has errors of cases only, so one case stands for all of them. */
+export function hopelessJunit(proxy: string, reason: string): string {
+  const counts = 'tests="1" failures="0" errors="1" skipped="0"'
+  return `${XML}
+<testsuites name="${escaped(`socksmith check ${proxy}`)}" ${counts}>
+  <testsuite name="socksmith check" ${counts}>
+    <testcase classname="check" name="the server can be asked">
+      <error message="${escaped(reason)}"/>
+    </testcase>
+  </testsuite>
+</testsuites>
+`
 }
 
 function suite(name: string, results: readonly CaseResult[]): string {
@@ -31,7 +47,7 @@ function testCase({ case: about, outcome, durationMs, transcript }: CaseResult):
       return `${head}>\n      <skipped message="${escaped(outcome.reason)}"/>\n    </testcase>`
     case 'fail': {
       const message = `expected ${outcome.expected}, got ${outcome.got}`
-      const lines = transcriptLines(transcript).map(line => line.text)
+      const lines = transcriptLines(transcript).map(lineText)
       const text = [`${about.clause} (${about.level}): ${about.why}`, ...lines].join('\n')
       const body = `<failure type="${about.level}" message="${escaped(message)}">${escaped(text)}</failure>`
       return `${head}>\n      ${body}\n    </testcase>`

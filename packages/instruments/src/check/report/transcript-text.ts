@@ -3,7 +3,12 @@ import type { EventKind, Transcript, TranscriptEvent } from '../transcript.ts'
 
 export interface TranscriptLine {
   readonly kind: EventKind | 'connection'
+  /** When, on which connection, in which direction; as many blanks in rows behind the first of an event. */
+  readonly margin: string
+  /** Words, or a row of octets. */
   readonly text: string
+  /** What stands beside the octets. */
+  readonly note?: string
 }
 
 const OCTETS_PER_ROW = 16
@@ -39,29 +44,34 @@ export function transcriptLines(transcript: Transcript): readonly TranscriptLine
   const numbers = new Set(shown.map(({ number }) => number))
   const left = transcript.connections.length - shown.length
   return [
-    ...shown.map(({ number, transport, label }) => line('connection', `#${number} ${transport} ${label}`)),
-    ...(left > 0 ? [line('connection', `and ${left} more, not shown`)] : []),
+    ...shown.map(({ number, transport, label }) => connectionLine(`#${number} `, `${transport} ${label}`)),
+    ...(left > 0 ? [connectionLine('', `and ${left} more, not shown`)] : []),
     ...transcript.events.filter(({ connection }) => numbers.has(connection)).flatMap(eventLines),
   ]
 }
 
-function line(kind: TranscriptLine['kind'], text: string): TranscriptLine {
-  return { kind, text }
+/** The whole line, notes below each other. */
+export function lineText({ margin, text, note }: TranscriptLine): string {
+  return note === undefined ? margin + text : `${margin}${text.padEnd(HEX_WIDTH)}  ${note}`
+}
+
+function connectionLine(margin: string, text: string): TranscriptLine {
+  return { kind: 'connection', margin, text }
 }
 
 function eventLines(event: TranscriptEvent): readonly TranscriptLine[] {
   const { kind, connection, atMs } = event
-  const start = `${atMs.toFixed(1).padStart(9)}  #${connection} ${ARROWS[kind]} `
+  const margin = `${atMs.toFixed(1).padStart(9)}  #${connection} ${ARROWS[kind]} `
   if (kind === 'meaning' || event.octets === undefined) {
-    return [line(kind, start + (WORDS[kind] ?? event.note ?? ''))]
+    return [{ kind, margin, text: WORDS[kind] ?? event.note ?? '' }]
   }
   const peer = event.peer === undefined ? '' : `${kind === 'sent' ? 'to' : 'from'} ${event.peer}`
-  const notes = [peer, event.note].filter(Boolean).join('; ')
-  const rows = hexRows(event)
-  return rows.map((row, index) => {
-    const margin = index === 0 ? start : ' '.repeat(start.length)
-    return line(kind, index === 0 && notes !== '' ? `${margin}${row.padEnd(HEX_WIDTH)}  ${notes}` : margin + row)
-  })
+  const note = [peer, event.note].filter(Boolean).join('; ')
+  const [first = '', ...others] = hexRows(event)
+  return [
+    { kind, margin, text: first, ...(note !== '' && { note }) },
+    ...others.map(text => ({ kind, margin: ' '.repeat(margin.length), text })),
+  ]
 }
 
 function hexRows(event: TranscriptEvent): readonly string[] {
