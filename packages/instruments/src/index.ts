@@ -14,6 +14,7 @@ export {
 export { CASES, CHOICES, chooseCases } from './check/catalogue.ts'
 export { type ProxyPlace, parseProxyUrl } from './check/proxy-url.ts'
 export * from './check/run.ts'
+export { isOnThisHost } from './this-host.ts'
 export * from './check/score.ts'
 export { TIMING, type Timing } from './check/timing.ts'
 export { type RecordedCase, hopelessJson, readReportJson, reportJson } from './check/report/json.ts'

@@ -8,7 +8,7 @@ import {
   type Mode,
   RATE_MODES,
   findProxy,
-  isLoopback,
+  isOnThisHost,
   isRunning,
   parseProxyUrl,
 } from '@socksmith/instruments/bench'
@@ -102,7 +102,7 @@ async function proxyOf(url: string, flags: BenchFlags): Promise<Outcome<ProxyPla
   if (typeof parsed === 'string') return trouble(EXIT.USAGE, parsed)
   const proxy = await findProxy(parsed)
   if ('code' in proxy) return trouble(EXIT.UNAVAILABLE, proxy.detail ?? proxy.code)
-  if (!isLoopback(proxy.endpoint) && flags.iMayLoadThis !== true) {
+  if (!isOnThisHost(proxy.endpoint.address) && flags.iMayLoadThis !== true) {
     const why = 'is not on this machine; a load is an attack on whoever did not ask for it'
     return trouble(EXIT.REFUSED, `${proxy.label} ${why} (if you may: --i-may-load-this)`)
   }
@@ -127,7 +127,7 @@ function targetOf(proxy: ProxyPlace, { targetOn, targetName }: BenchFlags): Outc
   if (targetOn !== undefined && (targetAddress === undefined || isUnspecified(targetAddress))) {
     return trouble(EXIT.USAGE, `--target-on ${targetOn}: expected an address of this machine, such as 192.0.2.7`)
   }
-  if (targetAddress === undefined && !isLoopback(proxy.endpoint)) {
+  if (targetAddress === undefined && !isOnThisHost(proxy.endpoint.address)) {
     return trouble(EXIT.USAGE, 'say --target-on ADDRESS: an address of this machine that the proxy can reach')
   }
   if (targetName !== undefined && !checkNameText(targetName).ok) {

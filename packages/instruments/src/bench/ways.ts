@@ -23,12 +23,6 @@ export async function findProxy(proxy: ProxyUrl): Promise<ProxyPlace | Failure> 
   return { ...proxy, endpoint: { address, port: proxy.port } }
 }
 
-/** 127.0.0.0/8 or ::1. */
-export function isLoopback({ address }: Endpoint): boolean {
-  const { octets } = address
-  return address.type === 'ipv4' ? octets[0] === 127 : octets.every((octet, i) => octet === (i === 15 ? 1 : 0))
-}
-
 /** Without a proxy. */
 export function directWays({ address, ports }: Target): Ways {
   const to = (port: number): Route => ({ place: { kind: 'ip', endpoint: { address, port } }, steps: [] })

@@ -1,5 +1,4 @@
 /** Finds out what a server offers, by asking for each thing once and rightly. Judges nothing: that is for the cases. */
-import { formatAddress } from '@socksmith/protocol'
 import { type Abilities, type Ability, CAN, NEEDS, type Need, lack, unknown } from './ability.ts'
 import { type Answer, GREETINGS, type Greetings, greet, mannersOf, strangerText } from './contact.ts'
 import { Finding } from './finding.ts'
@@ -13,6 +12,7 @@ import {
   abilities5,
 } from './offer.ts'
 import { type Pace, Probe, type Surroundings } from './probe.ts'
+import { isOnThisHost } from '../this-host.ts'
 
 /** What was found: the abilities, or why the server cannot be checked at all. */
 export type Discovery =
@@ -84,14 +84,9 @@ function nothing(): Record<Need, Ability> {
 function whereabouts({
   proxyAddress,
 }: Omit<Surroundings, 'abilities'>): Pick<Record<Need, Ability>, 'here' | 'elsewhere'> {
-  return isLoopback(formatAddress(proxyAddress))
+  return isOnThisHost(proxyAddress)
     ? { here: CAN, elsewhere: lack('it is on this host, whose clients reach such addresses anyway') }
     : { here: lack('it is elsewhere'), elsewhere: CAN }
-}
-
-/** True for 127.0.0.0/8 and ::1, as text. */
-export function isLoopback(address: string): boolean {
-  return /^(::ffff:)?127\./.test(address) || address === '::1'
 }
 
 function isUnanswered({ octets, isOver }: Answer): boolean {

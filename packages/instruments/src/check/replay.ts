@@ -17,10 +17,10 @@ import {
 } from '@socksmith/protocol'
 import { boundIn, differences } from './answers.ts'
 import { Datagrams, openDatagramSocket } from './datagrams.ts'
-import { isLoopback } from './discover.ts'
 import { OctetStream } from './octet-stream.ts'
 import { Pace } from './probe.ts'
 import type { ProxyPlace } from './proxy-url.ts'
+import { isOnThisHost } from '../this-host.ts'
 import { openTargets } from './targets.ts'
 import type { Timing } from './timing.ts'
 import {
@@ -59,8 +59,8 @@ export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
   const address = parseIp(transcript.targets[0]?.address ?? '127.0.0.1')
   if (address === undefined) return { kind: 'impossible', reason: 'the address of its targets is none' }
   // A report may come from anywhere: it must not open ports that others reach when the server is on this host.
-  if (isLoopback(formatAddress(options.proxyAddress))) {
-    const outside = [formatAddress(address), ...ownAddresses(transcript)].find(one => !isLoopback(one))
+  if (isOnThisHost(options.proxyAddress)) {
+    const outside = [formatAddress(address), ...ownAddresses(transcript)].find(one => !isTextOfThisHost(one))
     if (outside !== undefined)
       return { kind: 'impossible', reason: `its sockets are on ${outside}, and the server is on this host` }
   }
@@ -82,6 +82,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayOutcome> {
     player.dispose()
     await targets.close()
   }
+}
+
+function isTextOfThisHost(text: string): boolean {
+  const address = parseIp(text)
+  return address !== undefined && isOnThisHost(address)
 }
 
 /** Where it opens sockets on this host beside the targets. */

@@ -1,14 +1,15 @@
 /** Runs cases one after the other and gathers what they found. Knows no case and shows nothing. */
 import { lookup } from 'node:dns/promises'
-import { type IpAddress, formatAddress, parseIp, unmapped } from '@socksmith/protocol'
+import { type IpAddress, parseIp, unmapped } from '@socksmith/protocol'
 import { type Abilities, firstLack } from './ability.ts'
 import { type Case, type CaseResult, type Outcome, type Report } from './case.ts'
-import { discover, isLoopback } from './discover.ts'
+import { discover } from './discover.ts'
 import { Finding } from './finding.ts'
 import { Pace, Probe, type Surroundings } from './probe.ts'
 import type { ProxyPlace } from './proxy-url.ts'
 import { type Targets, openTargets } from './targets.ts'
 import { TIMING, type Timing } from './timing.ts'
+import { isOnThisHost } from '../this-host.ts'
 
 export interface CheckOptions {
   readonly proxy: ProxyPlace
@@ -56,11 +57,6 @@ export async function resolveProxy(proxy: ProxyPlace): Promise<IpAddress | strin
   } catch (error) {
     return `${proxy.host} has no address: ${(error as NodeJS.ErrnoException).code ?? ''}`
   }
-}
-
-/** True when the server is on this host, so that nobody else is troubled. */
-export function isOnThisHost(address: IpAddress): boolean {
-  return isLoopback(formatAddress(unmapped(address)))
 }
 
 /**

@@ -7,7 +7,6 @@ import { createServer as createTlsServer } from 'node:tls'
 import {
   type CheckOutcome,
   type Report,
-  TIMING,
   chooseCases,
   isOnThisHost,
   parseProxyUrl,
@@ -16,11 +15,8 @@ import {
 } from '@socksmith/instruments'
 import { formatAddress, parseIp } from '@socksmith/protocol'
 import { SERVER } from '../../../engine/test/data/certificates.ts'
+import { LOOPBACK, SHORT } from './rogue-proxy.ts'
 import { openRogue } from './rogue/rogue.ts'
-
-const LOOPBACK = parseIp('127.0.0.1')
-assert.ok(LOOPBACK)
-const SHORT = { ...TIMING, patienceMs: 300, loginMs: 300, closeMs: 300, dialMs: 300, quietMs: 50 }
 
 /** Serves each connection by `serve`, on loopback; the port. */
 async function listen(t: TestContext, serve: (socket: Socket) => void): Promise<number> {
@@ -62,7 +58,7 @@ const GRANT = '05000001000000000000'
 async function outcomeOf(url: string, only: readonly string[]): Promise<CheckOutcome> {
   const proxy = parseProxyUrl(url)
   const cases = chooseCases(only)
-  assert.ok(typeof proxy !== 'string' && typeof cases !== 'string' && LOOPBACK)
+  assert.ok(typeof proxy !== 'string' && typeof cases !== 'string')
   return runCheck({ proxy, proxyAddress: LOOPBACK, cases, timing: SHORT, ratePerSecond: 5_000 })
 }
 

@@ -17,9 +17,7 @@ import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
-
-const LOOPBACK = parseIp('127.0.0.1')
-assert.ok(LOOPBACK)
+import { LOOPBACK } from './rogue-proxy.ts'
 
 /** Starts the server on loopback with a short limit for handshakes only where that is what is asked for; the port. */
 async function serve(
@@ -27,7 +25,6 @@ async function serve(
   overrides: Partial<ServerOptions>,
   authentication: 'none' | 'password',
 ): Promise<number> {
-  assert.ok(LOOPBACK)
   const server = createServer({
     engine: createNodeEngine(),
     resolver: createCachingResolver({
@@ -61,12 +58,8 @@ async function serve(
 async function check(
   url: string,
   cases: readonly Case[],
-  {
-    isSlow = false,
-    targetsOn = LOOPBACK,
-  }: { readonly isSlow?: boolean; readonly targetsOn?: IpAddress | undefined } = {},
+  { isSlow = false, targetsOn = LOOPBACK }: { readonly isSlow?: boolean; readonly targetsOn?: IpAddress } = {},
 ): Promise<readonly CaseResult[]> {
-  assert.ok(targetsOn)
   const proxy = parseProxyUrl(url)
   assert.ok(typeof proxy !== 'string')
   const proxyAddress = await resolveProxy(proxy)
@@ -95,7 +88,6 @@ suite('our own server', () => {
   let targets: Targets
 
   before(async () => {
-    assert.ok(LOOPBACK)
     targets = await openTargets(LOOPBACK)
   })
   after(() => targets.close())
@@ -125,7 +117,7 @@ suite('our own server', () => {
   test('passes where clients come from elsewhere', async t => {
     const port = await serve(t, { access: { insideFrom: [] } }, 'none')
     const proxy = parseProxyUrl(`socks5://127.0.0.1:${port}`)
-    assert.ok(typeof proxy !== 'string' && LOOPBACK)
+    assert.ok(typeof proxy !== 'string')
     const surroundings = {
       proxy,
       proxyAddress: LOOPBACK,
@@ -150,7 +142,7 @@ suite('our own server', () => {
       const port = await serve(t, {}, 'none')
       const areas = new Set(['names', 'ipv6', 'bind', 'udp', 'socks4'])
       const cases = CASES.filter(one => areas.has(one.area))
-      const results = await check(`socks5://127.0.0.1:${port}`, cases, { targetsOn: parseIp(address) })
+      const results = await check(`socks5://127.0.0.1:${port}`, cases, { targetsOn: parseIp(address) ?? assert.fail() })
       assert.deepEqual(
         cases.map(one => one.id).filter(id => !unasked.test(id)),
         passed(results),

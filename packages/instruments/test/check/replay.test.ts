@@ -5,58 +5,45 @@ import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
 import {
   CASES,
+  type Case,
   type CaseResult,
   type ProxyPlace,
   type ReplayOutcome,
-  TIMING,
   type Transcript,
-  parseProxyUrl,
   replay,
 } from '@socksmith/instruments'
-import { parseIp } from '@socksmith/protocol'
 import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { openTargets } from '../../src/check/targets.ts'
 import type { EventKind, Masked, TranscriptEvent } from '../../src/check/transcript.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
+import { LOOPBACK, SHORT, rogueProxy } from './rogue-proxy.ts'
 import { FAULT_OF } from './rogue/faults.ts'
-import { openRogue } from './rogue/rogue.ts'
-
-const LOOPBACK = parseIp('127.0.0.1')
-assert.ok(LOOPBACK)
-const SHORT = { ...TIMING, patienceMs: 300, loginMs: 300, closeMs: 300, dialMs: 300, quietMs: 50 }
-const USER = { name: 'alice', password: 'Open sesame' }
 
 type Id = keyof typeof FAULT_OF
 
-async function proxyOf(t: TestContext, isAuth: boolean, fault?: (typeof FAULT_OF)[Id]): Promise<ProxyPlace> {
-  const server = await openRogue({ ...(fault === undefined ? {} : { fault }), ...(isAuth ? { user: USER } : {}) })
-  t.after(() => server.close())
-  const proxy = parseProxyUrl(`socks5://${isAuth ? 'alice:Open%20sesame@' : ''}127.0.0.1:${server.port}`)
-  assert.ok(typeof proxy !== 'string')
-  return proxy
-}
+const OPEN = { needs: ['open'] } as const
+const WITH_LOGIN = { needs: ['auth'] } as const
 
 async function record(
   t: TestContext,
   id: Id,
-): Promise<{ readonly result: CaseResult; readonly proxy: ProxyPlace; readonly isAuth: boolean }> {
+): Promise<{ readonly result: CaseResult; readonly proxy: ProxyPlace; readonly one: Case }> {
   const one = CASES.find(one => one.id === id)
-  assert.ok(one && LOOPBACK)
+  assert.ok(one)
   const isAuth = one.needs.includes('auth')
-  const proxy = await proxyOf(t, isAuth, FAULT_OF[id])
+  const proxy = await rogueProxy(t, one, FAULT_OF[id])
   const targets = await openTargets(LOOPBACK)
   const abilities = { ...ALL_ABILITIES, ...(isAuth ? { open: LACK } : { auth: LACK }) }
   try {
     const surroundings = { proxy, proxyAddress: LOOPBACK, targets, timing: SHORT, abilities }
-    return { result: await runCase(one, surroundings, new Pace(1_000), false), proxy, isAuth }
+    return { result: await runCase(one, surroundings, new Pace(1_000), false), proxy, one }
   } finally {
     await targets.close()
   }
 }
 
 async function play(result: CaseResult, proxy: ProxyPlace): Promise<ReplayOutcome> {
-  assert.ok(LOOPBACK)
   return replay({ proxy, proxyAddress: LOOPBACK, transcript: result.transcript, timing: SHORT, ratePerSecond: 1_000 })
 }
 
@@ -85,7 +72,7 @@ suite('a replay', () => {
     'S5-TUN-08',
   ] as const) {
     test(`of ${id} finds the fault again where it is, and not where it was repaired`, async t => {
-      const { result, proxy, isAuth } = await record(t, id)
+      const { result, proxy, one } = await record(t, id)
       assert.equal(result.outcome.kind, 'fail')
       const again = await play(result, proxy)
       assert.ok(again.kind === 'played', JSON.stringify(again))
@@ -94,7 +81,7 @@ suite('a replay', () => {
         [],
         JSON.stringify([result.transcript.events, again.transcript.events], undefined, 1),
       )
-      const repaired = await play(result, await proxyOf(t, isAuth))
+      const repaired = await play(result, await rogueProxy(t, one))
       assert.ok(repaired.kind === 'played', JSON.stringify(repaired))
       assert.notDeepEqual(repaired.differences, [], JSON.stringify(repaired.transcript.events, undefined, 1))
     })
@@ -103,14 +90,13 @@ suite('a replay', () => {
   test('of a login needs the password, which the transcript does not hold', async t => {
     const { result } = await record(t, 'S5-LOG-18')
     assert.doesNotMatch(JSON.stringify(result), new RegExp(Buffer.from('Open sesame').toString('hex')))
-    const outcome = await play(result, await proxyOf(t, false))
+    const outcome = await play(result, await rogueProxy(t, OPEN))
     assert.ok(outcome.kind === 'impossible')
     assert.match(outcome.reason, /name the same user and password/)
   })
 
   test('takes the password to nobody but the server, whatever a transcript from elsewhere wants', async t => {
-    const proxy = await proxyOf(t, true)
-    assert.ok(LOOPBACK)
+    const proxy = await rogueProxy(t, WITH_LOGIN)
     const target = createServer({ allowHalfOpen: true })
     t.after(() => target.close())
     const stolen: Buffer[] = []
@@ -162,7 +148,6 @@ suite('a replay', () => {
 
   test('whose targets are taken says so', async t => {
     const { result, proxy } = await record(t, 'S5-REQ-02')
-    assert.ok(LOOPBACK)
     const busy = await openTargets(LOOPBACK, result.transcript.targets)
     t.after(() => busy.close())
     const outcome = await play(result, proxy)
