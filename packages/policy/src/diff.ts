@@ -6,7 +6,7 @@ import { type Decision, routeOf } from './decision.ts'
 import { COMMANDS, type Command, isReached } from './facts.ts'
 import type { Limit } from './limit.ts'
 import { testsOf } from './lint.ts'
-import { INSIDE, LOOPBACK, type Network } from './network.ts'
+import { INSIDE, LOOPBACK, type Network, UNSPECIFIED } from './network.ts'
 import { type Point, pointsOf } from './points.ts'
 import {
   type AllowRule,
@@ -159,8 +159,12 @@ const REACHED = commandTest(COMMANDS.filter(command => isReached({ command })))
 
 /** The tests that a server makes besides its rules: who is near, what is inside, what of it is open, what is off. */
 function surroundingTests({ inside: { from = LOOPBACK, open = [] } = {}, setting }: Surroundings): readonly Test[] {
-  const off = commandTest(setting?.commandsOff ?? [])
-  return [networkTest('client', from), networkTest('address', INSIDE), networkTest('address', open), off, REACHED]
+  return [
+    networkTest('client', from),
+    ...[INSIDE, UNSPECIFIED, open].map(networks => networkTest('address', networks)),
+    commandTest(setting?.commandsOff ?? []),
+    REACHED,
+  ]
 }
 
 function commandTest(commands: readonly Command[]): Test {

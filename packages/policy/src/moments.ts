@@ -7,7 +7,8 @@ import { DAY_MS, type Schedule, wallClock } from './schedule.ts'
 const MINUTE_MS = 60_000
 const QUARTER_MINUTES = 15
 const WEEK_DAYS = 7
-const WEEK_QUARTERS = (WEEK_DAYS * 1_440) / QUARTER_MINUTES
+const DAY_MINUTES = 1_440
+const WEEK_QUARTERS = (WEEK_DAYS * DAY_MINUTES) / QUARTER_MINUTES
 const YEAR_DAYS = 366
 
 /**
@@ -28,7 +29,7 @@ export function momentsAround(schedules: readonly Schedule[], nowMs: number): re
 /** The begin of a week for each way in which the clocks of the zones stand to each other within a year; the first is now. */
 function seasonsOf(schedules: readonly Schedule[], nowMs: number): readonly number[] {
   const [first, ...others] = new Set(schedules.map(({ zone }) => zone))
-  if (first === undefined || others.length === 0) return [nowMs]
+  if (first === undefined) return [nowMs]
   const seasons = new Map<string, number>()
   for (let day = 0; day < YEAR_DAYS; day += WEEK_DAYS) {
     const atMs = nowMs + day * DAY_MS
@@ -41,7 +42,7 @@ function seasonsOf(schedules: readonly Schedule[], nowMs: number): readonly numb
 
 function minutesOf(zone: string, atMs: number): number {
   const { day, minute } = wallClock(zone, atMs)
-  return (day * DAY_MS) / MINUTE_MS + minute
+  return day * DAY_MINUTES + minute
 }
 
 function turnsOf(schedules: readonly Schedule[]): readonly number[] {

@@ -72,6 +72,9 @@ function networks(...texts: readonly string[]): readonly Network[] {
 /** This host. */
 export const LOOPBACK: readonly Network[] = networks('127.0.0.0/8', '::1/128')
 
+/** No host at all, which a server reaches for nobody. */
+export const UNSPECIFIED: readonly Network[] = networks('0.0.0.0/32', '::/128')
+
 /**
  * Not the open Internet (RFC 6890 and IANA's special-purpose registries): this host, private, shared, link-local (with
  * the metadata addresses 169.254.169.254 and fd00:ec2::254), documentation, benchmarking, multicast and reserved.

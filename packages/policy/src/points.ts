@@ -3,7 +3,7 @@
  * another. So looking at one of each kind is looking at all of them. Knows no verdict.
  */
 import { type IpAddress, parseIp } from '@socksmith/protocol'
-import { INSIDE, addressForms, isInside } from './network.ts'
+import { addressForms } from './network.ts'
 import { rangeOf } from './compile/fact-table.ts'
 import type { Term } from './compile/terms.ts'
 import { COMMANDS, type Facts, METHODS, PROTOCOLS } from './facts.ts'
@@ -100,14 +100,11 @@ function viewsOf(part: Part): readonly View[] {
   return forms.map(form => ({ facts, host: facts.host, form, place }))
 }
 
-/** One part for each pattern of answers. Addresses that are inside differ from others by that, too. */
+/** One part for each pattern of answers. */
 function distinct(candidates: readonly Part[], tests: readonly Test[]): readonly Part[] {
   const found = new Map<string, Part>()
   for (const part of candidates) {
-    const answers = viewsOf(part).map(view => {
-      const inside = view.form !== undefined && isInside(view.form) ? 'i' : ''
-      return inside + tests.map(test => (truthOf(test, view) === true ? '1' : '0')).join('')
-    })
+    const answers = viewsOf(part).map(view => tests.map(test => truthOf(test, view) === true).join())
     const key = answers.join(' ')
     if (!found.has(key)) found.set(key, part)
     if (found.size > PARTS_MAX) break
@@ -155,11 +152,6 @@ function wordsOf(
   }
 }
 
-/** The first addresses outside behind what is inside: of a wide network, both ends and the middle may be inside. */
-const BEHIND_INSIDE = INSIDE.map(network =>
-  addressAt(rangeOf(network).last + 1n, network.address.octets.length),
-).filter(address => !isInside(address))
-
 // Of each network its middle, which looks most like an address, its ends and what is behind them; of IPv4 addresses also
 // what carries them.
 function addressesOf(tests: readonly Test[]): readonly IpAddress[] {
@@ -172,7 +164,7 @@ function addressesOf(tests: readonly Test[]): readonly IpAddress[] {
         })
       : [],
   )
-  return [OUTSIDE_IPV6, ...plain, ...BEHIND_INSIDE, ...[OUTSIDE, ...plain, ...BEHIND_INSIDE].flatMap(carrierOf)]
+  return [OUTSIDE_IPV6, ...plain, ...[OUTSIDE, ...plain].flatMap(carrierOf)]
 }
 
 /** The 6to4 address of an IPv4 address (RFC 3056 section 2). */

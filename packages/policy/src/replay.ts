@@ -96,7 +96,6 @@ function recordOf(text: string): { readonly [key: string]: unknown } | undefined
 // A failed login or a broken greeting says nothing about the rules. Limits hold what the rules have allowed.
 function beforeOf(record: { readonly [key: string]: unknown }): Before | undefined {
   if (record['end'] !== 'refused' || 'limit' in record) return 'allow'
-  if (record['refused_by'] === 'rules') return 'deny'
   if (record['failure'] !== 'not_allowed' && !('rule' in record)) return undefined
   // Older records do not say who refused: mostly it was the rules.
   return record['refused_by'] === 'server' ? 'unasked' : 'deny'

@@ -204,6 +204,44 @@ test('a way that leads elsewhere is a change, one that leads nowhere is a loss, 
   assert.deepEqual(diff(OPEN, renamed, NOW, far, { ways: new Map([['y', 'far']]) }).differences, [])
   const usual = { ways: new Map([['default', 'far']]) }
   assert.deepEqual(movedIn({}, usual), ['changes 2: connect to 93.184.216.34'])
+  assert.deepEqual(movedIn({}, nowhere), ['loses 1: connect to 93.184.216.34'])
+})
+
+test('that a change is one of the way is told, whatever else it is', () => {
+  const few = { limits: { few: { sessions: 3, per: 'user' } } }
+  const [first, second] = [
+    { allow: 'everything', via: 'x' },
+    { allow: 'everything', via: 'y', limits: ['few'] },
+  ]
+  const bounded = { allow: 'everything', via: 'x', limits: ['few'] }
+  const isOther = (before: object, after: object): readonly (boolean | string)[] => {
+    const policies = [before, after].map(rule => policyOf({ ...few, rules: [rule] }))
+    return differencesOf(policies[0] ?? OPEN, policies[1] ?? OPEN).map(one => one.kind === 'changes' && one.isOtherWay)
+  }
+  assert.deepEqual(isOther(first, second), [true])
+  assert.deepEqual(isOther(first, bounded), [false])
+  assert.deepEqual(isOther(bounded, second), [true])
+  const allowed = differencesOf(policyOf({ rules: [{ deny: 'everything' }] }), policyOf({ rules: [first] }))
+  assert.deepEqual([allowed[0]?.kind, allowed[0]?.isOtherWay], ['gains', false])
+})
+
+function sendingTo(redirect: string | undefined): Policy {
+  return policyOf({ rules: [{ allow: { to: '::/0', command: 'connect' }, ...(redirect && { redirect }) }] })
+}
+
+test('another place to which a rule sends is a change, and what it opened inside is lost with it', () => {
+  assert.deepEqual(kindsOf(sendingTo('a.example'), sendingTo('b.example')), ['changes'])
+  // The unspecified address, which nobody reaches, does not stand for what is inside.
+  assert.deepEqual(kindsOf(sendingTo('a.example'), sendingTo(undefined)).toSorted(), ['changes', 'loses'])
+})
+
+test('a Unix socket is near, also where nobody else is', () => {
+  const [open, denying] = [[], [{ deny: { to: '10.0.0.0/8' } }]].map(rules =>
+    policyOf({ rules: [...rules, { allow: 'everything' }] }),
+  )
+  assert.ok(open && denying)
+  const [lost, ...others] = diff(open, denying, NOW, { inside: { from: [] } }).differences
+  assert.deepEqual([lost?.kind, lost?.example.facts.client, others.length], ['loses', 'unix', 0])
 })
 
 test('who may go nowhere only loses nothing when he is denied', () => {

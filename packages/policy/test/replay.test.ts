@@ -66,6 +66,9 @@ test('an association is granted as long as some datagram may pass, and its targe
   const association = { command: 'udp-associate', target: '9.9.9.9:9', dialled: undefined }
   assert.equal(told({ allow: { port: 53 } }, association), 'same')
   assert.equal(told({ allow: { user: 'bob' } }, association), 'changed')
+  const anyPeer = { command: 'bind', target: '0.0.0.0:0', dialled: undefined }
+  assert.equal(told({ allow: { port: 53 } }, anyPeer), 'same')
+  assert.equal(told({ allow: { user: 'bob' } }, anyPeer), 'changed')
   assert.equal(told({ allow: { port: 53 } }, { target: 'nonsense', dialled: undefined }), 'unclear')
 })
 

@@ -1,14 +1,23 @@
 /** What a server refuses by itself: the same in an explanation, in a case and in a log that is asked again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Explanation, type ServerSetting, compile, explain, readQuestion, replay, runCases } from '../src/index.ts'
+import {
+  type Explanation,
+  type ServerSetting,
+  compile,
+  explain,
+  isOwnEndpoint,
+  readQuestion,
+  replay,
+  runCases,
+} from '../src/index.ts'
 import { ip, policyOf } from './policy-text.ts'
 
 const NOW = Date.UTC(2026, 10, 18, 12)
 const ALL = { allow: 'everything' }
 /** Inside addresses are open to whoever asks here. */
 const HERE = '127.0.0.1'
-const CLOSED: ServerSetting = {
+const CLOSED = {
   blockedWays: ['nowhere'],
   listeners: [
     { address: ip('192.0.2.1'), port: 1080 },
@@ -18,7 +27,7 @@ const CLOSED: ServerSetting = {
   local: { has: address => ['192.0.2.9', '127.0.0.7'].some(one => ip(one).octets.join() === address.octets.join()) },
   commandsOff: ['bind', 'bind-peer'],
   anyPeer: false,
-}
+} satisfies ServerSetting
 
 function answer(words: object, setting: ServerSetting = CLOSED, rules: readonly object[] = [ALL]): Explanation {
   const question = readQuestion({ from: HERE, ...words })
@@ -70,6 +79,29 @@ test('a server of which nothing is known refuses the unspecified address, and wh
   assert.equal(told({ to: '9.9.9.9:80' }, { blockedWays: ['default'] }, rules), 'deny: the way default is blocked')
   const { decision } = answer({ to: '9.9.9.9:25' }, {}, rules).decisive
   assert.equal(decision.verdict === 'deny' && decision.rule?.number, 1)
+})
+
+function at(address: string, port = 1080): { readonly address: ReturnType<typeof ip>; readonly port: number } {
+  return { address: ip(address), port }
+}
+
+test('whoever connects to any address of a host comes to what listens on all of them, and 0.0.0.0 is loopback', () => {
+  for (const [own, to, expected] of [
+    [at('192.0.2.1'), at('192.0.2.1'), true],
+    [at('192.0.2.1'), at('192.0.2.1', 1081), false],
+    [at('192.0.2.1'), at('192.0.2.2'), false],
+    [at('::ffff:192.0.2.1'), at('192.0.2.1'), true],
+    [at('0.0.0.0'), at('192.0.2.9'), true],
+    [at('::'), at('192.0.2.9'), true],
+    [at('0.0.0.0'), at('192.0.2.2'), false],
+    [at('0.0.0.0'), at('::'), true],
+    [at('127.0.0.1'), at('0.0.0.0'), true],
+    [at('::1'), at('::'), true],
+    [at('127.0.0.1'), at('127.0.0.2'), false],
+    [at('192.0.2.1'), at('0.0.0.0'), false],
+  ] as const) {
+    assert.equal(isOwnEndpoint(own, to, CLOSED.local), expected, JSON.stringify([own, to]))
+  }
 })
 
 test('whoever is heard and not reached, the rules alone decide about', () => {
