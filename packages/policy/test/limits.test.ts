@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Period, type Problem, compile, explain, lint, readPolicy, readQuestion, stretchAt } from '../src/index.ts'
+import {
+  type Period,
+  type Problem,
+  compile,
+  explain,
+  limitConditionText,
+  lint,
+  readPolicy,
+  readQuestion,
+  stretchAt,
+} from '../src/index.ts'
 import { deciderOf, factsOf, ip, policyOf, sourceOf } from './policy-text.ts'
 
 const MBIT = 125_000
@@ -49,6 +59,10 @@ const AMOUNTS: readonly (readonly [raw: object, amounts: object])[] = [
     },
   ],
   [
+    { octets: { down: '4KiB', every: 'day', at: '23:59', zone: 'America/New_York' } },
+    { octets: { down: 4_096, period: { every: 'day', zone: 'America/New_York', minute: 1_439 } } },
+  ],
+  [
     { octets: { total: '1TiB', every: 'month', on: 31 } },
     { octets: { total: 1_099_511_627_776, period: { every: 'month', zone: 'Europe/Berlin', minute: 0, day: 31 } } },
   ],
@@ -87,6 +101,20 @@ for (const [what, limit, path, says] of WRONG) {
     assert.match(problem.message, says)
   })
 }
+
+function conditionTextOf(of: object): string {
+  const [limit] = policyOf({
+    limits: { one: { of, per: 'all', sessions: 1 } },
+    rules: ['web', 'mail'].map(name => ({ name, allow: 'everything' })),
+  }).limits
+  return limitConditionText(limit?.of ?? assert.fail())
+}
+
+test('what a limit applies to by itself is a sentence', () => {
+  assert.equal(conditionTextOf({ rule: ['web', 'mail'], user: 'bob' }), 'rule web, mail, user bob')
+  assert.equal(conditionTextOf({ rule: 'web' }), 'rule web')
+  assert.equal(conditionTextOf({ user: 'bob', port: 80 }), 'user bob, port 80')
+})
 
 test('a rule may not name a limit that says itself what it applies to', () => {
   const limits = { one: { of: { user: 'bob' }, per: 'all', sessions: 1 } }

@@ -1,5 +1,4 @@
 /** What must be true for a rule, from its map of keys. Words are checked here and nowhere later. */
-import { parseIp } from '@socksmith/protocol'
 import { COMMANDS, METHODS, PROTOCOLS } from '../facts.ts'
 import { nearest } from '../nearest.ts'
 import { type HostPattern, parseHostPattern } from '../host-pattern.ts'
@@ -245,8 +244,7 @@ function parseTarget(text: string): Target | undefined {
 
 function parseHost(text: string): HostPattern | Network | undefined {
   const network = parseNetwork(text)
-  if (network !== undefined) return reachedNetwork(network)
-  return parseIp(text) === undefined ? parseHostPattern(text) : undefined
+  return network === undefined ? parseHostPattern(text) : reachedNetwork(network)
 }
 
 /** First and last port of `443` or `8000-8999`. */

@@ -17,6 +17,7 @@ import { conditionText } from '../walk.ts'
 import type { ConditionReader } from './condition.ts'
 import { limitText } from './limit-text.ts'
 import { type Notes, type RawMap, isMap } from './source.ts'
+import { readZone } from './zone.ts'
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
 /** Each of those with `of` is looked at for each session. */
@@ -184,7 +185,7 @@ function readQuota(value: unknown, path: Path, notes: Notes, zone: string): Quot
   const [up, down, total] = [octetsOf('up'), octetsOf('down'), octetsOf('total')]
   if (!['up', 'down', 'total'].some(key => key in map)) notes.wrong(path, 'expected up, down or total')
   if (!('every' in map)) notes.missing([...path, 'every'])
-  const period = readPeriod(map, path, notes, zone)
+  const period = readPeriod(map, path, notes, 'zone' in map ? readZone(map['zone'], [...path, 'zone'], notes) : zone)
   if (period === undefined) return undefined
   return {
     period,

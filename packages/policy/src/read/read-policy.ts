@@ -2,13 +2,13 @@
 import type { Limit } from '../limit.ts'
 import type { CaseRequest, Policy, Rule } from '../policy.ts'
 import type { Path, Problem } from '../problem.ts'
-import { isZone } from '../schedule.ts'
 import { readCase, readRequest } from './case.ts'
 import { createConditionReader } from './condition.ts'
 import { readLimits } from './limit.ts'
 import { MODES, readRule } from './rule.ts'
 import { NamedLists } from './sets.ts'
 import { Notes, type PolicySource, type RawMap, isMap } from './source.ts'
+import { readZone } from './zone.ts'
 
 const KEYS = ['zone', 'sets', 'groups', 'limits', 'rules', 'cases', 'mode']
 /** Far beyond what a person reads; each rule costs some kilobytes. */
@@ -52,9 +52,7 @@ export function readQuestion(
 }
 
 function policyOf(map: RawMap, notes: Notes, files: Set<string>): Policy {
-  const zone =
-    'zone' in map ? (notes.textAt(map['zone'], ['zone'], 'expected a zone such as Europe/Berlin') ?? 'UTC') : 'UTC'
-  if (!isZone(zone)) notes.wrong(['zone'], 'expected a zone such as Europe/Berlin or UTC')
+  const zone = 'zone' in map ? readZone(map['zone'], ['zone'], notes) : 'UTC'
   const sets = new NamedLists(notes, 'set', map['sets'], files)
   const groups = new NamedLists(notes, 'group', map['groups'], files, sets)
   const conditions = createConditionReader(notes, { sets, groups, zone })

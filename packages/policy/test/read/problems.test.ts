@@ -118,6 +118,7 @@ const LIMITS: readonly (readonly [limit: object, key: string, says: RegExp])[] =
   [{ octets: { total: '1GiB', every: 'day', at: '04:60' } }, 'octets.at', /time of day/],
   [{ octets: { total: '1GiB', every: 'day', at: 'x04:00' } }, 'octets.at', /time of day/],
   [{ octets: { total: '1GiB', every: 'day', at: '04:00x' } }, 'octets.at', /time of day/],
+  [{ octets: { total: '1GiB', every: 'day', zone: 'Mars' } }, 'octets.zone', /zone/],
   [{ octets: { total: '1GiB', every: 'week', on: 'Someday' } }, 'octets.on', /day of the week/],
   [{ octets: { total: '1GiB', every: 'month', on: 0 } }, 'octets.on', /1 to 31/],
   [{ octets: { total: '1GiB', every: 'month', on: 1.5 } }, 'octets.on', /1 to 31/],
@@ -167,6 +168,31 @@ function twiceWrong(count: number): object {
   return { rules: Array.from({ length: count }, () => ({ allow: { usr: 'a', port: 'x' } })) }
 }
 
+function limitsOf(count: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, number) => [number, { per: 'all', sessions: 1 }]))
+}
+
+test('more than anybody can have is refused', () => {
+  assert.deepEqual(told({ limits: limitsOf(1_000) }), [])
+  assert.deepEqual(told({ limits: limitsOf(1_001) }), ['limits: expected at most 1000 limits'])
+  const rules = Array.from({ length: 100_001 }, () => ({ allow: 'everything' }))
+  assert.deepEqual(told({ rules }), ['rules: expected at most 100000 rules'])
+  assert.deepEqual(told({ rules: rules.slice(1) }), [])
+  const names = { sets: { a: { file: 'a.txt' } } }
+  assert.deepEqual(told(names, { 'a.txt': 'a\n'.repeat(1_000_001) }), ['sets.a: expected at most 1000000 entries'])
+})
+
+test('what is wrong is told by what would be right, with the word that is none', () => {
+  assert.deepEqual(told(rule({ from: 'here' })), [
+    'rules.0.allow.from: expected a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind the prefix, or unix; "here" is none',
+  ])
+  const keys = 'name, allow, deny, reply, via, limits, log, redirect, note, mode'
+  assert.deepEqual(told(rule('everything', { colour: 1 })), [
+    `rules.0.colour: unknown key "colour"; the keys here are ${keys}`,
+  ])
+  assert.deepEqual(told(rule('everything', { limit: 1 })), ['rules.0.limit: unknown key "limit"'])
+})
+
 test('every problem is told, up to a hundred', () => {
   assert.equal(problemsOf(twiceWrong(3)).length, 6)
   assert.equal(problemsOf(twiceWrong(200)).length, 100)
@@ -185,7 +211,8 @@ test('a set that is wrong is told once, however often it is used', () => {
 })
 
 test('the circle of sets that stand for themselves is told', () => {
-  const [problem] = told({ sets: { a: ['$b'], b: ['$c'], c: ['$b'] }, rules: [{ allow: { to: '$a' } }] })
+  const sets = { first: ['a.example'], a: ['$first', '$b'], b: ['$c'], c: ['$b'] }
+  const [problem] = told({ sets, rules: [{ allow: { to: '$a' } }] })
   assert.match(problem ?? '', /^sets\.b: the set "b" stands for itself: a → b → c → b/)
 })
 

@@ -96,6 +96,42 @@ test('sets stand for each other, come from files, and are told where they are wr
   assert.match(problem?.message ?? '', /^wrong\.txt:2: expected a host/)
 })
 
+test('what is inside and what is loopback is known by name', () => {
+  const verdicts = ['127.0.0.9', '10.0.0.1', '93.184.216.34'].map(from =>
+    ['$loopback', '$inside'].map(set => {
+      const decider = deciderOf({ rules: [{ allow: { from: set } }] })
+      return decider.decide(factsOf({ client: ip(from) })).verdict
+    }),
+  )
+  assert.deepEqual(verdicts, [
+    ['allow', 'allow'],
+    ['deny', 'allow'],
+    ['deny', 'deny'],
+  ])
+})
+
+test('a command stands for what follows from it', () => {
+  for (const [word, also] of [
+    ['connect', 'forward'],
+    ['bind', 'bind-peer'],
+    ['udp-associate', 'udp-sender'],
+  ] as const) {
+    const decider = deciderOf({ rules: [{ allow: { command: word } }] })
+    for (const command of [word, also]) assert.equal(decider.decide(factsOf({ command })).verdict, 'allow', command)
+    const narrow = deciderOf({ rules: [{ allow: { command: also } }] })
+    assert.equal(narrow.decide(factsOf({ command: word })).verdict, 'deny', word)
+  }
+})
+
+test('each target has its own ports', () => {
+  const decider = deciderOf({ rules: [{ allow: { to: ['a.example:1-123', 'b.example:11-23', 'c.example'] } }] })
+  const allows = (host: string, port: number): boolean => decider.decide(factsOf({ host, port })).verdict === 'allow'
+  assert.deepEqual(
+    [allows('a.example', 100), allows('b.example', 100), allows('b.example', 12), allows('c.example', 9_999)],
+    [true, false, true, true],
+  )
+})
+
 const WRONG: readonly (readonly [what: string, raw: unknown, path: readonly (string | number)[], says: RegExp])[] = [
   ['an unknown key', { ruls: [] }, ['ruls'], /unknown key/],
   ['a rule without a verdict', { rules: [{ name: 'x' }] }, ['rules', 0], /allow or deny/],
@@ -165,6 +201,8 @@ test('the word that was probably meant is told', () => {
     [{ rules: [{ allow: { method: 'pasword' } }] }, 'password'],
     [{ rules: [{ allow: 'everything', via: 'tro' }] }, 'tor'],
     [{ sets: { office: [] }, rules: [{ allow: { from: '$ofice' } }] }, 'office'],
+    [{ rules: [{ allow: { from: '$loopbak' } }] }, 'loopback'],
+    [{ rules: [{ allow: { group: 'loopbak' } }] }, undefined],
   ] as const
   for (const [raw, suggestion] of words) assert.equal(problemsOf(raw)[0]?.suggestion, suggestion)
 })
@@ -173,6 +211,7 @@ test('a rule of too many combinations is refused instead of taking all memory', 
   const pair = { any: [{ user: 'a' }, { user: 'b' }] }
   const [problem] = problemsOf({ rules: [{ allow: { all: Array.from({ length: 30 }, () => pair) } }] })
   assert.match(problem?.message ?? '', /combinations/)
+  assert.deepEqual(problem?.path, ['rules', 0, 'allow'])
 })
 
 test('reading never throws, whatever the file holds', () => {
