@@ -21,6 +21,18 @@ test('without rules everything outside is allowed, and inside addresses to clien
   assert.equal(decider.decide(factsOf({ address: ip('10.0.0.1'), client: 'unix' })).verdict, 'allow')
 })
 
+test('whoever decides says before it is asked whether there are rules, and to whom the inside is closed', () => {
+  assert.deepEqual(
+    [{}, { rules: [{ allow: 'everything' }] }].map(raw => deciderOf(raw).hasRules),
+    [false, true],
+  )
+  const clients = [ip('192.0.2.7'), ip('127.0.0.1'), 'unix'] as const
+  assert.deepEqual(
+    clients.map(client => deciderOf({}).closesInside(client)),
+    [true, false, false],
+  )
+})
+
 test('a redirect opens nothing inside to a peer that is heard', () => {
   const decider = deciderOf({ rules: [{ allow: 'everything', redirect: '127.0.0.1:80' }] })
   const facts = { address: ip('10.0.0.1'), client: ip('192.0.2.7') }
@@ -78,6 +90,13 @@ test('an inside address is opened by a rule that names it, not by one that allow
   assert.equal(open('.example', '10.1.2.3'), 'deny')
   assert.equal(open('10.1.0.0/16', '10.1.2.3'), 'allow')
   assert.equal(open('$inside', '169.254.169.254'), 'allow')
+})
+
+test('a network that a rule leaves out opens none of the others', () => {
+  const decider = deciderOf({ rules: [{ allow: { not: { to: '10.0.0.0/8' } } }] })
+  assert.equal(decider.decide(factsOf({ address: ip('192.168.1.1') })).cause, 'inside')
+  assert.equal(decider.decide(factsOf({ address: ip('10.0.0.1') })).cause, 'no-match')
+  assert.equal(decider.decide(factsOf()).verdict, 'allow')
 })
 
 test('a rule that names ::1 opens it', () => {
