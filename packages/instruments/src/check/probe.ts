@@ -2,16 +2,14 @@
  * What a case has in hand: connections to the server, datagram sockets, the targets, and the words of SOCKS. Keeps the
  * rate of new connections and closes everything after the case. Judges nothing.
  */
-import { once } from 'node:events'
-import { type Socket, connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { type Endpoint, type IpAddress, METHOD, formatAddress, formatDestination } from '@socksmith/protocol'
 import type { Abilities } from './ability.ts'
+import { dial, secure } from './connection.ts'
 import { Datagrams, addressTowards, openDatagramSocket } from './datagrams.ts'
 import { Dialogue } from './dialogue.ts'
-import { Finding } from './finding.ts'
 import { OctetStream, pause } from './octet-stream.ts'
 import type { ProxyPlace } from './proxy-url.ts'
-import { secure } from './secure.ts'
 import type { Targets } from './targets.ts'
 import type { Timing } from './timing.ts'
 import { Recorder, type Role, type Transcript } from './transcript.ts'
@@ -132,18 +130,9 @@ export class Probe {
 
   async #connect(to: Endpoint, from?: IpAddress): Promise<Socket> {
     await this.#pace.step()
-    const localAddress = from === undefined ? {} : { localAddress: formatAddress(from) }
-    const socket = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
+    const { socket, ready } = dial(to, { limitMs: this.timing.patienceMs, from })
     this.#open.push({ dispose: () => socket.destroy() })
-    const timer = setTimeout(() => socket.destroy(new Error('no answer')), this.timing.patienceMs)
-    try {
-      await once(socket, 'connect')
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      throw new Finding(`a connection to ${formatDestination(to)}`, code ?? message)
-    } finally {
-      clearTimeout(timer)
-    }
+    await ready
     return socket
   }
 

@@ -3,9 +3,7 @@
  * targets are opened again on the ports that they had; what they did unasked is not played. Judges nothing but "the same
  * or not".
  */
-import { once } from 'node:events'
-import { type Socket, connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import type { Socket } from 'node:net'
 import {
   type Endpoint,
   type IpAddress,
@@ -16,6 +14,7 @@ import {
   parseIp,
 } from '@socksmith/protocol'
 import { boundIn, differences } from './answers.ts'
+import { dial, secure } from './connection.ts'
 import { Datagrams, openDatagramSocket } from './datagrams.ts'
 import { OctetStream } from './octet-stream.ts'
 import { Pace } from './probe.ts'
@@ -98,7 +97,6 @@ type Opened = OpenedStream | { readonly datagrams: Datagrams }
 
 interface OpenedStream {
   readonly stream: OctetStream
-  readonly socket: Socket
   readonly role: Role
   /** The first octets that were sent, up to one more than a greeting can have. */
   sent: Uint8Array
@@ -111,6 +109,7 @@ class Player {
   readonly #options: ReplayOptions
   readonly #pace: Pace
   readonly #opened = new Map<number, Opened>()
+  readonly #sockets: Socket[] = []
   /** Octets that each connection had to hear until now. */
   readonly #heard = new Map<number, number>()
 
@@ -160,10 +159,9 @@ class Player {
   }
 
   dispose(): void {
-    for (const opened of this.#opened.values()) {
-      if ('datagrams' in opened) opened.datagrams.dispose()
-      else opened.socket.destroy()
-    }
+    for (const opened of this.#opened.values()) if ('datagrams' in opened) opened.datagrams.dispose()
+    // What lies upon another goes first: TLS before the socket that carries it.
+    for (const socket of this.#sockets.toReversed()) socket.destroy()
   }
 
   async #open(number: number): Promise<void> {
@@ -177,24 +175,22 @@ class Player {
     }
     const { socket, tcp } = await this.#connect(about)
     const stream = new OctetStream(socket, line, this.#options.timing.patienceMs, tcp)
-    this.#opened.set(number, { socket, stream, role: about.role, sent: new Uint8Array(0) })
+    this.#opened.set(number, { stream, role: about.role, sent: new Uint8Array(0) })
   }
 
   async #connect({ role }: TranscriptConnection): Promise<{ readonly socket: Socket; readonly tcp: Socket }> {
     const { proxy, proxyAddress, tlsAuthorities } = this.#options
+    const limitMs = this.#options.timing.patienceMs
     const isPeer = role.kind === 'bind-peer'
     const to = isPeer ? this.#boundOn(role.of) : { address: proxyAddress, port: proxy.port }
-    const localAddress = isPeer ? { localAddress: role.from } : {}
     await this.#pace.step()
-    const tcp = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
-    await once(tcp, 'connect')
+    const { socket: tcp, ready } = dial(to, { limitMs, from: isPeer ? parseIp(role.from) : undefined })
+    this.#sockets.push(tcp)
+    await ready
     if (isPeer || !proxy.isTls) return { socket: tcp, tcp }
-    const secured = connectTls({
-      socket: tcp,
-      host: proxy.host,
-      ...(tlsAuthorities === undefined ? {} : { ca: tlsAuthorities }),
-    })
-    await once(secured, 'secureConnect')
+    const { secured, ready: spoken } = secure(tcp, { host: proxy.host, limitMs, authorities: tlsAuthorities })
+    this.#sockets.push(secured)
+    await spoken
     return { socket: secured, tcp }
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, suite, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import {
   CASES,
   type Case,
@@ -10,6 +11,7 @@ import {
   type ProxyPlace,
   type ReplayOutcome,
   type Transcript,
+  parseProxyUrl,
   replay,
 } from '@socksmith/instruments'
 import { Pace } from '../../src/check/probe.ts'
@@ -17,6 +19,7 @@ import { runCase } from '../../src/check/run.ts'
 import { openTargets } from '../../src/check/targets.ts'
 import type { EventKind, Masked, TranscriptEvent } from '../../src/check/transcript.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
+import { AUTHORITY, SERVER } from '../../../engine/test/data/certificates.ts'
 import { LOOPBACK, SHORT, rogueProxy } from './rogue-proxy.ts'
 import { FAULT_OF } from './rogue/faults.ts'
 
@@ -144,6 +147,34 @@ suite('a replay', () => {
       assert.ok(outcome.kind === 'impossible')
       assert.match(outcome.reason, reason)
     }
+  })
+
+  test('names the server in TLS, and waits no longer than a patient person', async t => {
+    const names: (string | false | null)[] = []
+    const named = createTlsServer({ cert: SERVER.certificate, key: SERVER.key }, socket => {
+      names.push(socket.servername)
+      socket.on('error', () => {})
+    })
+    const silent = createServer(socket => socket.on('error', () => {}).resume())
+    const transcript: Transcript = {
+      targets: [],
+      connections: [{ number: 1, transport: 'tcp', role: { kind: 'proxy' }, label: '' }],
+      events: [{ atMs: 0, connection: 1, kind: 'open' }],
+    }
+    const outcomes: ReplayOutcome[] = []
+    for (const server of [named, silent]) {
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      t.after(() => server.close())
+      const proxy = parseProxyUrl(`socks5+tls://localhost:${(server.address() as AddressInfo).port}`)
+      assert.ok(typeof proxy !== 'string')
+      const again = { proxy, proxyAddress: LOOPBACK, transcript, timing: SHORT, ratePerSecond: 1_000 }
+      outcomes.push(await replay({ ...again, tlsAuthorities: AUTHORITY }))
+    }
+    assert.equal(outcomes[0]?.kind, 'played', JSON.stringify(outcomes[0]))
+    assert.deepEqual(names, ['localhost'])
+    assert.ok(outcomes[1]?.kind === 'impossible')
+    assert.match(outcomes[1].reason, /says nothing within 0\.3 s/)
   })
 
   test('whose targets are taken says so', async t => {

@@ -1,9 +1,44 @@
-/** TLS upon a connection of a probe: opens it, or says in words why not. Knows nothing of SOCKS. */
+/** Connections over TCP, and TLS upon them: opened within a time, or a finding that says why not. Knows nothing of SOCKS. */
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
-import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls'
-import { parseIp } from '@socksmith/protocol'
+import { type Socket, connect } from 'node:net'
+import { type ConnectionOptions, type TLSSocket, connect as connectTls } from 'node:tls'
+import { type Endpoint, type IpAddress, formatAddress, formatDestination, parseIp } from '@socksmith/protocol'
 import { Finding } from './finding.ts'
+
+export interface DialOptions {
+  readonly limitMs: number
+  /** The address of this host from which to connect. Default: the system's choice. */
+  readonly from?: IpAddress | undefined
+}
+
+/** Begins to connect. The caller ends the socket, also when `ready` is refused with a finding. */
+export function dial(
+  to: Endpoint,
+  { limitMs, from }: DialOptions,
+): { readonly socket: Socket; readonly ready: Promise<void> } {
+  const localAddress = from === undefined ? {} : { localAddress: formatAddress(from) }
+  const socket = connect({ host: formatAddress(to.address), port: to.port, allowHalfOpen: true, ...localAddress })
+  return { socket, ready: opened(socket, to, limitMs) }
+}
+
+async function opened(socket: Socket, to: Endpoint, limitMs: number): Promise<void> {
+  try {
+    await onceWithin(socket, 'connect', limitMs, 'no answer')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new Finding(`a connection to ${formatDestination(to)}`, code ?? message)
+  }
+}
+
+/** Waits for an event; when it is too late the socket is destroyed for this reason. */
+async function onceWithin(socket: Socket, event: string, limitMs: number, reason: string): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(new Error(reason)), limitMs)
+  try {
+    await once(socket, event)
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 export interface SecureOptions {
   readonly host: string
@@ -22,19 +57,15 @@ export function secure(
   const options: ConnectionOptions = { socket, host, rejectUnauthorized: isCertificateChecked }
   if (parseIp(host) === undefined) options.servername = host
   if (authorities !== undefined) options.ca = authorities
-  const secured = connect(options)
+  const secured = connectTls(options)
   return { secured, ready: handshake(secured, limitMs) }
 }
 
 async function handshake(secured: TLSSocket, limitMs: number): Promise<void> {
-  const tooLate = new Error(`the server says nothing within ${limitMs / 1_000} s`)
-  const timer = setTimeout(() => secured.destroy(tooLate), limitMs)
   try {
-    await once(secured, 'secureConnect')
+    await onceWithin(secured, 'secureConnect', limitMs, `the server says nothing within ${limitMs / 1_000} s`)
   } catch (error) {
     throw new Finding('a TLS connection', troubleText(error as NodeJS.ErrnoException))
-  } finally {
-    clearTimeout(timer)
   }
 }
 
