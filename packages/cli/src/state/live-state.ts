@@ -74,7 +74,7 @@ export class LiveState {
 
   /** Bans, in all threads at once; how many sessions that has ended. */
   async add(ban: Ban): Promise<number> {
-    this.#bans.add(ban)
+    if (!this.#bans.add(ban)) return 0
     this.#unsavedBans.set(subjectText(ban.subject), ban)
     const ended = await this.#server?.ban([ban])
     this.#save()

@@ -77,6 +77,18 @@ test('counted octets and bans go on in the next life of a server', async t => {
   assert.deepEqual([first.notices, second.notices], [[], []])
 })
 
+test('what a person has banned is not taken back by failed logins, in the file neither', async t => {
+  const path = await fileFor(t)
+  const first = live(path)
+  await first.state.add(BAN)
+  assert.equal(await first.state.add({ ...LATE, subject: BAN.subject }), 0)
+  assert.deepEqual(first.state.bans, [BAN])
+  first.state.close()
+  const second = live(path)
+  assert.deepEqual(second.state.bans, [BAN])
+  second.state.close()
+})
+
 test('a file that cannot be used is told, left as it is, and stops nobody', async t => {
   const path = await fileFor(t)
   await writeFile(path, 'this is no database, but somebody may need it'.repeat(100))

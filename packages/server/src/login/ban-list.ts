@@ -67,14 +67,18 @@ export class BanList {
     return this.#bans.size
   }
 
-  add(ban: Ban): void {
+  /** False, and nothing changes, where a person has banned the same already: failed logins take that back for nobody. */
+  add(ban: Ban): boolean {
     const key = subjectText(ban.subject)
+    const standing = this.#bans.get(key)
+    if (ban.by === 'login' && standing?.by === 'operator' && isInForce(standing, ban.sinceMs)) return false
     // At the end of the order: the youngest.
     this.remove(key)
     if (this.#bans.size >= BANS_MAX) this.#makeRoom()
     this.#bans.set(key, ban)
     const network = ban.subject.kind === 'network' ? parseNetwork(ban.subject.network) : undefined
     if (network !== undefined) this.#atLength(network).set(octetsText(network.address, network.bits), ban)
+    return true
   }
 
   /** By {@link subjectText}; false when there is none. */

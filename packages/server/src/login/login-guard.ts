@@ -81,8 +81,7 @@ export class LoginGuard {
 
   #ban(subject: BanSubject, untilMs: number): void {
     const ban: Ban = { subject, sinceMs: this.#parts.clock.wallMs(), untilMs, by: 'login', reason: 'failed logins' }
-    this.#parts.bans.add(ban)
-    this.#parts.onBan(ban)
+    if (this.#parts.bans.add(ban)) this.#parts.onBan(ban)
   }
 
   #delayAfter(failures: number): number {

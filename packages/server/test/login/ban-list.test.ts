@@ -55,6 +55,22 @@ test('the oldest ban of failed logins gives way, one of a person does not', () =
   assert.deepEqual([has('kept'), has('user 0'), has('user 1')], [true, false, true])
 })
 
+test('failed logins neither shorten nor lift what a person has banned, and follow when that has passed', () => {
+  const network: BanSubject = { kind: 'network', network: '192.0.2.7/32' }
+  const failed = (sinceMs: number): Ban => ({ subject: network, by: 'login', sinceMs, untilMs: sinceMs + 1_000 })
+  const list = new BanList([ban(network)])
+  assert.equal(list.add(failed(10)), false)
+  assert.equal(list.hasClient(at('192.0.2.7'), 5_000), true)
+  // A person may say it anew.
+  assert.equal(list.add(ban(network, 2_000)), true)
+  assert.equal(list.add(failed(1_999)), false)
+  assert.equal(list.hasClient(at('192.0.2.7'), 2_000), false)
+  assert.equal(list.add(failed(2_000)), true)
+  assert.equal(list.hasClient(at('192.0.2.7'), 2_999), true)
+  assert.equal(list.add(failed(2_500)), true)
+  assert.equal(list.hasClient(at('192.0.2.7'), 3_499), true)
+})
+
 test('a person bans a user from one place whatever he is doing there, failed logins only further logins', () => {
   const elsewhere: readonly Place[] = [at('2001:db8:0:1::7'), at('192.0.2.7'), UNIX]
   const pair: BanSubject = { kind: 'login', client: '2001:db8::/64', user: 'bob' }
