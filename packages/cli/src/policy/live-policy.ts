@@ -35,7 +35,7 @@ export interface LivePolicyOptions {
 /** Reads the policy for the first time; then a trouble, or a case that fails, is final. */
 export async function openLivePolicy(options: LivePolicyOptions): Promise<Outcome<LivePolicy>> {
   const built = await build(options)
-  return built.ok ? done(new LivePolicy(options, built.value, await options.users.refresh())) : built
+  return built.ok ? done(new LivePolicy(options, built.value, (await options.users.refresh()).users)) : built
 }
 
 interface Built {
@@ -93,21 +93,22 @@ export class LivePolicy {
   reload(): Promise<Outcome<string>> {
     return this.#inTurn(async () => {
       const built = await build(this.#options)
-      const users = await this.#options.users.refresh()
+      const { users, fault } = await this.#options.users.refresh()
       if (!built.ok) {
         this.#options.notice(`reload: ${built.trouble.message}; the rules read before stay in force`)
         return built
       }
       const gone = await this.#useUsers(users)
       const ended = gone + (await this.#use(built.value))
-      const message = `reloaded: ${rulesText(built.value)}; ${countText(ended, 'session')} ended${waitingText(built.value)}`
+      const came = `reloaded: ${rulesText(built.value)}; ${countText(ended, 'session')} ended${waitingText(built.value)}`
+      const message = fault === undefined ? came : `${came}; but ${fault}`
       this.#options.notice(message)
-      return done(message)
+      return fault === undefined ? done(message) : trouble(EXIT.DATA, message)
     })
   }
 
   async #look(): Promise<void> {
-    await this.#useUsers(await this.#options.users.refresh())
+    await this.#useUsers((await this.#options.users.refresh()).users)
     const { marks } = this.#built
     const files = [...marks.keys()]
     const look = (): FileMark => files.map(file => [file, fileMark(file)]).join()

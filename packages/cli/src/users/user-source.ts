@@ -7,8 +7,15 @@ import { type Outcome, done } from '../exit.ts'
 import { type Users, readUsersFile } from './users-file.ts'
 
 export interface UserSource {
-  /** The users after a look at the file. The same map means that nothing has changed. */
-  refresh(): Promise<Users>
+  refresh(): Promise<CurrentUsers>
+}
+
+/** The users after a look at the file. */
+export interface CurrentUsers {
+  /** The same map means that nothing has changed. */
+  readonly users: Users
+  /** Why the file as it is now is not in force: these are the users of before. */
+  readonly fault?: string
 }
 
 export interface UserSourceOptions {
@@ -24,7 +31,7 @@ export interface UserSourceOptions {
 /** Reads the users for the first time; then a trouble is final. */
 export async function openUserSource(options: UserSourceOptions): Promise<Outcome<UserSource>> {
   const { file, added } = options
-  if (file === undefined) return done({ refresh: () => Promise.resolve(added) })
+  if (file === undefined) return done({ refresh: () => Promise.resolve({ users: added }) })
   // Before reading, so that a change between the two is seen later.
   const mark = await awaitedFileMark(file)
   const users = await readUsersFile(file)
@@ -34,23 +41,23 @@ export async function openUserSource(options: UserSourceOptions): Promise<Outcom
 class FileUserSource implements UserSource {
   readonly #file: string
   readonly #options: UserSourceOptions
-  #users: Users
+  #current: CurrentUsers
   #mark: FileMark
   #refreshing: Promise<void> | undefined
 
   constructor(file: string, mark: FileMark, users: Users, options: UserSourceOptions) {
     this.#file = file
     this.#options = options
-    this.#users = joined(users, options.added)
+    this.#current = { users: joined(users, options.added) }
     this.#mark = mark
   }
 
-  async refresh(): Promise<Users> {
+  async refresh(): Promise<CurrentUsers> {
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined
     })
     await this.#refreshing
-    return this.#users
+    return this.#current
   }
 
   async #refresh(): Promise<void> {
@@ -58,8 +65,13 @@ class FileUserSource implements UserSource {
     await untilWritten([this.#file], this.#options.pause)
     this.#mark = await awaitedFileMark(this.#file)
     const users = await readUsersFile(this.#file)
-    if (users.ok) this.#users = joined(users.value, this.#options.added)
-    else this.#options.onTrouble(`${users.trouble.message}; the users read before stay in force`)
+    if (users.ok) {
+      this.#current = { users: joined(users.value, this.#options.added) }
+      return
+    }
+    const fault = `${users.trouble.message}; the users read before stay in force`
+    this.#current = { users: this.#current.users, fault }
+    this.#options.onTrouble(fault)
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { stat, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Serving, run, serve, temporaryFolder } from '../run-command.ts'
@@ -177,6 +177,30 @@ policy: { rules: [{ allow: everything }] }
   await write('10.1.0.0/16', '1h', 'connect, bind')
   assert.equal((await reload()).stderr, `${taken}\n`)
   assert.equal(await server.end(), 0)
+})
+
+test('a reload says that the users file is wrong, for as long as it is, and takes the rules', async t => {
+  const folder = await temporaryFolder(t)
+  const users = join(folder, 'users.txt')
+  const add = await run(['user', 'add', 'alice', '--users', users], { input: 'secret\n' })
+  assert.equal(add.code, 0, add.stderr)
+  const good = await readFile(users, 'utf8')
+  const scene = await openScene(t, 'rules: [{ allow: everything }]\n', ['--users', users])
+  await writeFile(users, 'nonsense\n')
+  await scene.write('policy.yaml', 'rules: [{ allow: { user: alice } }, { allow: { port: 80 } }]\n')
+  for (const _ of ['first', 'again']) {
+    const { code, stderr } = await scene.reload()
+    assert.equal(code, 65)
+    assert.match(
+      stderr,
+      /reloaded: 2 rules; 0 sessions ended; but .*users\.txt.*; the users read before stay in force\n$/,
+    )
+  }
+  const stream = await open(t, scene.server.port)
+  assert.equal(await logIn(stream, { name: 'alice', password: 'secret' }), true)
+  await writeFile(users, good)
+  const { code, stderr } = await scene.reload()
+  assert.deepEqual([code, stderr], [0, 'reloaded: 2 rules; 0 sessions ended\n'])
 })
 
 test('the control socket is for its owner, is replaced when it was left behind, and is not taken from a living server', async t => {

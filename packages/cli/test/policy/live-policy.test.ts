@@ -34,7 +34,7 @@ test('a reload cannot open to everybody what a start would not', async t => {
   const notices: string[] = []
   const policy = await openLivePolicy({
     read: () => openConfiguredPolicy(config.value, undefined),
-    users: { refresh: () => Promise.resolve(new Map()) },
+    users: { refresh: () => Promise.resolve({ users: new Map() }) },
     objection: decider => listenersFault(config.value, false, decider),
     notice: message => void notices.push(message),
   })
@@ -59,7 +59,7 @@ test('the cases of a reload are held against what the server refuses by itself',
   await withCase('deny')
   const policy = await openLivePolicy({
     read: () => openConfiguredPolicy(config.value, undefined),
-    users: { refresh: () => Promise.resolve(new Map()) },
+    users: { refresh: () => Promise.resolve({ users: new Map() }) },
     objection: () => undefined,
     notice: () => {},
   })
@@ -79,7 +79,7 @@ test('whoever was a user once is kept out until the name is there again', async 
   assert.ok(config.ok)
   const policy = await openLivePolicy({
     read: () => openConfiguredPolicy(config.value, undefined),
-    users: { refresh: () => Promise.resolve(users) },
+    users: { refresh: () => Promise.resolve({ users }) },
     objection: () => undefined,
     notice: () => {},
   })
@@ -113,7 +113,7 @@ test('a set that somebody is writing in place is not read empty: what it denies 
   const { promise: told, resolve: tell } = Promise.withResolvers<string>()
   const policy = await openLivePolicy({
     read: () => openConfiguredPolicy(config.value, undefined),
-    users: { refresh: () => Promise.resolve(new Map()) },
+    users: { refresh: () => Promise.resolve({ users: new Map() }) },
     objection: () => undefined,
     notice: tell,
     pause: () => writeFile(set, 'b.example\nc.example\n'),
