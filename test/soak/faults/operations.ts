@@ -15,10 +15,12 @@ function policyText(closed: number | 'broken'): string {
     : `rules:\n  - deny: { port: ${closed} }\n  - allow: everything\n`
 }
 
-async function reload(stage: Stage): Promise<{ readonly ok: boolean; readonly message: string }> {
+/** What a server says to a reload. It takes good rules although another fault has broken the users file, and says that too. */
+async function reload(stage: Stage): Promise<{ readonly areRulesTaken: boolean; readonly message: string }> {
   const socket = connect(stage.files.control)
   socket.end('{"ask":"reload"}\n')
-  return JSON.parse(await text(socket)) as { ok: boolean; message: string }
+  const { message } = JSON.parse(await text(socket)) as { readonly message: string }
+  return { areRulesTaken: message.startsWith('reloaded: '), message }
 }
 
 /** REP of a tunnel to this port; 0 when it opens. */
@@ -46,7 +48,7 @@ export const reloads: Fault = {
       const isClosed = i % 2 === 0
       writeFileSync(files.policy, policyText(isBroken ? 'broken' : isClosed ? spare : NOBODYS_PORT))
       const answer = await reload(stage)
-      if (answer.ok === isBroken) wrong++
+      if (answer.areRulesTaken === isBroken) wrong++
       if (isBroken && !/policy\.yaml:3/.test(answer.message)) wrong++
       if (isBroken) continue
       if ((await replyTo(stage, spare)) !== (isClosed ? 2 : 0) || (await replyTo(stage, echo)) !== 0) wrong++
