@@ -45,7 +45,7 @@ const AMOUNTS: readonly (readonly [raw: object, amounts: object])[] = [
     { sessionLengthMs: 3_600_000, idleMs: 90_000 },
   ],
   [
-    { octets: '10GiB/day' },
+    { octets: ' 10GiB/day ' },
     { octets: { total: 10 * 1_073_741_824, period: { every: 'day', zone: 'Europe/Berlin', minute: 0 } } },
   ],
   [

@@ -225,7 +225,7 @@ function readMinute(value: unknown, path: Path, notes: Notes): number | undefine
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : ''
+  return typeof value === 'string' ? value.trim() : ''
 }
 
 /** What a limit with `of` applies to, as a sentence. */
