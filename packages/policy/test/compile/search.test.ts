@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deciderOf, factsOf } from '../policy-text.ts'
 
-/** More than a page holds. */
-const MANY = 150
+/** More than two pages hold. */
+const MANY = 1_100
 
 function portRules(more: object = {}): readonly object[] {
   return Array.from({ length: MANY }, (_, index) => ({ allow: { port: index + 1 }, ...more }))
@@ -15,10 +15,10 @@ function numberOf(decision: ReturnType<ReturnType<typeof deciderOf>['decide']>):
 }
 
 test('a rule of another kind decides before those of a long list in which it stands', () => {
-  for (const place of [0, 1, 70, MANY]) {
+  for (const place of [0, 1, 600, MANY]) {
     const rules = [...portRules().slice(0, place), { deny: { user: 'bob' } }, ...portRules().slice(place)]
     const decider = deciderOf({ rules })
-    for (const port of [1, 2, 64, 65, 70, 71, 128, 129, MANY]) {
+    for (const port of [1, 2, 512, 513, 600, 601, 1_024, 1_025, MANY]) {
       const number = port <= place ? port : port + 1
       assert.equal(numberOf(decider.decide(factsOf({ port, user: 'alice' }))), number)
       assert.equal(numberOf(decider.decide(factsOf({ port, user: 'bob' }))), Math.min(number, place + 1))
@@ -48,5 +48,18 @@ test('of several kinds of rules that report all are told in their order', () => 
   assert.deepEqual(
     reported.map(({ rule }) => rule?.number),
     rules.map((_, index) => index + 1),
+  )
+})
+
+test('the few that report among many are all told', () => {
+  const telling = [6, 33, 300, 513, MANY]
+  const rules = Array.from({ length: MANY }, (_, index) => ({
+    deny: { port: telling.includes(index + 1) ? 443 : 80 },
+    mode: 'report',
+  }))
+  const { reported } = deciderOf({ rules }).decide(factsOf({ port: 443 }))
+  assert.deepEqual(
+    reported.map(({ rule }) => rule?.number),
+    telling,
   )
 })
