@@ -179,6 +179,7 @@ test('more than anybody can have is refused', () => {
   assert.deepEqual(told({ rules }), ['rules: expected at most 100000 rules'])
   assert.deepEqual(told({ rules: rules.slice(1) }), [])
   const names = { sets: { a: { file: 'a.txt' } } }
+  assert.deepEqual(told(names, { 'a.txt': 'a\n'.repeat(1_000_000) }), [])
   assert.deepEqual(told(names, { 'a.txt': 'a\n'.repeat(1_000_001) }), ['sets.a: expected at most 1000000 entries'])
 })
 
@@ -189,6 +190,9 @@ test('what is wrong is told by what would be right, with the word that is none',
   const keys = 'name, allow, deny, reply, via, limits, log, redirect, note, mode'
   assert.deepEqual(told(rule('everything', { colour: 1 })), [
     `rules.0.colour: unknown key "colour"; the keys here are ${keys}`,
+  ])
+  assert.deepEqual(told(rule('everything', { via: 'nowhere' })), [
+    'rules.0.via: there is no way out "nowhere"; there is direct, default, block, tor',
   ])
   assert.deepEqual(told(rule('everything', { limit: 1 })), ['rules.0.limit: unknown key "limit"'])
 })

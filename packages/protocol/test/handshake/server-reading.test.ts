@@ -76,6 +76,12 @@ suite('what is not served', () => {
     assert.equal(fed({ ...open, commands: ['bind'] }, S4_REQUEST)[0].phase, 'failed')
   })
 
+  test('HTTP has no CONNECT where that is switched off', () => {
+    const without = fed({ ...open, commands: ['bind'] }, toHex(latin1Octets('CONNECT a.example:443 HTTP/1.1\r\n\r\n')))
+    assert.equal(without[0].phase, 'failed')
+    assert.equal(told(without[1]).at(-1), 'command_not_supported client')
+  })
+
   test('BIND for any peer only where that is allowed, in both versions', () => {
     for (const request of ['040201bb0000000000']) {
       assert.equal(fed(open, request)[0].phase, 'failed')
