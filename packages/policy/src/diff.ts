@@ -104,7 +104,7 @@ interface Judged {
   readonly way: string
   /** The same with where it goes and within what. */
   readonly terms: string
-  /** What decides, and within what; one difference is told for each pair. */
+  /** What decides, for which reason, and within what; one difference is told for each pair. */
   readonly label: string
 }
 
@@ -112,7 +112,8 @@ function judged({ policy, around, decider }: Side, { facts }: Point): Judged {
   const decision = asServed(decider.decide(facts), facts, around.setting ?? {})
   const rule = decision.verdict === 'open' ? undefined : decision.rule
   if (decision.verdict !== 'allow') {
-    return { decision, limits: [], way: '', terms: '', label: textOf([decision.cause, rule?.number]) }
+    const reason = decision.cause === 'server' ? decision.refusal.detail : undefined
+    return { decision, limits: [], way: '', terms: '', label: textOf([decision.cause, rule?.number, reason]) }
   }
   const limits = decider.limitsOn(facts, decision)
   const bounds = limits.map(limitKeyOf).toSorted()
@@ -162,7 +163,8 @@ function surroundingTests({ inside: { from = LOOPBACK, open = [] } = {}, setting
   return [
     networkTest('client', from),
     ...[INSIDE, UNSPECIFIED, open].map(networks => networkTest('address', networks)),
-    commandTest(setting?.commandsOff ?? []),
+    // Each by itself, so that each is told.
+    ...(setting?.commandsOff ?? []).map(command => commandTest([command])),
     REACHED,
   ]
 }

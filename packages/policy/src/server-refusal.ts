@@ -74,8 +74,14 @@ export function isOwnEndpoint(own: Endpoint, to: Endpoint, local: LocalAddresses
 
 function commandFault({ command }: Facts, { commandsOff = [] }: ServerSetting): Failure | undefined {
   if (command === undefined || !commandsOff.includes(command)) return undefined
-  return failure('command_not_supported', 'client', `the command ${command} is switched off`)
+  return failure('command_not_supported', 'client', `the command ${HEARD_BY.get(command) ?? command} is switched off`)
 }
+
+/** Who is heard, by the request that waits for them. */
+const HEARD_BY: ReadonlyMap<Command, Command> = new Map([
+  ['bind-peer', 'bind'],
+  ['udp-sender', 'udp-associate'],
+])
 
 function targetFault(facts: Facts, setting: ServerSetting): Failure | undefined {
   if (isForAnyPeer(facts)) return setting.anyPeer === false ? ANY_PEER_OFF : undefined

@@ -184,6 +184,13 @@ test('who is near loses what is inside, where a rule denies it that stays closed
 test('a command that is switched off is lost, whatever the rules say', () => {
   const bindOff = { setting: { commandsOff: ['bind'] } } as const
   assert.deepEqual(movedIn({}, bindOff), ['loses 2: bind to 93.184.216.34', 'loses 1: bind to 93.184.216.34'])
+  const noneBut = { setting: { commandsOff: ['bind', 'bind-peer', 'udp-associate', 'udp-sender'] } } as const
+  assert.deepEqual(movedIn({}, noneBut).toSorted(), [
+    'loses 1: bind to 93.184.216.34',
+    'loses 1: udp-associate to 93.184.216.34',
+    'loses 2: bind to 93.184.216.34',
+    'loses 2: udp-associate to 93.184.216.34',
+  ])
   const [gained] = diff(OPEN, OPEN, NOW, bindOff, {}).differences
   assert.deepEqual([gained?.kind, gained?.before.cause, gained?.after.cause], ['gains', 'server', 'rule'])
   const connecting = policyOf({ rules: [{ allow: { command: 'connect' } }] })
