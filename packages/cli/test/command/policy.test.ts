@@ -161,6 +161,10 @@ test('diff of configurations says what access and ways change, and shows no pass
     /^loses: .* socks5 bind .*\n.*\n {4}after: {2}deny, the server itself: the command bind is switched off\n/,
   )
   assert.match(
+    served,
+    /\nloses: .* socks5 udp-associate .*\n.*\n {4}after: .*: the command udp-associate is switched off\n/,
+  )
+  assert.match(
     await diffTo(CONFIG.replace("'socks5h://alice:secret@a.example:1080', y: { chain: [x] }", 'direct, y: block')),
     /^loses: .* port 80\n {4}before: .*\n {4}after: {2}deny, the server itself: the way y is blocked; rule 1, new\.yaml:5\n$/,
   )
