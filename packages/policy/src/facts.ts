@@ -41,6 +41,13 @@ export interface Facts {
   readonly port?: number | undefined
 }
 
+/** What follows from a request and is asked about by itself: whoever names the one means the other too. */
+export const FOLLOWING: Readonly<Record<'connect' | 'bind' | 'udp-associate', Command>> = {
+  connect: 'forward',
+  bind: 'bind-peer',
+  'udp-associate': 'udp-sender',
+}
+
 /** A target is reached; the peer of a BIND, and a foreign sender, are heard. */
 export function isReached({ command }: Pick<Facts, 'command'>): boolean {
   return command !== 'bind-peer' && command !== 'udp-sender'

@@ -12,7 +12,7 @@ import {
   unmapped,
 } from '@socksmith/protocol'
 import { type Decision, routeOf } from './decision.ts'
-import { type Command, type Facts, isReached } from './facts.ts'
+import { type Command, FOLLOWING, type Facts, isReached } from './facts.ts'
 import { LOOPBACK, containsAny } from './network.ts'
 import { BLOCK_WAY } from './policy.ts'
 
@@ -78,10 +78,9 @@ function commandFault({ command }: Facts, { commandsOff = [] }: ServerSetting): 
 }
 
 /** Who is heard, by the request that waits for them. */
-const HEARD_BY: ReadonlyMap<Command, Command> = new Map([
-  ['bind-peer', 'bind'],
-  ['udp-sender', 'udp-associate'],
-])
+const HEARD_BY: ReadonlyMap<Command, Command> = new Map(
+  (['bind', 'udp-associate'] as const).map(request => [FOLLOWING[request], request]),
+)
 
 function targetFault(facts: Facts, setting: ServerSetting): Failure | undefined {
   if (isForAnyPeer(facts)) return setting.anyPeer === false ? ANY_PEER_OFF : undefined

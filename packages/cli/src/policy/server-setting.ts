@@ -1,25 +1,11 @@
 /** What the server of a configuration refuses by itself, for whoever asks about it without a server. Opens nothing. */
 import type { Route } from '@socksmith/client/route'
 import { systemClock } from '@socksmith/engine'
-import { type Command, DEFAULT_WAY, type ServerSetting } from '@socksmith/policy'
+import { DEFAULT_WAY, FOLLOWING, type ServerSetting } from '@socksmith/policy'
 import { createLocalAddresses } from '@socksmith/server'
 import { COMMANDS, type Config } from '../config/config.ts'
 import { parsePlace } from '../config/place-text.ts'
 import { wayMap } from '../ways/way-route.ts'
-
-type Served = Config['access']['commands'][number]
-
-/** What a command of the configuration lets in: requests of every protocol, and what follows from them. */
-const REQUESTS: Readonly<Record<Served, readonly Command[]>> = {
-  connect: ['connect', 'forward'],
-  bind: ['bind', 'bind-peer'],
-  'udp-associate': ['udp-associate', 'udp-sender'],
-}
-
-/** What is let in by these commands of the configuration; the order of the words does not matter. */
-export function requestsOf(commands: readonly Served[]): readonly Command[] {
-  return COMMANDS.flatMap(command => (commands.includes(command) ? REQUESTS[command] : []))
-}
 
 /** `usual`: by what everything goes that no rule sends another way. */
 export function serverSetting(config: Config, usual: Route | undefined): ServerSetting {
@@ -33,7 +19,10 @@ export function serverSetting(config: Config, usual: Route | undefined): ServerS
       return place?.kind === 'ip' && place.endpoint.port !== 0 ? place.endpoint : []
     }),
     local: createLocalAddresses(systemClock),
-    commandsOff: requestsOf(COMMANDS.filter(command => !access.commands.includes(command))),
+    commandsOff: COMMANDS.filter(command => !access.commands.includes(command)).flatMap(command => [
+      command,
+      FOLLOWING[command],
+    ]),
     anyPeer: bind['any-peer'],
   }
 }

@@ -1,5 +1,5 @@
 /** What must be true for a rule, from its map of keys. Words are checked here and nowhere later. */
-import { COMMANDS, METHODS, PROTOCOLS } from '../facts.ts'
+import { COMMANDS, FOLLOWING, METHODS, PROTOCOLS } from '../facts.ts'
 import { nearest } from '../nearest.ts'
 import { type HostPattern, parseHostPattern } from '../host-pattern.ts'
 import { INSIDE, type Network, containsNetwork, parseNetwork, reachedNetwork } from '../network.ts'
@@ -30,9 +30,7 @@ const TO_EXPECTED = 'expected a host (example.com, .example.com, *.example.com) 
 
 /** What a broader word stands for besides itself. */
 const BROADER: Readonly<Record<string, readonly string[]>> = {
-  connect: ['forward'],
-  bind: ['bind-peer'],
-  'udp-associate': ['udp-sender'],
+  ...Object.fromEntries(Object.entries(FOLLOWING).map(([request, other]) => [request, [other]])),
   socks4: ['socks4a'],
 }
 
