@@ -215,7 +215,8 @@ function addressTest(networks: readonly Network[], inside: boolean, text: string
 
 /** `to .example.com, $mail`: a key as it was written. */
 function textOf(key: string, value: unknown): string {
-  const words = (Array.isArray(value) ? value : [value]).map(word => String(word))
+  // What is no word has been refused, and may be a map with a key toString.
+  const words = (Array.isArray(value) ? value : [value]).map(word => (typeof word === 'object' ? '' : String(word)))
   const shown =
     words.length > WORDS_SHOWN_MAX
       ? [...words.slice(0, WORDS_SHOWN_MAX), `and ${words.length - WORDS_SHOWN_MAX} more`]

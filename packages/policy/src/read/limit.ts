@@ -128,7 +128,7 @@ function readCount(value: unknown, path: Path, notes: Notes): number | undefined
 }
 
 function readRate(value: unknown, path: Path, notes: Notes): Rate | undefined {
-  const match = /^([1-9][0-9]{0,8}) ?\/ ?(s|min|h|d)$/.exec(String(value))
+  const match = /^([1-9][0-9]{0,8}) ?\/ ?(s|min|h|d)$/.exec(typeof value === 'string' ? value : '')
   if (match === null) return notes.wrong(path, RATE_EXPECTED)
   return { count: Number(match[1]), perMs: RATE_UNITS[match[2] ?? ''] ?? 1_000 }
 }
