@@ -19,10 +19,7 @@ export function serverSetting(config: Config, usual: Route | undefined): ServerS
       return place?.kind === 'ip' && place.endpoint.port !== 0 ? place.endpoint : []
     }),
     local: createLocalAddresses(systemClock),
-    commandsOff: COMMANDS.filter(command => !access.commands.includes(command)).flatMap(command => [
-      command,
-      FOLLOWING[command],
-    ]),
+    commandsOff: COMMANDS.flatMap(command => (access.commands.includes(command) ? [] : [command, FOLLOWING[command]])),
     anyPeer: bind['any-peer'],
   }
 }

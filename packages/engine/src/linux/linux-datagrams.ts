@@ -20,7 +20,7 @@ import {
 } from './abi.ts'
 import { type DatagramBatch, type DatagramSender, KnownSender } from './datagram-batch.ts'
 import type { EventLoop, Task, Watched } from './event-loop.ts'
-import { placeOfSocket } from './listening-socket.ts'
+import { boundPlace } from './listening-socket.ts'
 import { familyOf, SOCKET_ADDRESS_OCTETS, writePlace } from './socket-address.ts'
 import { setSocketOptions } from './socket-options.ts'
 import { errnoName, type SystemCalls } from './system-calls.ts'
@@ -53,7 +53,8 @@ export function openDatagrams(
   if (refused !== undefined) return fail(refused)
   const name = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
   if (calls.bind(fd, name, writePlace(place, name)) < 0) return fail(errnoFailure(errnoName(calls.errno()), 'us'))
-  const bound = placeOfSocket(calls, fd, place)
+  const bound = boundPlace(calls, fd, place)
+  if ('code' in bound) return fail(bound)
   const socket = new LinuxDatagramSocket(loop, batch, fd, bound.kind === 'ip' ? bound.endpoint : local, handler)
   const unwatched = loop.register(fd, EPOLLIN, socket)
   return unwatched === undefined ? socket : fail(unwatched)

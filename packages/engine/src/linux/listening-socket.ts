@@ -58,6 +58,13 @@ export function placeOfSocket(calls: SystemCalls, fd: number, place: Place): Pla
   return endpoint ? { kind: 'ip', endpoint } : place
 }
 
+/** Where a socket was bound; why it cannot be used when it does not say at which port. */
+export function boundPlace(calls: SystemCalls, fd: number, place: Place): Place | Failure {
+  const bound = placeOfSocket(calls, fd, place)
+  const isKnown = bound.kind === 'unix' || bound.endpoint.port !== 0
+  return isKnown ? bound : errnoFailure(errnoName(calls.errno()), 'us')
+}
+
 /** Removes the file of a Unix socket that is closed. */
 export function removeSocketFile(place: Place): void {
   if (place.kind !== 'unix') return
@@ -72,26 +79,24 @@ function open(calls: SystemCalls, options: ListenOptions): ListeningSocket | Fai
   const { place, backlog, mode } = options
   const fd = calls.socket(familyOf(place), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
   if (fd < 0) return errnoFailure(errnoName(calls.errno()), 'us')
-  const fail = (errno: string): Failure => {
+  const fail = (why = errnoFailure(errnoName(calls.errno()), 'us')): Failure => {
     calls.close(fd)
-    return errnoFailure(errno, 'us')
+    return why
   }
   if (place.kind === 'ip') {
     setListenOptions(calls, fd, options)
     const refused = setSocketOptions(calls, fd, familyOf(place), options)
-    if (refused !== undefined) {
-      calls.close(fd)
-      return refused
-    }
+    if (refused !== undefined) return fail(refused)
   }
   const name = Buffer.alloc(SOCKET_ADDRESS_OCTETS)
   const length = writePlace(place, name)
-  if (length === 0) return fail('ENAMETOOLONG')
-  if (calls.bind(fd, name, length) < 0) return fail(errnoName(calls.errno()))
+  if (length === 0) return fail(errnoFailure('ENAMETOOLONG', 'us'))
+  if (calls.bind(fd, name, length) < 0) return fail()
   // Until here the umask decides, which by default lets nobody but us write.
   if (place.kind === 'unix' && mode !== undefined) chmodSync(place.path, mode)
-  if (calls.listen(fd, backlog) < 0) return fail(errnoName(calls.errno()))
-  return { fd, place: placeOfSocket(calls, fd, place) }
+  if (calls.listen(fd, backlog) < 0) return fail()
+  const bound = boundPlace(calls, fd, place)
+  return 'code' in bound ? fail(bound) : { fd, place: bound }
 }
 
 function setListenOptions(calls: SystemCalls, fd: number, { place, dualStack, reusePort }: ListenOptions): void {

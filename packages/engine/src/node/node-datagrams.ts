@@ -39,10 +39,22 @@ export function openDatagrams(
   socket.bind({ address: hostOf(local.address), port: local.port, exclusive: true }, () => {
     socket.off('error', onError)
     if (leavesTooFew(socket, DIAL_RESERVE)) return fail(OUT_OF_DESCRIPTORS)
-    socket.setRecvBufferSize(RECEIVE_BUFFER_OCTETS)
-    resolve(new NodeDatagramSocket(socket, handler))
+    widen(socket)
+    try {
+      resolve(new NodeDatagramSocket(socket, handler))
+    } catch (error) {
+      // The system did not tell where it is bound.
+      fail(systemFailure(error, 'us'))
+    }
   })
   return promise
+}
+
+// With the system's own buffer it works too: a long burst loses more.
+function widen(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_OCTETS)
+  } catch {}
 }
 
 class NodeDatagramSocket implements DatagramSocket {

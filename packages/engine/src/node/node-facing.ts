@@ -1,5 +1,5 @@
 /** The local address that the kernel's routes give for a destination. Sends nothing. */
-import { createSocket } from 'node:dgram'
+import { type Socket, createSocket } from 'node:dgram'
 import { type Failure, type IpAddress, failure, formatAddress, parseIp } from '@socksmith/protocol'
 import { systemFailure } from './system-failure.ts'
 
@@ -16,9 +16,15 @@ export function facing(destination: IpAddress): Promise<IpAddress | Failure> {
       resolve(result)
     }
     socket.once('error', error => settle(systemFailure(error, 'target')))
-    socket.connect(DISCARD_PORT, formatAddress(destination), () => {
-      const [text = ''] = socket.address().address.split('%')
-      settle(parseIp(text) ?? failure('general_failure', 'us', 'the system named no local address'))
-    })
+    socket.connect(DISCARD_PORT, formatAddress(destination), () => settle(localAddress(socket)))
   })
+}
+
+function localAddress(socket: Socket): IpAddress | Failure {
+  try {
+    const [text = ''] = socket.address().address.split('%')
+    return parseIp(text) ?? failure('general_failure', 'us', 'the system named no local address')
+  } catch (error) {
+    return systemFailure(error, 'us')
+  }
 }

@@ -28,11 +28,11 @@ export async function listen(
   const fault = socketOptionsFault(options)
   if (fault !== undefined) return fault
   const first = await open(options)
-  if (first.ok) return new NodeListener(clock, first.server, options, handler)
+  if (first.ok) return new NodeListener(clock, first, options, handler)
   const retry = options.place.kind === 'unix' && errnoOf(first.error) === 'EADDRINUSE'
   if (!retry || !(await removeDeadSocket(options.place.path))) return systemFailure(first.error, 'us')
   const second = await open(options)
-  return second.ok ? new NodeListener(clock, second.server, options, handler) : systemFailure(second.error, 'us')
+  return second.ok ? new NodeListener(clock, second, options, handler) : systemFailure(second.error, 'us')
 }
 
 class NodeListener implements Listener {
@@ -45,12 +45,12 @@ class NodeListener implements Listener {
   #isPaused = false
   #lastReportMs = -Infinity
 
-  constructor(clock: Clock, server: Server, options: ListenOptions, handler: ListenHandler) {
+  constructor(clock: Clock, { server, place }: Open, options: ListenOptions, handler: ListenHandler) {
     this.#clock = clock
     this.#server = server
     this.#handler = handler
     this.#heldMax = options.backlog
-    this.place = placeOfServer(server) ?? options.place
+    this.place = place
     server.on('connection', this.#onSocket)
     server.on('error', error => this.#report(systemFailure(error, 'us')))
   }
@@ -107,7 +107,13 @@ class NodeListener implements Listener {
   }
 }
 
-type Opened = { readonly ok: true; readonly server: Server } | { readonly ok: false; readonly error: unknown }
+interface Open {
+  readonly ok: true
+  readonly server: Server
+  /** Where it listens in truth. */
+  readonly place: Place
+}
+type Opened = Open | { readonly ok: false; readonly error: unknown }
 
 function open(options: ListenOptions): Promise<Opened> {
   const { promise, resolve } = Promise.withResolvers<Opened>()
@@ -116,7 +122,13 @@ function open(options: ListenOptions): Promise<Opened> {
   server.once('error', onError)
   server.once('listening', () => {
     server.off('error', onError)
-    resolve({ ok: true, server })
+    try {
+      resolve({ ok: true, server, place: placeOfServer(server) ?? options.place })
+    } catch (error) {
+      // The system did not tell where it is bound.
+      server.close()
+      onError(error)
+    }
   })
   server.listen(nodeOptions(options))
   const { place, mode } = options
