@@ -107,7 +107,9 @@ function checkAccess(say: (what: string) => void, { plan, client }: Case, record
   if (plan.kind === 'connect' && nameOf(plan) === undefined) {
     const [target] = plan.targets
     const isClosed = target?.fate === 'inside' || target?.fate === 'own'
-    if (isClosed && record.reply !== undefined && (client !== undefined || record.end !== 'refused')) {
+    // Where descriptors are few it is refused before anybody looks at the target.
+    const isLooked = record.failure !== 'too_busy'
+    if (isClosed && isLooked && record.reply !== undefined && (client !== undefined || record.end !== 'refused')) {
       say(`${target.fate}: ended as ${record.end}`)
     }
   }

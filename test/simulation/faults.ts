@@ -120,6 +120,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       limits: { ...options.limits, connections: 1_000, connectionsPerClient: 1_000, pendingDials: 1_000 },
     }),
   },
+  'descriptors are not counted': {
+    shows: /descriptors at once/,
+    engine(engine) {
+      engine.descriptorsMax = Infinity
+    },
+  },
   'nobody is asked for a password': {
     shows: /without a password/,
     options: options => ({ ...options, listeners: options.listeners.map(one => ({ ...one, authentication: 'none' })) }),

@@ -95,6 +95,8 @@ export interface WorldPlan {
   readonly jumps: readonly { readonly atMs: number; readonly byMs: number }[]
   readonly stop?: { readonly atMs: number; readonly deadlineMs: number }
   readonly clients: readonly ClientPlan[]
+  /** That the server may have for its clients. */
+  readonly descriptors: number
 }
 
 /** As many names are asked for at once; a silent one keeps its turn for longer than anybody waits. */
@@ -125,6 +127,7 @@ export function makePlan(random: Random): WorldPlan {
     ...(!isCalm &&
       random.chance(0.2) && { stop: { atMs: random.next() * 5_000, deadlineMs: random.pick([0, 500, 5_000]) } }),
     clients: Array.from({ length: random.between(1, 4) }, (_, index) => makeClient(random, index)),
+    descriptors: isCalm || random.chance(0.5) ? Infinity : random.between(2, 6),
   }
 }
 

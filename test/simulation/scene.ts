@@ -36,6 +36,9 @@ const ACCOUNTS = 64
 const PROXY_ADDRESS = '60.0.0.1'
 const RELAY_PORTS = { first: 50_000, last: 50_007 } as const
 
+/** Of its descriptors the server keeps so many for itself. */
+const DESCRIPTORS_RESERVED = 64
+
 export class Scene {
   readonly cases: readonly Case[]
   readonly engine: SimulatedEngine
@@ -66,6 +69,7 @@ export class Scene {
       onDialOver: (to, connection) => this.#onDialOver(to, connection, fault),
       onDatagramSent: (octets, to) => this.#onDatagramSent(octets, to),
     })
+    this.engine.descriptorsMax = DESCRIPTORS_RESERVED + plan.descriptors
     fault.engine?.(this.engine)
     const options = this.#serverOptions()
     this.server = createServer(fault.options?.(options) ?? options)
@@ -228,6 +232,14 @@ export class Scene {
       ({ serverEnd }) => serverEnd !== undefined && serverEnd.cause === undefined,
     ).length
     if (admitted > this.#plan.limits.connections) this.#physics.violated(`${admitted} connections at once`)
+    this.#checkDescriptors(admitted)
+  }
+
+  #checkDescriptors(admitted: number): void {
+    const targets = this.cases.flatMap(({ targetEnds }) => [...targetEnds.values()])
+    const open = targets.filter(({ cause }) => cause === undefined).length
+    const held = admitted + open + this.#dialling.size + this.engine.datagramSockets
+    if (held > this.#plan.descriptors) this.#physics.violated(`${held} descriptors at once`)
   }
 
   #peerCase(from: Endpoint): Case | undefined {

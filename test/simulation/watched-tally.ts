@@ -17,7 +17,8 @@ export class WatchedTally implements Tally {
 
   /** Everything that is still taken. */
   get taken(): number {
-    const shared = this.count('connections') + this.count('pendingDials') + this.count('udpAssociations')
+    const counted = ['connections', 'pendingDials', 'udpAssociations', 'descriptors'] as const
+    const shared = counted.reduce((sum, one) => sum + this.count(one), 0)
     return shared + [...this.#clients.values()].reduce((sum, count) => sum + count, 0)
   }
 

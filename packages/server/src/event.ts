@@ -9,13 +9,13 @@ export type ServerEvent =
   /** A limit is refusing newcomers. At most one of a kind in ten seconds, with how many it stands for. */
   | {
       readonly kind: 'limit'
-      readonly limit: 'connections' | 'connectionsPerClient' | 'pendingDials' | 'udpAssociations'
+      readonly limit: 'connections' | 'connectionsPerClient' | 'pendingDials' | 'udpAssociations' | 'descriptors'
       readonly refused: number
     }
   /** A connection ended in its PROXY header or its TLS handshake. */
   | { readonly kind: 'preface-failure'; readonly place: Place; readonly client: Place; readonly failure: Failure }
-  /** The configured number of connections does not fit the descriptors of the process. */
-  | { readonly kind: 'connections-lowered'; readonly wanted: number; readonly connections: number }
+  /** The descriptors of the process are enough for so many tunnels at once, fewer than the connections that were configured. */
+  | { readonly kind: 'few-descriptors'; readonly connections: number; readonly tunnels: number }
   /** Failed logins have brought a ban. */
   | { readonly kind: 'ban'; readonly ban: Ban }
   /** A proxy of a pool does not work, for this reason; or works again, without one. */

@@ -131,7 +131,7 @@ export interface UdpOptions {
 
 /** Every limit of the server. Times are in milliseconds, sizes in octets, the rest are counts. */
 export interface Limits {
-  /** All connections at once, in any phase. Lowered to what the descriptors of the process allow. */
+  /** All connections at once, in any phase. Fewer are let in where the process has no descriptors for them. */
   readonly connections: number
   /** Connections at once from one client address. */
   readonly connectionsPerClient: number
@@ -161,7 +161,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  // Two descriptors each, and half of the common soft limit of 20,000 left for dials, files and datagrams.
+  // As tunnels they take 16,000 descriptors: of the 20,000 that are common, some are left for datagrams.
   connections: 8_000,
   // A browser with many tabs holds some hundreds; one address must not be able to take the whole server.
   connectionsPerClient: 2_000,

@@ -12,7 +12,7 @@ import { createLocalAddresses } from './local-addresses.ts'
 import type { LiveSession } from './record.ts'
 import { type Ban, BanList } from './login/ban-list.ts'
 import { LoginGuard } from './login/login-guard.ts'
-import { DEFAULT_LIMITS, DEFAULT_LOGIN, type Limits, type ListenerOptions, type ServerOptions } from './options.ts'
+import { DEFAULT_LIMITS, DEFAULT_LOGIN, type ListenerOptions, type ServerOptions } from './options.ts'
 import { isTrusted, readPreface } from './preface.ts'
 import { Register } from './register.ts'
 import { Session, type SessionOrigin } from './session.ts'
@@ -22,9 +22,6 @@ import { WayChooser } from './way-out.ts'
 
 /** Connections that the kernel keeps for us while we are busy; Linux cuts it to somaxconn (4096). */
 export const BACKLOG = 4_096
-
-/** Descriptors that no client gets: listeners, logs, name servers, the runtime's own. */
-const DESCRIPTORS_RESERVED = 64
 
 /** A SOCKS server. It does nothing before `start`. */
 export interface Server {
@@ -74,7 +71,7 @@ class SocksServer implements Server {
     this.#options = options
     const { engine, resolver } = options
     this.#health = new HealthChecks(resolver, event => options.onEvent?.(event))
-    const limits = withinDescriptors({ ...DEFAULT_LIMITS, ...options.limits }, engine.descriptorsMax)
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
     const bans = new BanList(options.bans)
@@ -93,7 +90,7 @@ class SocksServer implements Server {
       resolver,
       gate,
       ways,
-      admission: new Admission(limits, engine.clock, options.tally ?? createTally(), warn),
+      admission: new Admission(limits, engine, options.tally ?? createTally(), warn),
       idleWheel,
       bans,
       loginGuard: new LoginGuard({
@@ -130,10 +127,10 @@ class SocksServer implements Server {
       this.#listeners.push(listener)
     }
     this.#places = this.#listeners.map(listener => listener.place)
-    const { connections } = this.#context.limits
-    const wanted = this.#options.limits?.connections
-    if (wanted !== undefined && connections < wanted) {
-      this.#options.onEvent?.({ kind: 'connections-lowered', wanted, connections })
+    const { tunnelsMax: tunnels } = this.#context.admission
+    const connections = this.#options.limits?.connections
+    if (connections !== undefined && tunnels < connections) {
+      this.#options.onEvent?.({ kind: 'few-descriptors', connections, tunnels })
     }
     for (const place of this.#places) this.#options.onEvent?.({ kind: 'listening', place })
     this.#health.watch(this.#context.ways.checked())
@@ -233,7 +230,7 @@ class SocksServer implements Server {
     const { admission } = this.#context
     // Whoever a trusted front end speaks for is known only later.
     if (!isTrusted(listener, connection.remote) && this.#isBanned(connection.remote)) return connection.destroy()
-    if (!admission.take('connections')) return connection.destroy()
+    if (!admission.takeConnection()) return connection.destroy()
     const id = admission.nextId()
     const acceptedAtMs = this.#context.engine.clock.monotonicMs()
     const place = this.#live.enter({ stop: () => connection.destroy() })
@@ -312,10 +309,4 @@ function withoutRules({ access = {} }: ServerOptions): Decider {
 
 function placeText(place: Place): string {
   return place.kind === 'ip' ? formatDestination(place.endpoint) : `unix:${place.path}`
-}
-
-// A tunnel takes two. Admitting more clients than can be served would leave all of them without a way out.
-function withinDescriptors(limits: Limits, descriptorsMax: number): Limits {
-  const most = Math.max(1, Math.floor((descriptorsMax - DESCRIPTORS_RESERVED) / 2))
-  return { ...limits, connections: Math.min(limits.connections, most) }
 }

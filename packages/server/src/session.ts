@@ -14,8 +14,7 @@ import {
   failure,
 } from '@socksmith/protocol'
 import type { AuthenticationMethod, Command, Facts } from '@socksmith/policy'
-import { serveBind } from './bind.ts'
-import { serveConnect } from './connect.ts'
+import { HeldDescriptor } from './admission.ts'
 import type { ServerContext } from './context.ts'
 import { handshakeOptions } from './handshake-options.ts'
 import { serveHttp } from './http/serve-http.ts'
@@ -26,7 +25,7 @@ import type { Credentials, ListenerOptions } from './options.ts'
 import type { LiveSession, SessionEnd } from './record.ts'
 import { type Carried, type SessionFacts, endOfRelay, liveSession, sessionRecord } from './session-record.ts'
 import { type Granted, SessionRules } from './session-rules.ts'
-import { serveUdpAssociate } from './udp-associate.ts'
+import { serveRequest } from './serve-request.ts'
 import type { Errand, Going } from './way-out.ts'
 
 /** What runs for a request that was accepted: it hears when the client is gone, and can be stopped. */
@@ -70,6 +69,8 @@ export class Session implements ConnectionReader {
   readonly #user: string | undefined
   readonly #rules: SessionRules
   readonly limits: SessionLimits
+  /** For what the client asks for. */
+  readonly descriptor: HeldDescriptor
   #hasClientEnded = false
   #isRecorded = false
   #isClosed = false
@@ -82,6 +83,7 @@ export class Session implements ConnectionReader {
     this.#user = connection.certificateName
     this.#rules = new SessionRules(context.gate, context.engine.clock, origin, this.#user)
     this.limits = new SessionLimits(context.gate, context.counting, end => this.stop(end))
+    this.descriptor = new HeldDescriptor(context.admission)
     this.#options = handshakeOptions(
       origin.listener,
       context.options,
@@ -249,6 +251,7 @@ export class Session implements ConnectionReader {
     const successor = new Session(this.context, origin, this.connection, () => this.closed())
     this.handOver({ abandon: () => successor.stop() })
     this.#successor = successor
+    this.descriptor.giveBack()
     successor.start(early)
   }
 
@@ -269,6 +272,7 @@ export class Session implements ConnectionReader {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#endDeadline()
+    this.descriptor.giveBack()
     this.#onClosed()
   }
 
@@ -302,7 +306,8 @@ export class Session implements ConnectionReader {
         break
       case 'request':
         this.#endDeadline()
-        this.#serve(event.request)
+        this.#request = event.request
+        serveRequest(this, event.request)
         break
       case 'http':
         this.#endDeadline()
@@ -330,24 +335,6 @@ export class Session implements ConnectionReader {
     this.#take(this.#handshake.verdict(verdict))
     // FIN may have come while the password was judged: whatever is missing now will never come.
     if (this.#hasClientEnded) this.#take(this.#handshake.endOfStream())
-  }
-
-  #serve(request: HandshakeRequest): void {
-    this.#request = request
-    switch (request.command) {
-      case 'connect':
-        serveConnect(this, request.destination)
-        break
-      case 'bind':
-        serveBind(this, request)
-        break
-      case 'udp-associate':
-        serveUdpAssociate(this)
-        break
-      case 'resolve':
-      case 'resolve-ptr':
-        this.refuse(failure('command_not_supported', 'client'))
-    }
   }
 
   #onDeadline(): void {

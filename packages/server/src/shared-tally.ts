@@ -5,7 +5,7 @@
 import { type IpAddress, octetAt, unmapped } from '@socksmith/protocol'
 import type { Counted, Tally } from './tally.ts'
 
-const COUNTED: readonly Counted[] = ['connections', 'pendingDials', 'udpAssociations']
+const COUNTED: readonly Counted[] = ['connections', 'pendingDials', 'udpAssociations', 'descriptors']
 
 // The words of the memory: the lock, the last id, the counts of each thread, and the table of clients.
 const LOCK = 0

@@ -4,8 +4,8 @@
  */
 import { type IpAddress, latin1Text, unmapped } from '@socksmith/protocol'
 
-/** What is counted for all clients together. */
-export type Counted = 'connections' | 'pendingDials' | 'udpAssociations'
+/** What is counted for all clients together; `descriptors` are those that they have besides their own connections. */
+export type Counted = 'connections' | 'pendingDials' | 'udpAssociations' | 'descriptors'
 
 /** Where the counts are. Whoever takes gives back, once. */
 export interface Tally {
@@ -26,7 +26,7 @@ const NO_ADDRESS = 'none'
 
 /** The counts of one server. */
 export function createTally(): Tally {
-  const counts: { [C in Counted]: number } = { connections: 0, pendingDials: 0, udpAssociations: 0 }
+  const counts: { [C in Counted]: number } = { connections: 0, pendingDials: 0, udpAssociations: 0, descriptors: 0 }
   const perClient = new Map<string, number>()
   let lastId = 0
   return {

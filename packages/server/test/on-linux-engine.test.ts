@@ -14,6 +14,7 @@ if ('reason' in first) {
     return made.engine
   })
   // They register their tests when they are loaded.
+  await import('./admission.test.ts')
   await import('./authentication.test.ts')
   await import('./bind.test.ts')
   await import('./connect.test.ts')

@@ -218,15 +218,6 @@ test('connection limits: exactly so many, refused cleanly, free again at close',
   assert.equal(await fourth.read(2), '0500')
 })
 
-test('connections are limited to what the descriptors allow, and that is told', async t => {
-  const engine = { ...createEngine(), descriptorsMax: 68 }
-  const scene = await openScene(t, { engine, limits: { connections: 50 } })
-  assert.ok(scene.events.some(event => event.kind === 'connections-lowered' && event.connections === 2))
-  const clients = [await openClient(t, scene.port), await openClient(t, scene.port), await openClient(t, scene.port)]
-  assert.equal((await clients[2]?.readToEnd())?.length, 0)
-  assert.equal(scene.server.sessionCount, 2)
-})
-
 test('too many dials at once are refused with REP 01', async t => {
   const engine = createEngine()
   const { promise: dialled, resolve } = Promise.withResolvers<void>()

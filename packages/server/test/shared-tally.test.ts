@@ -80,6 +80,13 @@ test('a limit holds for all threads together, and is given back with a thread', 
     [a, a, a].map(one => one.take('connections', 3)),
     [true, true, false],
   )
+  assert.deepEqual(
+    [b, c].map(one => one.take('descriptors', 2)),
+    [true, true],
+  )
+  assert.equal(a.take('descriptors', 2), false)
+  forgetThread(counts, 1)
+  assert.deepEqual([a.count('descriptors'), a.take('descriptors', 2)], [1, true])
   assert.deepEqual([a.nextId(), b.nextId(), a.nextId()], [1, 2, 3])
 })
 

@@ -6,7 +6,7 @@ import type { Decider } from '@socksmith/policy'
 import type { ServerOptions } from '@socksmith/server'
 import { type Scene, hex, openClient, openScene, portHex } from './scene.ts'
 
-export interface UdpScene extends Pick<Scene, 'server' | 'record'> {
+export interface UdpScene extends Pick<Scene, 'server' | 'record' | 'port'> {
   /** The port of a new echo on 127.0.0.1. */
   echo(): Promise<number>
   /** Sends a datagram to an echo and waits for the answer. */
@@ -50,6 +50,7 @@ export async function openUdpScene(
     })
   return {
     server,
+    port,
     record,
     send,
     async echo() {

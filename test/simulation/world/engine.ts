@@ -55,7 +55,7 @@ export interface EngineWatcher {
 
 export class SimulatedEngine implements Engine {
   readonly name = 'simulated'
-  readonly descriptorsMax: number = Infinity
+  descriptorsMax: number = Infinity
   readonly socketOptions: ReadonlySet<never> = new Set()
   readonly clock: VirtualTime
   readonly connections: Set<SimulatedConnection> = new Set()

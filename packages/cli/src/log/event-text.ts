@@ -14,25 +14,26 @@ export function eventText(event: ServerEvent): string | undefined {
     case 'accept-failure':
       return `cannot accept on ${formatPlace(event.place)}: ${failureText(event.failure)}`
     case 'limit':
-      return `the limit ${LIMIT_WORD[event.limit]} has refused ${event.refused} ${event.refused === 1 ? 'newcomer' : 'newcomers'}`
+      return `${LIMIT_TEXT[event.limit]} has refused ${event.refused} ${event.refused === 1 ? 'newcomer' : 'newcomers'}`
     case 'ban':
       return `${subjectText(event.ban.subject)} is banned${untilText(event.ban)}: too many failed logins`
     case 'proxy-health':
       return event.detail === undefined
         ? `the proxy ${event.proxy} of the way ${event.way} works again`
         : `the proxy ${event.proxy} of the way ${event.way} does not work: ${event.detail}`
-    case 'connections-lowered':
-      return `at most ${event.connections} connections instead of ${event.wanted}: this process may not open enough descriptors; raise its limit (ulimit -n)`
+    case 'few-descriptors':
+      return `${event.connections} connections are allowed, and this process may open descriptors for ${event.tunnels} tunnels at once; raise its limit (ulimit -n)`
     case 'preface-failure':
       return `${formatPlace(event.client)} failed in its PROXY header or TLS handshake on ${formatPlace(event.place)}: ${failureText(event.failure)}`
   }
 }
 
-const LIMIT_WORD: { readonly [K in (ServerEvent & { kind: 'limit' })['limit']]: string } = {
-  connections: 'connections',
-  connectionsPerClient: 'connections-per-client',
-  pendingDials: 'pending-dials',
-  udpAssociations: 'udp-associations',
+const LIMIT_TEXT: { readonly [K in (ServerEvent & { kind: 'limit' })['limit']]: string } = {
+  connections: 'the limit connections',
+  connectionsPerClient: 'the limit connections-per-client',
+  pendingDials: 'the limit pending-dials',
+  udpAssociations: 'the limit udp-associations',
+  descriptors: 'the number of descriptors of this process (ulimit -n)',
 }
 
 function untilText({ untilMs }: Ban): string {

@@ -89,7 +89,7 @@ async function outcomeOf(
   }
   const { candidates, way } = allowed
   const [granted] = candidates
-  const limited = granted && limits.hold(granted)
+  const limited = (granted && limits.hold(granted)) ?? session.descriptor.take()
   if (limited !== undefined) {
     return { ...known, target, ruling: granted, status: mappingOf(limited.code).httpStatus, failure: limited }
   }
