@@ -72,6 +72,7 @@ class SocksServer implements Server {
     const { engine, resolver } = options
     this.#health = new HealthChecks(resolver, event => options.onEvent?.(event))
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const clientsMax = Math.min(limits.connections, engine.descriptorsMax)
     const warn = (limit: Extract<ServerEvent, { kind: 'limit' }>['limit'], refused: number): void =>
       options.onEvent?.({ kind: 'limit', limit, refused })
     const bans = new BanList(options.bans)
@@ -97,14 +98,14 @@ class SocksServer implements Server {
         options: { ...DEFAULT_LOGIN, ...options.login },
         authenticate: options.authenticate,
         clock: engine.clock,
-        failures: lazily(() => options.failures ?? ownLedger(engine.clock, limits.connections)),
+        failures: lazily(() => options.failures ?? ownLedger(engine.clock, clientsMax)),
         bans,
         onBan: ban => {
           options.onEvent?.({ kind: 'ban', ban })
           if (ban.subject.kind === 'network') this.#endBanned()
         },
       }),
-      counting: new Counting(engine.clock, idleWheel, limits.connections, options.ledger),
+      counting: new Counting(engine.clock, idleWheel, clientsMax, options.ledger),
     }
   }
 
