@@ -6,11 +6,15 @@
  *   --workers N    threads of the Linux engine (2)
  *   --seed S       of the order and the sizes (the time)
  *   --only ROWS    the faults of these rows, each once, in full size: R-07 or R-07,R-10
+ *   --full         each fault once, in full size
+ *   --write        writes the figures into docs/reliability.md
  *   --json         the report as JSON on standard output, progress on standard error
  *   --list         the faults with their rows
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { criteriaTable, isShown } from '../test/soak/criteria.ts'
+import { withFigures } from '../test/soak/figures.ts'
 import { FAULTS } from '../test/soak/faults/all.ts'
 import { runInside } from '../test/soak/room.ts'
 import { type SoakReport, soak } from '../test/soak/soak.ts'
@@ -24,15 +28,18 @@ const SHORT_MINUTES = 3
 /** As many as `serve` takes. */
 const WORKERS_MAX = 64
 const ENGINES = ['linux', 'node'] as const
+const PAGE = 'docs/reliability.md'
 
 const { values, refuse, whole, positive } = readFlags(
-  'npm run soak -- [--minutes N] [--engine linux|node|both] [--workers N] [--seed S] [--only ROWS] [--json] [--list]',
+  'npm run soak -- [--minutes N] [--engine linux|node|both] [--workers N] [--seed S] [--only ROWS] [--full] [--write] [--json] [--list]',
   {
     minutes: { type: 'string', default: '10' },
     engine: { type: 'string', default: 'both' },
     workers: { type: 'string', default: '2' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     only: { type: 'string' },
+    full: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -41,7 +48,11 @@ const minutes = positive('--minutes', values.minutes, 10 ** 6)
 const workers = whole('--workers', values.workers, 0, WORKERS_MAX)
 const seed = whole('--seed', values.seed, 0, 2 ** 32)
 const engines = enginesOf(values.engine)
-const only = values.only === undefined ? undefined : faultsOf(values.only.split(','))
+if (values.full && values.only !== undefined) refuse('--full and --only: one of them')
+if (values.write && (values.only !== undefined || engines.length < ENGINES.length)) {
+  refuse('--write is for every fault on both engines')
+}
+const only = values.only === undefined ? (values.full ? FAULTS : undefined) : faultsOf(values.only.split(','))
 
 if (values.list) {
   for (const { rows, name } of FAULTS) process.stdout.write(`${rows.join(' ').padEnd(12)} ${name}\n`)
@@ -69,11 +80,20 @@ async function main(): Promise<number> {
     )
     if (!values.json) say(reportText(reports.at(-1) as SoakReport))
   }
+  if (values.write) writePage(reports)
   if (values.json) writeFileSync(1, `${JSON.stringify(reports, undefined, 2)}\n`)
   for (const { engine, played } of reports) {
     if (played === 0) process.stderr.write(`engine ${engine}: no fault was played, and so nothing is shown\n`)
   }
   return reports.every(({ played, criteria }) => isShown(played, criteria)) ? 0 : 1
+}
+
+function writePage(reports: readonly SoakReport[]): void {
+  const machine = `Node ${process.version}, ${availableParallelism()} cores`
+  const date = new Date().toISOString().slice(0, 'YYYY-MM-DD'.length)
+  const command = ['npm run soak --', ...process.argv.slice(2)].join(' ')
+  const section = values.full ? 'soak in full size' : 'soak'
+  writeFileSync(PAGE, withFigures(readFileSync(PAGE, 'utf8'), section, reports, { command, date, machine }))
 }
 
 function reportText({ engine, workers, seed, seconds, criteria, played, missing, failures, log }: SoakReport): string {

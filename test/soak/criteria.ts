@@ -61,12 +61,14 @@ export function criteriaTable(criteria: readonly Criterion[]): string {
   return [line(head), line(widths.map(width => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }
 
-function limitText({ atMost, atLeast, unit }: Bound): string {
+/** `at most 20 ms`; nothing for a figure that is only told. */
+export function limitText({ atMost, atLeast, unit }: Bound): string {
   if (atMost !== undefined) return `at most ${figureText(atMost, unit)}`
   return atLeast === undefined ? '' : `at least ${figureText(atLeast, unit)}`
 }
 
-function figureText(figure: number, unit = ''): string {
+/** With its unit, to three digits. */
+export function figureText(figure: number, unit = ''): string {
   const number = Number.isInteger(figure) ? String(figure) : figure.toPrecision(3)
   return unit === '' ? number : `${number} ${unit}`
 }

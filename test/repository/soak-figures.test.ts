@@ -1,0 +1,58 @@
+/** The section of docs/reliability.md that a soak writes. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { withFigures } from '../soak/figures.ts'
+import type { SoakReport } from '../soak/soak.ts'
+
+const RUN = { command: 'npm run soak -- --minutes 10 --write', date: '2026-11-22', machine: 'Node v26.10.0, 2 cores' }
+
+function report(engine: string, criteria: SoakReport['criteria'], missing: readonly string[] = []): SoakReport {
+  return {
+    engine,
+    workers: engine === 'linux' ? 2 : 0,
+    seed: 7,
+    seconds: 300,
+    criteria,
+    played: 3,
+    missing,
+    failures: [],
+  }
+}
+
+test('it has a line for each figure and a column for each engine, and nothing else of the page changes', () => {
+  const linux = report('linux', [
+    { row: 'R-01', what: 'tunnels held', worst: 9_000, times: 1, ok: true, atLeast: 9_000 },
+    { row: 'R-29', what: 'heap', worst: 9.345, times: 2, ok: false, atMost: 8, unit: 'MiB' },
+  ])
+  const node = report('node', [{ row: 'R-02', what: 'rounds', worst: 5, times: 1, ok: true }], ['a worker: none'])
+  const page = 'before\n<!-- soak: begin -->\nold\n<!-- soak: end -->\nafter\n'
+  assert.equal(
+    withFigures(page, 'soak', [linux, node], RUN),
+    `before
+<!-- soak: begin -->
+
+\`npm run soak -- --minutes 10 --write\`, 2026-11-22, Node v26.10.0, 2 cores. Of all times that something was measured, the worst.
+
+- linux, 2 workers, seed 7: 3 faults played in 300 s, 2 figures, 1 failed
+- node, 0 workers, seed 7: 3 faults played in 300 s, 1 figures, 0 failed; not played: a worker: none
+
+| row | what | limit | linux | node |
+| --- | --- | --- | --- | --- |
+| R-01 | tunnels held | at least 9000 | 9000 |  |
+| R-02 | rounds |  |  | 5 |
+| R-29 | heap | at most 8 MiB | **9.35 MiB** |  |
+
+<!-- soak: end -->
+after
+`,
+  )
+})
+
+test('the page has the marks of both sections, and a page without them is refused', () => {
+  const page = readFileSync('docs/reliability.md', 'utf8')
+  for (const section of ['soak', 'soak in full size'] as const) {
+    assert.notEqual(withFigures(page, section, [], RUN), page)
+  }
+  assert.throws(() => withFigures('nothing', 'soak', [], RUN), /no marks/)
+})
