@@ -2,7 +2,6 @@
  * An engine that leaves as a way says: by its address, interface and mark, and never to the server itself. Whatever is
  * dialled with it, a target or a proxy whose name has just been resolved, cannot leave otherwise.
  */
-import { networkInterfaces } from 'node:os'
 import type { DatagramSocket, Dialing, Engine, Place, SocketOptions } from '@socksmith/engine'
 import {
   ANY_IPV4,
@@ -12,8 +11,8 @@ import {
   type IpAddress,
   failure,
   isUnspecified,
-  parseIp,
 } from '@socksmith/protocol'
+import { interfaceAddresses } from './interfaces.ts'
 
 /** How to leave. */
 export interface Leaving {
@@ -61,11 +60,11 @@ export function leavingBy(engine: Engine, leaving: Leaving): Engine {
 }
 
 /** The first address of an interface; any address of this host when it has none of the family. */
-function addressOf(name: string, family: IpAddress['type']): IpAddress {
-  const addresses = (networkInterfaces()[name] ?? []).flatMap(
-    ({ address }) => parseIp(address.split('%')[0] ?? '') ?? [],
-  )
-  return addresses.find(({ type }) => type === family) ?? (family === 'ipv4' ? ANY_IPV4 : ANY_IPV6)
+function addressOf(name: string, family: IpAddress['type']): IpAddress | Failure {
+  const interfaces = interfaceAddresses()
+  if ('code' in interfaces) return interfaces
+  const own = interfaces.get(name)?.find(({ type }) => type === family)
+  return own ?? (family === 'ipv4' ? ANY_IPV4 : ANY_IPV6)
 }
 
 function refused(why: Failure): Dialing {

@@ -1,20 +1,21 @@
 /** The addresses of this host's interfaces, looked up again when they are some seconds old, and what leads to them. */
-import { networkInterfaces } from 'node:os'
 import type { Clock, Place } from '@socksmith/engine'
-import { formatAddress, parseIp } from '@socksmith/protocol'
+import { formatAddress } from '@socksmith/protocol'
 import { LOOPBACK, type LocalAddresses, containsAny, isOwnEndpoint } from '@socksmith/policy'
+import { interfaceAddresses } from './interfaces.ts'
 
 /** An address that comes up by DHCP or SLAAC is known after this long; a look-up costs tens of microseconds. */
 const FRESH_MS = 5_000
 
 export function createLocalAddresses(clock: Clock): LocalAddresses {
-  let known = new Set<string>()
-  let readAtMs = Number.NEGATIVE_INFINITY
+  // At the start there are descriptors. Without one later, what was known last holds on.
+  let known = readInterfaces() ?? new Set<string>()
+  let readAtMs = clock.monotonicMs()
   return {
     has(address) {
       if (containsAny(LOOPBACK, address)) return true
       if (clock.monotonicMs() - readAtMs > FRESH_MS) {
-        known = readInterfaces()
+        known = readInterfaces() ?? known
         readAtMs = clock.monotonicMs()
       }
       return known.has(formatAddress(address))
@@ -28,14 +29,7 @@ export function comesTo(listener: Place, to: Place, local: LocalAddresses): bool
   return to.kind === 'ip' && isOwnEndpoint(listener.endpoint, to.endpoint, local)
 }
 
-function readInterfaces(): Set<string> {
-  const addresses = new Set<string>()
-  for (const entries of Object.values(networkInterfaces())) {
-    for (const entry of entries ?? []) {
-      // A zone is written behind link-local addresses on some systems.
-      const address = parseIp(entry.address.split('%')[0] as string)
-      if (address !== undefined) addresses.add(formatAddress(address))
-    }
-  }
-  return addresses
+function readInterfaces(): Set<string> | undefined {
+  const interfaces = interfaceAddresses()
+  return 'code' in interfaces ? undefined : new Set([...interfaces.values()].flat().map(formatAddress))
 }
