@@ -20,16 +20,18 @@ export async function configOf(
 ): Promise<ConnectConfig | RouteFailure> {
   const credentials = await credentialsOf(proxy, traits, scope)
   if (credentials !== undefined && 'code' in credentials) return credentials
-  const [username, password] = ['username', 'password'].map(name => {
+  const [given, password] = ['username', 'password'].map(name => {
     const octets = credentials?.reveal()[name as 'username' | 'password']
     return octets === undefined || octets.length === 0 ? undefined : Buffer.from(octets).toString()
   })
+  const username = given ?? ownName()
+  if (username === undefined) return invalidRoute('nobody knows the name of this user here: ssh://NAME@HOST says it')
   const { ssh = {}, place } = proxy
   const port = place.kind === 'host' ? place.destination.port : 22
   const verifier = await verifierFor(hostNameOf(place), port, ssh)
   const agent = ssh.agent ?? process.env['SSH_AUTH_SOCK']
   return {
-    username: username ?? userInfo().username,
+    username,
     ...(password !== undefined && { password, tryKeyboard: false }),
     ...(ssh.privateKey !== undefined && { privateKey: ssh.privateKey }),
     ...(ssh.passphrase !== undefined && { passphrase: ssh.passphrase }),
@@ -37,6 +39,23 @@ export async function configOf(
     hostVerifier: verifier,
     // The scope has the limits.
     readyTimeout: 0,
+  }
+}
+
+/** In a container a user may have a number and no name: then Node throws. */
+function ownName(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    return process.env['LOGNAME'] || process.env['USER'] || undefined
+  }
+}
+
+async function knownHosts(): Promise<string> {
+  try {
+    return await readFile(join(homedir(), '.ssh', 'known_hosts'), 'utf8')
+  } catch {
+    return ''
   }
 }
 
@@ -51,7 +70,7 @@ async function verifierFor(
     const wanted = hostKeySha256.replace(/^SHA256:/, '').replace(/=+$/, '')
     return key => createHash('sha256').update(key).digest('base64').replace(/=+$/, '') === wanted
   }
-  const known = await readFile(join(homedir(), '.ssh', 'known_hosts'), 'utf8').catch(() => '')
+  const known = await knownHosts()
   return key => isKnownHostKey(known, host, port, key)
 }
 

@@ -1,7 +1,9 @@
 /** ssh:// proxies: connections of one route share a login, which ends in time and never stands in their way. */
 import assert from 'node:assert/strict'
 import { getEventListeners, once } from 'node:events'
+import { syncBuiltinESMExports } from 'node:module'
 import type { Socket } from 'node:net'
+import os from 'node:os'
 import { suite, test } from 'node:test'
 import { type Clock, type Connection, createNodeEngine } from '@socksmith/engine'
 import { type Endpoint, type IpAddress, parseIp } from '@socksmith/protocol'
@@ -14,6 +16,10 @@ import { type SshServer, sshServer, sshVia } from './ssh-server.ts'
 async function start(scene: Scene): Promise<{ server: SshServer; via: Route; target: number }> {
   const server = await sshServer(scene)
   return { server, via: toRoute(sshVia(server)), target: await scene.echo() }
+}
+
+function unknownUser(): never {
+  throw new Error('uv_os_get_passwd returned ENOENT')
 }
 
 function placeOf(port: number): { readonly kind: 'ip'; readonly endpoint: Endpoint } {
@@ -45,6 +51,28 @@ async function echoed(socket: Socket, text: string): Promise<string> {
 }
 
 suite('an ssh session', () => {
+  leakTest('a user whom the system does not know: the environment names it, or the route has to', async scene => {
+    const { server } = await start(scene)
+    const { userInfo, homedir } = os
+    const { LOGNAME, USER } = process.env
+    try {
+      Object.assign(os, { userInfo: unknownUser, homedir: unknownUser })
+      syncBuiltinESMExports()
+      const via = `ssh://127.0.0.1:${server.port}`
+      for (const name of ['LOGNAME', 'USER']) delete process.env[name]
+      const nameless = await rejection(connect({ host: 'a.test', port: 1, via }))
+      assert.equal(nameless.code, 'SOCKS_BAD_ARGUMENT')
+      assert.match(nameless.message, /ssh:\/\/NAME@HOST/)
+      process.env['USER'] = 'alice'
+      // The host key is in no file.
+      assert.match((await rejection(connect({ host: 'a.test', port: 1, via }))).message, /host key/)
+    } finally {
+      Object.assign(os, { userInfo, homedir })
+      syncBuiltinESMExports()
+      Object.assign(process.env, { ...(LOGNAME !== undefined && { LOGNAME }), ...(USER !== undefined && { USER }) })
+    }
+  })
+
   for (const phase of ['greeting', 'authentication', 'request'] as const) {
     leakTest(`a server that falls silent before the ${phase} is done: the limit of the phase ends it`, async scene => {
       const { server, via } = await start(scene)
