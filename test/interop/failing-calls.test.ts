@@ -40,6 +40,7 @@ const FAULTS: readonly Fault[] = [
   { calls: 'accept4', does: 'error=ENOBUFS' },
   { calls: 'connect', does: 'error=ENOBUFS' },
   { calls: 'socket', does: 'error=ENOMEM' },
+  { calls: 'bind', does: 'error=EADDRINUSE' },
   { calls: 'getsockname', does: 'error=ENOBUFS' },
   { calls: 'setsockopt', does: 'error=ENOMEM' },
   { calls: 'sendto,sendmsg,sendmmsg', does: 'error=ENOBUFS' },
