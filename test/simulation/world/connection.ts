@@ -20,6 +20,7 @@ export class SimulatedConnection implements Connection {
   /** Octets told to readers, and octets that were written while it could be written to. */
   deliveredOctets = 0
   writtenOctets = 0
+  /** When octets went in or out last, or FIN came in. */
   lastTrafficMs: number
   /** When the kernel took octets last, which may be long after they were written. */
   lastTakenMs = 0
@@ -158,6 +159,7 @@ export class SimulatedConnection implements Connection {
     if (this.#isResetComing) return this.#close('reset')
     if (this.#in?.hasArrivedEnd === true && !this.#hasToldEnd) {
       this.#hasToldEnd = true
+      this.lastTrafficMs = this.#physics.time.monotonicMs()
       this.#reader?.onEnd()
       if (this.#out?.isEndSent === true) queueMicrotask(() => this.#close('ended'))
     }
