@@ -189,11 +189,11 @@ suite('ssh://', () => {
     const strange = await errorOf(
       connect({ host: 'a.test', port: 1, via: await sshRoute(port, folder, { hostKeySha256: 'A'.repeat(43) }) }),
     )
-    assert.deepEqual([strange.phase, strange.hop], ['greeting', 0])
+    assert.deepEqual([strange.code, strange.phase, strange.hop], ['SOCKS_HOST_KEY_REJECTED', 'greeting', 0])
     const unknown = await errorOf(
       connect({ host: 'a.test', port: 1, via: await sshRoute(port, folder, { hostKeySha256: undefined }) }),
     )
-    assert.equal(unknown.phase, 'greeting')
+    assert.deepEqual([unknown.code, unknown.phase], ['SOCKS_HOST_KEY_REJECTED', 'greeting'])
     const privateKey = await readFile(join(folder, 'host_key'), 'utf8')
     const rejected = await errorOf(
       connect({ host: 'a.test', port: 1, via: await sshRoute(port, folder, { privateKey }) }),

@@ -22,6 +22,8 @@ export type SocksErrorCode =
   | 'SOCKS_PROXY_CLOSED'
   /** TLS to a proxy, or to the target, came to nothing; `errno` says why. */
   | 'SOCKS_TLS_FAILED'
+  /** An ssh server has another host key than expected, or one that is in no `known_hosts`. */
+  | 'SOCKS_HOST_KEY_REJECTED'
   /** A proxy answered something that its protocol does not know. */
   | 'SOCKS_MALFORMED_REPLY'
   /** A proxy wants a method that was not offered: mostly a password. */
@@ -173,6 +175,7 @@ const SENTENCES: { readonly [C in SocksErrorCode]: string } = {
   SOCKS_PROXY_UNREACHABLE: 'the proxy cannot be reached',
   SOCKS_PROXY_CLOSED: 'the proxy hung up',
   SOCKS_TLS_FAILED: 'TLS failed',
+  SOCKS_HOST_KEY_REJECTED: 'the ssh server is not the one that is expected',
   SOCKS_MALFORMED_REPLY: 'the proxy answered nonsense',
   SOCKS_NO_ACCEPTABLE_METHOD: 'the proxy accepts no method that was offered',
   SOCKS_AUTH_REJECTED: 'the proxy rejected the user name or password',
@@ -204,6 +207,7 @@ const ERRNOS: { readonly [C in SocksErrorCode]?: string } = {
   // Another proxy said so; a failure of our own has its errno.
   SOCKS_PROXY_UNREACHABLE: 'EHOSTUNREACH',
   SOCKS_PROXY_CLOSED: 'ECONNRESET',
+  SOCKS_HOST_KEY_REJECTED: 'EACCES',
   SOCKS_MALFORMED_REPLY: 'EPROTO',
   SOCKS_NO_ACCEPTABLE_METHOD: 'EACCES',
   SOCKS_AUTH_REJECTED: 'EACCES',

@@ -13,10 +13,11 @@ import type { Traits } from '../route/route.ts'
 import { type RouteFailure, invalidRoute } from '../socks-error.ts'
 import { isKnownHostKey } from './known-hosts.ts'
 
-/** As the options and the environment of `ssh` have it. */
+/** As the options and the environment of `ssh` have it. `onDoubt` hears why the host key is not believed. */
 export async function configOf(
   { proxy, traits }: Spot & { readonly traits: Traits },
   scope: Scope,
+  onDoubt: (why: Failure) => void,
 ): Promise<ConnectConfig | RouteFailure> {
   const credentials = await credentialsOf(proxy, traits, scope)
   if (credentials !== undefined && 'code' in credentials) return credentials
@@ -28,7 +29,7 @@ export async function configOf(
   if (username === undefined) return invalidRoute('nobody knows the name of this user here: ssh://NAME@HOST says it')
   const { ssh = {}, place } = proxy
   const port = place.kind === 'host' ? place.destination.port : 22
-  const verifier = await verifierFor(hostNameOf(place), port, ssh)
+  const doubtOf = await verifierFor(hostNameOf(place), port, ssh)
   const agent = ssh.agent ?? process.env['SSH_AUTH_SOCK']
   return {
     username,
@@ -36,7 +37,11 @@ export async function configOf(
     ...(ssh.privateKey !== undefined && { privateKey: ssh.privateKey }),
     ...(ssh.passphrase !== undefined && { passphrase: ssh.passphrase }),
     ...(agent !== undefined && { agent }),
-    hostVerifier: verifier,
+    hostVerifier: (key: Buffer) => {
+      const doubt = doubtOf(key)
+      if (doubt !== undefined) onDoubt(failure('not_allowed', 'server', doubt))
+      return doubt === undefined
+    },
     // The scope has the limits.
     readyTimeout: 0,
   }
@@ -63,15 +68,23 @@ async function verifierFor(
   host: string,
   port: number,
   ssh: { readonly hostKeySha256?: string; readonly dangerAcceptAnyHostKey?: boolean },
-): Promise<(key: Buffer) => boolean> {
-  if (ssh.dangerAcceptAnyHostKey === true) return () => true
+): Promise<(key: Buffer) => string | undefined> {
+  if (ssh.dangerAcceptAnyHostKey === true) return () => undefined
   const { hostKeySha256 } = ssh
   if (hostKeySha256 !== undefined) {
     const wanted = hostKeySha256.replace(/^SHA256:/, '').replace(/=+$/, '')
-    return key => createHash('sha256').update(key).digest('base64').replace(/=+$/, '') === wanted
+    return key => (sha256(key) === wanted ? undefined : `its host key is SHA256:${sha256(key)}`)
   }
   const known = await knownHosts()
-  return key => isKnownHostKey(known, host, port, key)
+  return key =>
+    isKnownHostKey(known, host, port, key)
+      ? undefined
+      : `its host key SHA256:${sha256(key)} is not in ~/.ssh/known_hosts for ${host}`
+}
+
+/** As OpenSSH writes it. */
+function sha256(key: Buffer): string {
+  return createHash('sha256').update(key).digest('base64').replace(/=+$/, '')
 }
 
 /** Says what to install when it is missing. */
@@ -94,7 +107,7 @@ export function sshFailure(error: SshError): Failure {
     case 'client-authentication':
       return failure('auth_rejected', 'server', 'no way of logging in was accepted')
     case 'handshake':
-      return failure('not_allowed', 'server', 'the handshake failed, or the host key is not the expected one')
+      return failure('bad_syntax', 'server', 'the handshake of ssh failed')
     case 'client-socket':
       return failure('truncated', 'server')
     default:

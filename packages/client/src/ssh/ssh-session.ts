@@ -8,7 +8,7 @@ import { type Destination, type Failure, NO_ENDPOINT, NO_OCTETS, failure, format
 import type { Client, ClientChannel } from 'ssh2'
 import type { Granted } from '../dial/handshake-run.ts'
 import { UNLIMITED } from '../dial/limits.ts'
-import { type Spot, handshakeFailure } from '../dial/route-failure.ts'
+import { type Spot, handshakeFailure, routeFailure } from '../dial/route-failure.ts'
 import { type PhaseTime, Scope, type Step, uncancellable } from '../dial/scope.ts'
 import type { HopTrace } from '../dial/trace.ts'
 import type { Traits } from '../route/route.ts'
@@ -170,7 +170,8 @@ export class SshSession {
     this.traces = carried.traces
     connection.holdProcess?.(this.#holding > 0)
     scope.enter('greeting', this.#spot)
-    const config = await configOf(this.#spot, scope)
+    let doubt: Failure | undefined
+    const config = await configOf(this.#spot, scope, why => (doubt = why))
     if ('code' in config) return config
     const ssh2 = await scope.during(uncancellable(loadSsh2()))
     if ('code' in ssh2) return ssh2
@@ -201,6 +202,7 @@ export class SshSession {
     const why = await scope.during({ result, cancel: () => {} })
     this.loginTimes = scope.takeTimes()
     if (why === undefined) return undefined
+    if (doubt !== undefined) return routeFailure('SOCKS_HOST_KEY_REJECTED', doubt, phase, this.#spot)
     return 'failure' in why ? why : handshakeFailure(why, phase, this.#spot)
   }
 

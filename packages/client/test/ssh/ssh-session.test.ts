@@ -65,7 +65,9 @@ suite('an ssh session', () => {
       assert.match(nameless.message, /ssh:\/\/NAME@HOST/)
       process.env['USER'] = 'alice'
       // The host key is in no file.
-      assert.match((await rejection(connect({ host: 'a.test', port: 1, via }))).message, /host key/)
+      const strange = await rejection(connect({ host: 'a.test', port: 1, via }))
+      assert.deepEqual([strange.code, strange.phase, strange.hop], ['SOCKS_HOST_KEY_REJECTED', 'greeting', 0])
+      assert.match(strange.message, /host key SHA256:[\w+/]{43} is not in ~\/\.ssh\/known_hosts for 127\.0\.0\.1/)
     } finally {
       Object.assign(os, { userInfo, homedir })
       syncBuiltinESMExports()
