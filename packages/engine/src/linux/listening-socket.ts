@@ -1,7 +1,8 @@
 /** Opens a listening socket: TCP or Unix. Answers a descriptor; accepts nothing. */
-import { chmodSync, unlinkSync } from 'node:fs'
+import { unlinkSync } from 'node:fs'
 import type { Failure } from '@socksmith/protocol'
 import { removeDeadSocket } from '../node/dead-socket.ts'
+import { modeFault } from '../node/socket-mode.ts'
 import { errnoFailure } from '../node/system-failure.ts'
 import type { ListenOptions, Place } from '../ports.ts'
 import {
@@ -76,7 +77,7 @@ export function removeSocketFile(place: Place): void {
 }
 
 function open(calls: SystemCalls, options: ListenOptions): ListeningSocket | Failure {
-  const { place, backlog, mode } = options
+  const { place, backlog } = options
   const fd = calls.socket(familyOf(place), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
   if (fd < 0) return errnoFailure(errnoName(calls.errno()), 'us')
   const fail = (why = errnoFailure(errnoName(calls.errno()), 'us')): Failure => {
@@ -92,8 +93,11 @@ function open(calls: SystemCalls, options: ListenOptions): ListeningSocket | Fai
   const length = writePlace(place, name)
   if (length === 0) return fail(errnoFailure('ENAMETOOLONG', 'us'))
   if (calls.bind(fd, name, length) < 0) return fail()
-  // Until here the umask decides, which by default lets nobody but us write.
-  if (place.kind === 'unix' && mode !== undefined) chmodSync(place.path, mode)
+  const fault = modeFault(options)
+  if (fault !== undefined) {
+    removeSocketFile(place)
+    return fail(fault)
+  }
   if (calls.listen(fd, backlog) < 0) return fail()
   const bound = boundPlace(calls, fd, place)
   return 'code' in bound ? fail(bound) : { fd, place: bound }

@@ -4,7 +4,6 @@
  * Out of descriptors likewise: a newcomer that would take one of the reserve is closed, and libuv does the same with its
  * own spare descriptor when there is none left at all. Neither spins, and no client waits for nothing.
  */
-import { chmodSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { ListenOptions as NodeListenOptions, Server, Socket } from 'node:net'
 import type { Failure } from '@socksmith/protocol'
@@ -13,8 +12,9 @@ import { removeDeadSocket } from './dead-socket.ts'
 import { ACCEPT_RESERVE, leavesTooFew, OUT_OF_DESCRIPTORS } from './descriptors.ts'
 import { NodeConnection, STREAM_OPTIONS, keepAlive } from './node-connection.ts'
 import { socketOptionsFault } from './node-socket-options.ts'
+import { modeFault } from './socket-mode.ts'
 import { hostOf, NAMELESS_UNIX, placeOf } from './place.ts'
-import { errnoOf, systemFailure } from './system-failure.ts'
+import { systemFailure } from './system-failure.ts'
 
 /** Milliseconds between two reports of the same trouble: a full server must not fill its log too. */
 export const ACCEPT_FAILURE_EVERY_MS = 10_000
@@ -28,11 +28,9 @@ export async function listen(
   const fault = socketOptionsFault(options)
   if (fault !== undefined) return fault
   const first = await open(options)
-  if (first.ok) return new NodeListener(clock, first, options, handler)
-  const retry = options.place.kind === 'unix' && errnoOf(first.error) === 'EADDRINUSE'
-  if (!retry || !(await removeDeadSocket(options.place.path))) return systemFailure(first.error, 'us')
-  const second = await open(options)
-  return second.ok ? new NodeListener(clock, second, options, handler) : systemFailure(second.error, 'us')
+  const isTaken = options.place.kind === 'unix' && 'code' in first && first.errno === 'EADDRINUSE'
+  const opened = isTaken && (await removeDeadSocket(options.place.path)) ? await open(options) : first
+  return 'code' in opened ? opened : new NodeListener(clock, opened, options, handler)
 }
 
 class NodeListener implements Listener {
@@ -108,32 +106,33 @@ class NodeListener implements Listener {
 }
 
 interface Open {
-  readonly ok: true
   readonly server: Server
   /** Where it listens in truth. */
   readonly place: Place
 }
-type Opened = Open | { readonly ok: false; readonly error: unknown }
 
-function open(options: ListenOptions): Promise<Opened> {
-  const { promise, resolve } = Promise.withResolvers<Opened>()
+function open(options: ListenOptions): Promise<Open | Failure> {
+  const { promise, resolve } = Promise.withResolvers<Open | Failure>()
   const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true })
-  const onError = (error: unknown): void => resolve({ ok: false, error })
+  const fail = (why: Failure): void => {
+    if (server.listening) server.close()
+    resolve(why)
+  }
+  const onError = (error: unknown): void => fail(systemFailure(error, 'us'))
   server.once('error', onError)
   server.once('listening', () => {
     server.off('error', onError)
     try {
-      resolve({ ok: true, server, place: placeOfServer(server) ?? options.place })
+      resolve({ server, place: placeOfServer(server) ?? options.place })
     } catch (error) {
       // The system did not tell where it is bound.
-      server.close()
       onError(error)
     }
   })
   server.listen(nodeOptions(options))
-  const { place, mode } = options
-  // Node has bound already, or failed. Until here the umask decides, which by default lets nobody but us write.
-  if (server.listening && place.kind === 'unix' && mode !== undefined) chmodSync(place.path, mode)
+  // Node has bound already, or failed.
+  const fault = server.listening ? modeFault(options) : undefined
+  if (fault !== undefined) fail(fault)
   return promise
 }
 

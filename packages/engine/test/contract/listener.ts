@@ -1,6 +1,7 @@
 /** What every engine's listener must do. */
 import assert from 'node:assert/strict'
-import { existsSync, linkSync, statSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, linkSync, statSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { describe } from 'node:test'
 import {
   collect,
@@ -125,7 +126,26 @@ function pauseCases(makeEngine: MakeEngine): void {
   })
 }
 
+function refuseMode(): never {
+  throw Object.assign(new Error('EPERM: operation not permitted, chmod'), { code: 'EPERM' })
+}
+
 function unixCases(makeEngine: MakeEngine): void {
+  leakTest('a mode that cannot be set is a failure, and leaves no file', async () => {
+    const path = temporaryPath()
+    const { chmodSync } = fs
+    fs.chmodSync = refuseMode
+    syncBuiltinESMExports()
+    try {
+      const listening = { place: { kind: 'unix', path }, backlog: 8, mode: 0o600 } as const
+      assert.equal(mustFail(await makeEngine().listen(listening, SILENT)).errno, 'EPERM')
+      assert.equal(existsSync(path), false)
+    } finally {
+      fs.chmodSync = chmodSync
+      syncBuiltinESMExports()
+    }
+  })
+
   leakTest('applies the mode, and removes the file by `close`', async () => {
     const path = temporaryPath()
     for (const mode of [0o600, 0o666]) {
