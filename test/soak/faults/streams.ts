@@ -33,29 +33,39 @@ export const stalledReaders: Fault = {
       await settled(() => targets.sent())
       return readers
     }
-    const { sockets, kibibytesEach } = await stallTwice(stage, stall)
+    const { sockets, noteMemory } = await stallTwice(stage, stall)
     const sent = await targets.sent()
     await wait(1_000)
     const now = await targets.sent()
     criteria.note('R-07', 'octets that a source sends on to a reader who reads nothing', now - sent, { atMost: 0 })
     await wait(amount(stage, 0, 5_000, 60_000))
-    criteria.note('R-07', 'memory for a stalled reader', await kibibytesEach(), bound(stage))
+    await noteMemory('R-07', 'a stalled reader')
     const wrong = (await Promise.all(sockets.map(readAgain))).reduce((sum, one) => sum + one, 0)
     criteria.note('R-07', 'wrong pieces when they read again', wrong, { atMost: 0 })
   },
 }
 
-/** Tunnels that stall, in two halves, and what the process takes for each of the second: what it takes once, it has taken. */
-async function stallTwice(
-  { served }: Stage,
-  stall: () => Promise<readonly Socket[]>,
-): Promise<{ readonly sockets: readonly Socket[]; readonly kibibytesEach: () => Promise<number> }> {
+interface Stalled {
+  readonly sockets: readonly Socket[]
+  /** Notes what is held for each of them; the process itself moves by more than they take, and is only told. */
+  readonly noteMemory: (row: string, what: string) => Promise<void>
+}
+
+/** Tunnels that stall, in two halves, and what is held for each of the second: what is taken once, is taken. */
+async function stallTwice(stage: Stage, stall: () => Promise<readonly Socket[]>): Promise<Stalled> {
+  const { served, criteria } = stage
   const first = await stall()
-  const before = (await served.look()).pssOctets
+  const before = await served.look()
   const second = await stall()
   return {
     sockets: [...first, ...second],
-    kibibytesEach: async () => ((await served.look()).pssOctets - before) / second.length / 1_024,
+    async noteMemory(row, what) {
+      const now = await served.look()
+      const [held, pss] = [now.heapOctets - before.heapOctets, now.pssOctets - before.pssOctets]
+      const kibibytes = second.length * 1_024
+      criteria.note(row, `memory held for ${what}`, held / kibibytes, bound(stage))
+      criteria.note(row, `memory of the process for ${what} (PSS)`, pss / kibibytes, { unit: 'KiB' })
+    },
   }
 }
 
@@ -103,13 +113,13 @@ export const deafTargets: Fault = {
       await settled(() => taken)
       return sockets
     }
-    const { sockets, kibibytesEach } = await stallTwice(stage, stall)
+    const { sockets, noteMemory } = await stallTwice(stage, stall)
     const last = taken
     await wait(amount(stage, 0, 5_000, 60_000))
     criteria.note('R-08', 'pieces taken for a target that reads nothing, after it was full', taken - last, {
       atMost: 0,
     })
-    criteria.note('R-08', 'memory for a target that does not read', await kibibytesEach(), bound(stage))
+    await noteMemory('R-08', 'a target that does not read')
     // A FIN would leave each half open, as it should: its target might still say something.
     for (const socket of sockets) socket.resetAndDestroy()
   },
