@@ -36,7 +36,8 @@ function checkLink({ link }: Report, engine: string): void {
     assert.ok(taken > (2 * STREAMS * OCTETS) / 1_500, told)
     assert.ok(dropped > taken / 200, told)
     assert.ok(overtaken > taken / 1_000, told)
-    assert.ok(shortestMs >= 50, told)
+    // A difference of two times is a fraction too short now and then.
+    assert.ok(Math.round(shortestMs) >= 50, told)
   }
 }
 
