@@ -44,8 +44,10 @@ function tableText(reports: readonly SoakReport[]): string {
   const rows = [...lines.values()]
     .toSorted((a, b) => a.row.localeCompare(b.row))
     .map(one => {
-      const cells = reports.map(({ criteria }) => cellText(criteria.find(other => keyOf(other) === keyOf(one))))
-      return [one.row, one.what, limitText(one), ...cells]
+      const same = reports.map(({ criteria }) => criteria.find(other => keyOf(other) === keyOf(one)))
+      // What depends on the number of threads has a limit for each engine.
+      const limits = new Set(same.flatMap(found => (found === undefined ? [] : limitText(found))))
+      return [one.row, one.what, [...limits].join(', '), ...same.map(cellText)]
     })
   const head = ['row', 'what', 'limit', ...reports.map(({ engine }) => engine)]
   return [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
