@@ -47,7 +47,7 @@ export const stalledReaders: Fault = {
 
 interface Stalled {
   readonly sockets: readonly Socket[]
-  /** Notes what is held for each of them; the process itself moves by more than they take, and is only told. */
+  /** Notes what is held for each of them, and by how much the process grew for each. */
   readonly noteMemory: (row: string, what: string) => Promise<void>
 }
 
@@ -64,7 +64,7 @@ async function stallTwice(stage: Stage, stall: () => Promise<readonly Socket[]>)
       const [held, pss] = [now.heapOctets - before.heapOctets, now.pssOctets - before.pssOctets]
       const kibibytes = second.length * 1_024
       criteria.note(row, `memory held for ${what}`, held / kibibytes, bound(stage))
-      criteria.note(row, `memory of the process for ${what} (PSS)`, pss / kibibytes, { unit: 'KiB' })
+      criteria.note(row, `memory of the process for ${what} (PSS)`, pss / kibibytes, bound(stage))
     },
   }
 }
