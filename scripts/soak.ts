@@ -13,7 +13,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { criteriaTable, isShown } from '../test/soak/criteria.ts'
+import { criteriaTable, failedOf, isShown } from '../test/soak/criteria.ts'
 import { withFigures } from '../test/soak/figures.ts'
 import { FAULTS } from '../test/soak/faults/all.ts'
 import { runInside } from '../test/soak/room.ts'
@@ -97,7 +97,7 @@ function writePage(reports: readonly SoakReport[]): void {
 }
 
 function reportText({ engine, workers, seed, seconds, criteria, played, missing, failures, log }: SoakReport): string {
-  const failed = criteria.filter(({ ok }) => !ok).length
+  const failed = failedOf(criteria)
   return [
     '',
     criteriaTable(criteria),

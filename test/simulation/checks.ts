@@ -56,7 +56,7 @@ function checkCase(physics: Physics, world: WorldPlan, aCase: Case): void {
   const [record] = records
   if (record === undefined) return
   checkTimes(say, world, aCase, record)
-  checkAccess(say, aCase, record)
+  checkAccess(say, world, aCase, record)
   if (plan.kind === 'udp') {
     if (record.clientToTarget !== aCase.udpUp) say(`${aCase.udpUp} octets sent, ${record.clientToTarget} recorded`)
     if (record.targetToClient !== aCase.udpDown) say(`${aCase.udpDown} octets back, ${record.targetToClient} recorded`)
@@ -100,7 +100,12 @@ function lastTrafficMs({ serverEnd, targetEnds }: Case): number {
   return Math.max(serverEnd?.lastTrafficMs ?? 0, ...[...targetEnds.values()].map(one => one.lastTrafficMs))
 }
 
-function checkAccess(say: (what: string) => void, { plan, client }: Case, record: SessionRecord): void {
+function checkAccess(
+  say: (what: string) => void,
+  { descriptors }: WorldPlan,
+  { plan, client }: Case,
+  record: SessionRecord,
+): void {
   if (plan.listener === 'password' && record.user === undefined && (client !== undefined || record.dialled)) {
     say('served without a password')
   }
@@ -108,7 +113,7 @@ function checkAccess(say: (what: string) => void, { plan, client }: Case, record
     const [target] = plan.targets
     const isClosed = target?.fate === 'inside' || target?.fate === 'own'
     // Where descriptors are few it is refused before anybody looks at the target.
-    const isLooked = record.failure !== 'too_busy'
+    const isLooked = record.failure !== 'too_busy' || descriptors === Infinity
     if (isClosed && isLooked && record.reply !== undefined && (client !== undefined || record.end !== 'refused')) {
       say(`${target.fate}: ended as ${record.end}`)
     }

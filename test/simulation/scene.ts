@@ -27,6 +27,7 @@ import { endpoint } from './world/address.ts'
 import type { SimulatedConnection } from './world/connection.ts'
 import { OUTSIDE, SimulatedEngine } from './world/engine.ts'
 import { Network } from './world/network.ts'
+import { DESCRIPTORS_RESERVED } from '../../packages/server/src/admission.ts'
 import type { Physics } from './world/physics.ts'
 
 const PORTS: { readonly [L in ListenerName]: number } = { open: 1_080, password: 1_081, proxied: 1_082 }
@@ -35,9 +36,6 @@ const PORTS: { readonly [L in ListenerName]: number } = { open: 1_080, password:
 const ACCOUNTS = 64
 const PROXY_ADDRESS = '60.0.0.1'
 const RELAY_PORTS = { first: 50_000, last: 50_007 } as const
-
-/** Of its descriptors the server keeps so many for itself. */
-const DESCRIPTORS_RESERVED = 64
 
 export class Scene {
   readonly cases: readonly Case[]

@@ -1,7 +1,7 @@
 /** The server's counts, watched: nothing is given back twice, no limit is passed, and refusals are remembered. */
 import { type IpAddress, formatAddress } from '@socksmith/protocol'
 import type { Counted, Tally } from '@socksmith/server'
-import { createTally } from '../../packages/server/src/tally.ts'
+import { COUNTED, createTally } from '../../packages/server/src/tally.ts'
 import type { Physics } from './world/physics.ts'
 
 export class WatchedTally implements Tally {
@@ -17,8 +17,7 @@ export class WatchedTally implements Tally {
 
   /** Everything that is still taken. */
   get taken(): number {
-    const counted = ['connections', 'pendingDials', 'udpAssociations', 'descriptors'] as const
-    const shared = counted.reduce((sum, one) => sum + this.count(one), 0)
+    const shared = COUNTED.reduce((sum, one) => sum + this.count(one), 0)
     return shared + [...this.#clients.values()].reduce((sum, count) => sum + count, 0)
   }
 

@@ -35,8 +35,13 @@ export class Criteria {
   }
 
   get failed(): number {
-    return this.all.filter(({ ok }) => !ok).length
+    return failedOf(this.all)
   }
+}
+
+/** How many did not hold. */
+export function failedOf(criteria: readonly Criterion[]): number {
+  return criteria.filter(({ ok }) => !ok).length
 }
 
 /** Whether a soak is a success: figures of the server alone show nothing of the faults. */

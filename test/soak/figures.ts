@@ -1,5 +1,5 @@
 /** The figures of a run in docs/reliability.md: what stands between two marks is the run's own words. Knows no server. */
-import { type Criterion, figureText, limitText } from './criteria.ts'
+import { type Criterion, failedOf, figureText, limitText } from './criteria.ts'
 import type { SoakReport } from './soak.ts'
 
 /** A mixed run of some minutes, or each fault once in full size. */
@@ -32,7 +32,7 @@ function sectionText(reports: readonly SoakReport[], { command, date, machine }:
 }
 
 function reportText({ engine, workers, seed, seconds, criteria, played, missing }: SoakReport): string {
-  const failed = criteria.filter(({ ok }) => !ok).length
+  const failed = failedOf(criteria)
   const without = missing.map(one => `; not played: ${one}`).join('')
   return `- ${engine}, ${workers} workers, seed ${seed}: ${played} faults played in ${seconds} s, ${criteria.length} figures, ${failed} failed${without}`
 }

@@ -11,7 +11,7 @@ import type { Counted, Tally } from './tally.ts'
 type LimitName = Extract<ServerEvent, { kind: 'limit' }>['limit']
 
 /** Descriptors that no client gets: listeners, logs, name servers, the runtime's own. */
-const DESCRIPTORS_RESERVED = 64
+export const DESCRIPTORS_RESERVED = 64
 
 /**
  * A newcomer is let in where a second descriptor is left for what it will ask for. Beyond this share of all of them the

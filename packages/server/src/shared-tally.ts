@@ -3,9 +3,7 @@
  * column of its own: what a thread that died had taken is given back by clearing its column. Knows no limit.
  */
 import { type IpAddress, octetAt, unmapped } from '@socksmith/protocol'
-import type { Counted, Tally } from './tally.ts'
-
-const COUNTED: readonly Counted[] = ['connections', 'pendingDials', 'udpAssociations', 'descriptors']
+import { COUNTED, type Counted, type Tally } from './tally.ts'
 
 // The words of the memory: the lock, the last id, the counts of each thread, and the table of clients.
 const LOCK = 0

@@ -5,7 +5,8 @@
 import { type IpAddress, latin1Text, unmapped } from '@socksmith/protocol'
 
 /** What is counted for all clients together; `descriptors` are those that they have besides their own connections. */
-export type Counted = 'connections' | 'pendingDials' | 'udpAssociations' | 'descriptors'
+export const COUNTED = ['connections', 'pendingDials', 'udpAssociations', 'descriptors'] as const
+export type Counted = (typeof COUNTED)[number]
 
 /** Where the counts are. Whoever takes gives back, once. */
 export interface Tally {
