@@ -9,8 +9,8 @@ import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
 
 /** Asked by the soak. */
 export type ToProbe =
-  /** Answered by every thread, after garbage was collected. */
-  | { readonly kind: 'look'; readonly request: number }
+  /** Answered by every thread, after garbage was collected; where it is thorough, after its pages are the system's again. */
+  | { readonly kind: 'look'; readonly request: number; readonly isThorough: boolean }
   /** The worker with the lowest number ends by an error that nobody catches. */
   | { readonly kind: 'die' }
 
@@ -28,13 +28,16 @@ const CHANNEL = 'soak-probe'
 const RESOLUTION_MS = 10
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+const collect = runInNewContext('gc') as (options?: object) => void
+/** V8 keeps pages of garbage for what comes; not where memory has run out. */
+const THOROUGH = { type: 'major', execution: 'sync', flavor: 'last-resort' }
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 delay.enable()
 
-function look(request: number): ThreadLook {
+function look({ request, isThorough }: Extract<ToProbe, { kind: 'look' }>): ThreadLook {
   const [delayP99Ms, delayMaxMs] = [delay.percentile(99) / 1e6, delay.max / 1e6]
-  collect()
+  if (isThorough) collect(THOROUGH)
+  else collect()
   // `process.memoryUsage()` opens a file, and throws where no descriptor is left.
   const { used_heap_size: used, external_memory: external } = getHeapStatistics()
   delay.reset()
@@ -59,7 +62,7 @@ if (isMainThread) {
   process.on('message', (asked: ToProbe) => {
     if (asked.kind === 'look') {
       broadcast(asked)
-      process.send?.(look(asked.request))
+      process.send?.(look(asked))
     } else {
       const [first] = workers
       workers = workers.slice(1)
@@ -70,7 +73,7 @@ if (isMainThread) {
 } else {
   broadcast(threadId)
   listen(data => {
-    if (isAsked(data, 'look')) broadcast(look(data.request))
+    if (isAsked(data, 'look')) broadcast(look(data))
     if (isAsked(data, 'die') && data.thread === threadId) throw new Error('a planted fault')
   })
 }
@@ -79,6 +82,9 @@ function isLook(data: unknown): data is ThreadLook {
   return typeof data === 'object' && data !== null && 'heapOctets' in data
 }
 
-function isAsked(data: unknown, kind: string): data is { readonly request: number; readonly thread: number } {
+/** What the main thread hands on to its workers. */
+type ToWorker = Extract<ToProbe, { kind: 'look' }> | { readonly kind: 'die'; readonly thread: number }
+
+function isAsked<K extends ToWorker['kind']>(data: unknown, kind: K): data is Extract<ToWorker, { kind: K }> {
   return typeof data === 'object' && data !== null && 'kind' in data && data.kind === kind
 }

@@ -122,9 +122,10 @@ export class Served {
     return 10 * (Number(fields[11]) + Number(fields[12]))
   }
 
-  async look(): Promise<Held> {
+  /** Thorough, it tells what a memory that runs out would come to: a load that others made meanwhile weighs nothing. */
+  async look(isThorough = false): Promise<Held> {
     const request = ++this.#requests
-    this.#ask({ kind: 'look', request })
+    this.#ask({ kind: 'look', request, isThorough })
     const deadline = Date.now() + LOOK_MS_MAX
     const mine = (): readonly ThreadLook[] => this.#looks.filter(look => look.request === request)
     while (mine().length < this.#workers + 1 && Date.now() < deadline && this.isAlive) {

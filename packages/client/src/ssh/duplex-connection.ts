@@ -21,6 +21,7 @@ export class DuplexConnection implements Connection {
   #reader: ConnectionReader | undefined
   #hasEnded = false
   #cause: CloseCause | undefined
+  readonly #onceSent: (() => void)[] = []
 
   constructor(stream: Duplex, carrier: StreamCarrier) {
     this.#stream = stream
@@ -57,22 +58,12 @@ export class DuplexConnection implements Connection {
   }
 
   write(octets: Uint8Array): void {
-    if (this.#stream.writable) this.#stream.write(octets)
+    if (this.#stream.writable) this.#stream.write(octets, this.#onSent)
   }
 
   onceSent(callback: () => void): void {
-    const stream = this.#stream
-    if (!stream.writable || stream.writableLength === 0) {
-      queueMicrotask(callback)
-      return
-    }
-    let isTold = false
-    const once = (): void => {
-      if (!isTold) callback()
-      isTold = true
-    }
-    stream.write(new Uint8Array(0), once)
-    stream.once('close', once)
+    if (this.#cause !== undefined || this.#stream.writableLength === 0) queueMicrotask(callback)
+    else this.#onceSent.push(callback)
   }
 
   end(): void {
@@ -99,12 +90,19 @@ export class DuplexConnection implements Connection {
   #close(cause: CloseCause): void {
     if (this.#cause !== undefined) return
     this.#cause = cause
+    this.#onSent()
     this.#carrier.onClose()
     // A channel of ssh2 is not gone before it was read to its end.
     this.#stream.on('error', () => {}).destroy()
     this.#stream.resume()
     // Not from inside a call of the reader.
     queueMicrotask(() => this.#reader?.onClose(cause))
+  }
+
+  /** Called after each write, also after one that failed. */
+  readonly #onSent = (): void => {
+    if (this.#stream.writableLength > 0 && this.#cause === undefined) return
+    for (const callback of this.#onceSent.splice(0)) queueMicrotask(callback)
   }
 
   readonly #onData = (octets: Uint8Array): void => {

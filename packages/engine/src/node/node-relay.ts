@@ -5,7 +5,6 @@
 import { NO_OCTETS } from '@socksmith/protocol'
 import { IdleWheel } from '../idle-wheel.ts'
 import type { Idling } from '../idle-wheel.ts'
-import { RELAY_BUFFER_OCTETS_MAX } from '../ports.ts'
 import type {
   CloseCause,
   Clock,
@@ -18,12 +17,7 @@ import type {
   RelayOptions,
   Timer,
 } from '../ports.ts'
-
-/**
- * One direction stops reading when more than this waits to be sent. A quarter of the bound, because as much can come three
- * times more: by the read that passes the mark, and by what Node reads ahead (its own mark, passed by one read).
- */
-const PAUSE_ABOVE_OCTETS = RELAY_BUFFER_OCTETS_MAX / 4
+import { NodeConnection } from './node-connection.ts'
 
 /**
  * Milliseconds between two looks at a side that is not read. Node does not watch such a socket, so that its RST would be
@@ -181,7 +175,9 @@ class Direction implements ConnectionReader {
     this.carriedOctets += octets.length
     this.#relay.onActivity()
     const { length } = octets
-    this.#to.write(octets)
+    // Others may have read into memory that they use again.
+    if (this.#from instanceof NodeConnection && this.#to instanceof NodeConnection) this.#to.forward(octets)
+    else this.#to.write(octets)
     this.#spend(length)
     this.#waitWhenFull()
   }
@@ -196,8 +192,9 @@ class Direction implements ConnectionReader {
     this.#relay.onClose(this.#side, cause)
   }
 
+  /** The first octet that the kernel does not take stops the source: Node still reads up to 128 KiB ahead, which waits too. */
   #waitWhenFull(): void {
-    if (this.#isFull || this.#to.unsentOctets <= PAUSE_ABOVE_OCTETS) return
+    if (this.#isFull || this.#to.unsentOctets === 0) return
     this.#isFull = true
     this.#from.pause()
     this.#lookForReset()

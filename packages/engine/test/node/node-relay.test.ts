@@ -14,15 +14,23 @@ class IdleConnection implements Connection {
   readonly local = PLACE
   readonly remote = PLACE
   unsentOctets = 0
+  isPaused = false
   #reader: ConnectionReader | undefined
+  #onceSent: (() => void) | undefined
 
   read(reader: ConnectionReader): void {
     this.#reader = reader
   }
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
+  }
   write(): void {}
-  onceSent(): void {}
+  onceSent(callback: () => void): void {
+    this.#onceSent = callback
+  }
   end(): void {}
   destroy(): void {
     const reader = this.#reader
@@ -32,25 +40,51 @@ class IdleConnection implements Connection {
   reset(): void {
     this.destroy()
   }
+
+  /** Its peer sends something. */
+  bring(octets: Uint8Array): void {
+    this.#reader?.onOctets(octets)
+  }
+
+  /** Its peer takes what was unsent. */
+  take(): void {
+    this.unsentOctets = 0
+    this.#onceSent?.()
+  }
 }
 
-test('a reader that is only slow is not idle, while the source is paused', async () => {
+interface Scene {
+  readonly clock: VirtualClock
+  readonly client: IdleConnection
+  readonly target: IdleConnection
+  /** How the relay ended, if it did. */
+  readonly causes: readonly RelayEnd['cause'][]
+}
+
+function relay(): Scene {
   const clock = new VirtualClock()
   const [client, target] = [new IdleConnection(), new IdleConnection()]
   const causes: RelayEnd['cause'][] = []
-  startRelay(
-    {
-      client,
-      target,
-      toTarget: NO_OCTETS,
-      toClient: NO_OCTETS,
-      idleMs: 10_000,
-      halfOpenIdleMs: 10_000,
-      onEnd: end => causes.push(end.cause),
-    },
-    clock,
-    new IdleWheel(clock),
-  )
+  const onEnd = (end: RelayEnd): void => void causes.push(end.cause)
+  const none = { toTarget: NO_OCTETS, toClient: NO_OCTETS }
+  startRelay({ client, target, ...none, idleMs: 10_000, halfOpenIdleMs: 10_000, onEnd }, clock, new IdleWheel(clock))
+  return { clock, client, target, causes }
+}
+
+test('the first octet that is not taken stops the source until all is taken', () => {
+  const { client, target } = relay()
+  client.bring(Buffer.from('taken at once'))
+  assert.equal(client.isPaused, false)
+  target.unsentOctets = 1
+  client.bring(Buffer.from('not taken'))
+  assert.equal(client.isPaused, true)
+  assert.equal(target.isPaused, false)
+  target.take()
+  assert.equal(client.isPaused, false)
+})
+
+test('a reader that is only slow is not idle, while the source is paused', async () => {
+  const { clock, client, causes } = relay()
   for (client.unsentOctets = 60_000; client.unsentOctets > 0; client.unsentOctets -= 10_000) await clock.advance(9_000)
   assert.deepEqual(causes, [])
   await clock.advance(30_000)
