@@ -1,5 +1,6 @@
 /** What the parts of the rogue share: how it was ordered, and what all its connections have in common. */
 import type { Fault } from './faults.ts'
+import type { Endpoint } from './place.ts'
 
 export interface RogueOptions {
   readonly fault?: Fault
@@ -18,6 +19,13 @@ export interface Rogue {
   readonly port: () => number
   readonly sockets: Set<{ destroy(): void }>
   /** Of the faults that let one client hinder another. */
-  readonly shared: { connections: number; isStalled: boolean; names: Promise<void>; turn: Promise<void> }
+  readonly shared: {
+    connections: number
+    isStalled: boolean
+    names: Promise<void>
+    turn: Promise<void>
+    /** Who of all clients wrote a datagram last. */
+    udpClient?: Endpoint
+  }
   stop(): void
 }

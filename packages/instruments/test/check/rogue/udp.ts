@@ -6,9 +6,6 @@ import { type Endpoint, type Place, encodeReply, hostOctets, hostText, plain, po
 import type { Reader } from './reader.ts'
 import type { Rogue } from './terms.ts'
 
-/** Of the fault that mixes the clients up. */
-const lastOfAll: { client?: Endpoint } = {}
-
 export async function serveUdp(rogue: Rogue, control: Socket, reader: Reader, declared: Place): Promise<void> {
   reader.isServed = true
   const relay = createSocket('udp4')
@@ -82,7 +79,7 @@ class Association {
   #mayWrite({ address: host, port }: RemoteInfo): boolean {
     const rogue = this.#rogue
     const from = { host, port }
-    lastOfAll.client = from
+    rogue.shared.udpClient = from
     if (rogue.has('udp-first-sender')) {
       this.#client ??= from
       return this.#client.host === host && this.#client.port === port
@@ -108,7 +105,7 @@ class Association {
 
   #fromRemote(octets: Buffer, from: RemoteInfo): void {
     const rogue = this.#rogue
-    const client = rogue.has('udp-one-client') ? lastOfAll.client : this.#client
+    const client = rogue.has('udp-one-client') ? rogue.shared.udpClient : this.#client
     if (client === undefined || this.#isOver) return
     if (!this.#contacted.has(`${plain(from.address)} ${from.port}`) && !rogue.has('udp-full-cone')) return
     const label =
