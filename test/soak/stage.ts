@@ -94,5 +94,10 @@ export function p99(values: readonly number[]): number {
 
 /** Lines of the log about the server itself, of this kind. */
 export function notices({ files }: Stage, event: string): number {
-  return readFileSync(files.log, 'latin1').split(`"event":"${event}"`).length - 1
+  return [...placesOf(readFileSync(files.log), `"event":"${event}"`)].length
+}
+
+/** Where this text stands in a log, which may be longer than a string can be. */
+export function* placesOf(log: Buffer, text: string): Iterable<number> {
+  for (let at = log.indexOf(text); at >= 0; at = log.indexOf(text, at + text.length)) yield at
 }
