@@ -70,6 +70,8 @@ if (isMainThread) {
     }
   })
   process.channel?.unref()
+  // Whoever started it was ended from outside.
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 } else {
   broadcast(threadId)
   listen(data => {
