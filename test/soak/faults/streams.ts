@@ -8,8 +8,6 @@ import { type Fault, type Stage, amount, times, wait } from '../stage.ts'
 
 /** What one stalled tunnel may cost the server, buffers of both its sockets not counted. */
 const STALLED_KIB_MAX = 256
-/** Twice as many as the plan asks for: what the process takes by chance, such as 20 MiB for one password, is shared by more. */
-const STALLED = 400
 /** For a few tunnels the rest of the process weighs more than they do: then it is only told. */
 function bound({ size }: Stage): Bound {
   return size === 'full' ? { atMost: STALLED_KIB_MAX, unit: 'KiB' } : { unit: 'KiB' }
@@ -29,7 +27,7 @@ export const stalledReaders: Fault = {
   isAlone: true,
   async run(stage) {
     const { served, targets, criteria } = stage
-    const count = amount(stage, 20, 50, STALLED)
+    const count = amount(stage, 20, 50, 200)
     const stall = async (): Promise<readonly Socket[]> => {
       const readers = await times(count, 20, () => openTunnel(served.ports, 'socks5', { port: targets.ports.held }))
       await settled(() => targets.sent())
@@ -57,16 +55,18 @@ interface Stalled {
 async function stallTwice(stage: Stage, stall: () => Promise<readonly Socket[]>): Promise<Stalled> {
   const { served, criteria } = stage
   const first = await stall()
-  const before = await served.look(true)
+  const [before, swept] = [await served.look(), await served.look(true)]
   const second = await stall()
   return {
     sockets: [...first, ...second],
     async noteMemory(row, what) {
-      const now = await served.look(true)
-      const [held, pss] = [now.heapOctets - before.heapOctets, now.pssOctets - before.pssOctets]
+      const [now, sweptNow] = [await served.look(), await served.look(true)]
       const kibibytes = second.length * 1_024
-      criteria.note(row, `memory held for ${what}`, held / kibibytes, bound(stage))
-      criteria.note(row, `memory of the process for ${what} (PSS)`, pss / kibibytes, bound(stage))
+      const note = (figure: string, octets: number): void =>
+        criteria.note(row, figure, octets / kibibytes, bound(stage))
+      note(`memory held for ${what}`, now.heapOctets - before.heapOctets)
+      note(`memory of the process for ${what} (PSS)`, now.pssOctets - before.pssOctets)
+      note(`memory of the process for ${what} (PSS), without garbage`, sweptNow.pssOctets - swept.pssOctets)
     },
   }
 }
@@ -100,7 +100,7 @@ export const deafTargets: Fault = {
   isAlone: true,
   async run(stage) {
     const { served, targets, criteria } = stage
-    const count = amount(stage, 20, 50, STALLED)
+    const count = amount(stage, 20, 50, 200)
     const piece = Buffer.alloc(65_536)
     let taken = 0
     const pour = (socket: Socket): void => {
