@@ -9,7 +9,7 @@ export {
   silenceThread,
 } from './linux/descriptor-ledger.ts'
 export { createLinuxEngine, recordDescriptors, silenceEngines } from './linux/linux-engine.ts'
-export { giveBackSpareMemory } from './linux/spare-memory.ts'
+export { giveBackSpareMemory, keepNoLargeBlocks } from './linux/spare-memory.ts'
 export {
   type SharedListener,
   closeSharedListener,

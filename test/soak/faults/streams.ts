@@ -4,6 +4,7 @@ import { openTunnel, closed } from '../client.ts'
 import { wrongPieces } from '../../simulation/world/pattern.ts'
 import { SOURCE_KEY } from '../target-words.ts'
 import type { Bound } from '../criteria.ts'
+import type { Held, Served } from '../served.ts'
 import { type Fault, type Stage, amount, times, wait } from '../stage.ts'
 
 /** What one stalled tunnel may cost the server, buffers of both its sockets not counted. */
@@ -17,6 +18,7 @@ function bound({ size }: Stage): Bound {
 const LOOKS_ALIKE = 5
 const LOOKS_MAX = 100
 const LOOK_EVERY_MS = 250
+const USUAL_EVERY_MS = 1_000
 /** Octets that a reader takes once it reads again. */
 const READ_AGAIN_OCTETS = 4_000_000
 
@@ -45,6 +47,8 @@ export const stalledReaders: Fault = {
   },
 }
 
+type Memory = Pick<Held, 'heapOctets' | 'pssOctets'>
+
 interface Stalled {
   readonly sockets: readonly Socket[]
   /** Notes what is held for each of them, and by how much the process grew for each. */
@@ -54,13 +58,14 @@ interface Stalled {
 /** Tunnels that stall, in two halves, and what is held for each of the second: what is taken once, is taken. */
 async function stallTwice(stage: Stage, stall: () => Promise<readonly Socket[]>): Promise<Stalled> {
   const { served, criteria } = stage
+  const looks = amount(stage, 1, 3, 5)
   const first = await stall()
-  const [before, swept] = [await served.look(), await served.look(true)]
+  const [before, swept] = [await usual(served, looks), await usual(served, looks, true)]
   const second = await stall()
   return {
     sockets: [...first, ...second],
     async noteMemory(row, what) {
-      const [now, sweptNow] = [await served.look(), await served.look(true)]
+      const [now, sweptNow] = [await usual(served, looks), await usual(served, looks, true)]
       const kibibytes = second.length * 1_024
       const note = (figure: string, octets: number): void =>
         criteria.note(row, figure, octets / kibibytes, bound(stage))
@@ -69,6 +74,17 @@ async function stallTwice(stage: Stage, stall: () => Promise<readonly Socket[]>)
       note(`memory of the process for ${what} (PSS), without garbage`, sweptNow.pssOctets - swept.pssOctets)
     },
   }
+}
+
+/** What is held beside it comes and goes with each exchange of the honest clients: the median of some looks. */
+async function usual(served: Served, looks: number, isThorough = false): Promise<Memory> {
+  const all: Held[] = []
+  for (let look = 0; look < looks; look++) {
+    if (look > 0) await wait(USUAL_EVERY_MS)
+    all.push(await served.look(isThorough))
+  }
+  const median = (of: keyof Memory): number => all.map(held => held[of]).toSorted((a, b) => a - b)[looks >> 1] ?? NaN
+  return { heapOctets: median('heapOctets'), pssOctets: median('pssOctets') }
 }
 
 /** The count, once it has stood still for a while: every buffer on the way is full. */

@@ -18,7 +18,7 @@ import { showSessionsOnSignal } from '../serving/live-sessions.ts'
 import { type RunningServer, drain, stopSignal } from '../serving/stop.ts'
 import { startThread } from '../serving/start-thread.ts'
 import { startWorkerPool } from '../serving/worker-pool.ts'
-import { keepMemoryQuiet } from '../serving/quiet-memory.ts'
+import { keepMemoryQuiet, keepMemorySmall } from '../serving/quiet-memory.ts'
 import { LiveState } from '../state/live-state.ts'
 import { say } from '../terminal/say.ts'
 import { type PasswordHash, hashPassword } from '../users/password.ts'
@@ -51,6 +51,7 @@ async function run(
   }
   if (reason !== undefined) log.notice('engine', `the portable engine serves: ${reason}`)
   const hasUsers = quickUsers.length > 0 || config.users.file !== undefined
+  keepMemorySmall(hasUsers)
   const policy = await policyOf(effective, readAgain, hasUsers, engine, log)
   if (!policy.ok) return policy
   const listeners = completeListeners(config, hasUsers)

@@ -1,8 +1,12 @@
 /**
- * After a crowd has left, what it was served with is given back to the system: the C library would keep it. Knows no server but
- * by the number of its sessions.
+ * What the process takes of the system's memory, beside what its sessions hold: garbage, and what the C library keeps for later.
+ * Knows no server but by the number of its sessions.
  */
-import { giveBackSpareMemory } from '@socksmith/engine'
+import { setFlagsFromString } from 'node:v8'
+import { giveBackSpareMemory, keepNoLargeBlocks } from '@socksmith/engine'
+
+/** So much garbage V8 may keep beside what lives, in percent of it. By itself it takes up to three times what lives. */
+const GARBAGE_PERCENT_MAX = 50
 
 /** Milliseconds between two looks at how many there are. */
 const LOOK_EVERY_MS = 1_000
@@ -30,7 +34,14 @@ export class Crowd {
   }
 }
 
-/** Looks from now on, until the process ends. */
+/** To be called before anything is served, for all threads. `hasHashes`: whether passwords are checked here. */
+export function keepMemorySmall(hasHashes: boolean): void {
+  setFlagsFromString(`--heap-growing-percent=${GARBAGE_PERCENT_MAX}`)
+  // On the portable engine nothing else needs the C library at the start.
+  if (hasHashes) keepNoLargeBlocks()
+}
+
+/** After a crowd has left, gives back what it was served with. Looks from now on, until the process ends. */
 export function keepMemoryQuiet(server: { readonly sessionCount: number }): void {
   const crowd = new Crowd()
   setInterval(() => crowd.hasLeft(server.sessionCount) && giveBackSpareMemory(), LOOK_EVERY_MS).unref()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { Crowd } from '../../src/serving/quiet-memory.ts'
 
@@ -22,4 +23,35 @@ test('a crowd that comes and goes keeps what it needs', () => {
 
 test('a few that leave are no crowd', () => {
   assert.deepEqual(looksThatTell([255, ...times(30, 0)]), [])
+})
+
+const QUIET_MEMORY = new URL('../../src/serving/quiet-memory.ts', import.meta.url).href
+
+/** Of what is made, each piece lives for some rounds of the young generation's collector: it becomes garbage of the old one. */
+const GARBAGE = `
+  import { setImmediate as turn } from 'node:timers/promises'
+  import { getHeapSpaceStatistics } from 'node:v8'
+  import { keepMemorySmall } from '${QUIET_MEMORY}'
+
+  if (process.argv[1] === 'small') keepMemorySmall(false)
+  const oldMib = () => getHeapSpaceStatistics().find(one => one.space_name === 'old_space').space_used_size / 1_048_576
+  const alive = []
+  let most = 0
+  for (let made = 0; made < 6_000_000; made++) {
+    alive[made % 200_000] = { made, list: [made, made, made, made] }
+    if (made % 1_000 > 0) continue
+    if (made > 2_000_000) most = Math.max(most, oldMib())
+    await turn()
+  }
+  console.log(most)
+`
+
+function mostMib(...args: readonly string[]): number {
+  const flags = ['--conditions=@socksmith/source', '--input-type=module', '--eval', GARBAGE]
+  return Number(execFileSync(process.execPath, [...flags, ...args], { encoding: 'utf8' }))
+}
+
+test('a process that keeps its memory small has less garbage beside what lives', () => {
+  const [ofItself, small] = [mostMib(), mostMib('small')]
+  assert.ok(small < 0.8 * ofItself, `${small} MiB, and ${ofItself} MiB of itself`)
 })

@@ -53,6 +53,8 @@ export interface SystemCalls {
   epollWait(epoll: number, events: Uint8Array, count: number, timeoutMs: number): number
   /** Gives memory that was freed back to the kernel; 1 when there was some. Takes some 20 ms after a large crowd. */
   mallocTrim(pad: number): number
+  /** Sets a parameter of the allocator, for all threads; 1 when that was possible. */
+  mallopt(parameter: number, value: number): number
 }
 
 /** The calls, or one sentence on why there are none. */
@@ -129,6 +131,7 @@ function bindAll(koffi: typeof Koffi): SystemCalls {
     epollCtl: bind('int epoll_ctl(int, int, int, void *)'),
     epollWait: bind('int epoll_wait(int, void *, int, int)'),
     mallocTrim: bind('int malloc_trim(int64_t)'),
+    mallopt: bind('int mallopt(int, int)'),
   }
 }
 
