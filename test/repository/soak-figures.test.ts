@@ -20,29 +20,30 @@ function report(engine: string, criteria: SoakReport['criteria'], missing: reado
   }
 }
 
+const LINUX = report('linux', [
+  { row: 'R-01', what: 'tunnels held', worst: 9_000, times: 1, ok: true, atLeast: 9_000 },
+  { row: 'R-29', what: 'heap', worst: 9.345, times: 2, ok: false, atMost: 8, unit: 'MiB' },
+])
+const NODE = report(
+  'node',
+  [
+    { row: 'R-02', what: 'rounds', worst: 5, times: 1, ok: true },
+    { row: 'R-29', what: 'heap', worst: 1, times: 2, ok: true, atMost: 4, unit: 'MiB' },
+  ],
+  ['a worker: none'],
+)
+const EMPTY = 'before\n<!-- soak: begin -->\nold\n<!-- soak: end -->\nafter\n'
+
 test('it has a line for each figure and a column for each engine, and nothing else of the page changes', () => {
-  const linux = report('linux', [
-    { row: 'R-01', what: 'tunnels held', worst: 9_000, times: 1, ok: true, atLeast: 9_000 },
-    { row: 'R-29', what: 'heap', worst: 9.345, times: 2, ok: false, atMost: 8, unit: 'MiB' },
-  ])
-  const node = report(
-    'node',
-    [
-      { row: 'R-02', what: 'rounds', worst: 5, times: 1, ok: true },
-      { row: 'R-29', what: 'heap', worst: 1, times: 2, ok: true, atMost: 4, unit: 'MiB' },
-    ],
-    ['a worker: none'],
-  )
-  const page = 'before\n<!-- soak: begin -->\nold\n<!-- soak: end -->\nafter\n'
   assert.equal(
-    withFigures(page, 'soak', [linux, node], RUN),
+    withFigures(EMPTY, 'soak', [LINUX, NODE], RUN),
     `before
 <!-- soak: begin -->
 
-\`npm run soak -- --minutes 10 --write\`, 2026-11-22, Node v26.10.0, 2 cores. Of all times that something was measured, the worst.
+Of all times that something was measured, the worst.
 
-- linux, 2 workers, seed 7: 3 faults played in 300 s, 2 figures, 1 failed
-- node, 0 workers, seed 7: 3 faults played in 300 s, 2 figures, 0 failed; not played: a worker: none
+- linux, 2 workers, seed 7: \`npm run soak -- --minutes 10 --write\`, 2026-11-22, Node v26.10.0, 2 cores: 3 faults played in 300 s, 2 figures, 1 failed
+- node, 0 workers, seed 7: \`npm run soak -- --minutes 10 --write\`, 2026-11-22, Node v26.10.0, 2 cores: 3 faults played in 300 s, 2 figures, 0 failed; not played: a worker: none
 
 | row | what | limit | linux | node |
 | --- | --- | --- | --- | --- |
@@ -56,10 +57,25 @@ after
   )
 })
 
+test('a run of one engine leaves the column of the other one as it is', () => {
+  const both = withFigures(EMPTY, 'soak', [LINUX, NODE], RUN)
+  assert.equal(withFigures(withFigures(EMPTY, 'soak', [NODE], RUN), 'soak', [LINUX], RUN), both)
+  assert.equal(withFigures(both, 'soak', [NODE], RUN), both)
+  const again = report('linux', [{ row: 'R-29', what: 'heap', worst: 5, times: 1, ok: true, atMost: 6, unit: 'MiB' }])
+  const page = withFigures(both, 'soak', [again], { ...RUN, date: '2026-12-01' })
+  assert.match(page, /^- linux, .*2026-12-01.* 0 failed\n- node, .*2026-11-22/m)
+  assert.match(
+    page,
+    /\| R-02 \| rounds \|  \|  \| 5 \|\n\| R-29 \| heap \| at most 6 MiB, at most 4 MiB \| 5 MiB \| 1 MiB \|\n\n/,
+  )
+  assert.doesNotMatch(page, /R-01/)
+})
+
 test('the page has the marks of both sections, and a page without them is refused', () => {
   const page = readFileSync('docs/reliability.md', 'utf8')
   for (const section of ['soak', 'soak in full size'] as const) {
-    assert.notEqual(withFigures(page, section, [], RUN), page)
+    assert.notEqual(withFigures(page, section, [NODE], RUN), page)
+    assert.equal(withFigures(page, section, [], RUN), page)
   }
   assert.throws(() => withFigures('nothing', 'soak', [], RUN), /no marks/)
 })

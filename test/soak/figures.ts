@@ -1,5 +1,5 @@
-/** The figures of a run in docs/reliability.md: what stands between two marks is the run's own words. Knows no server. */
-import { type Criterion, failedOf, figureText, limitText } from './criteria.ts'
+/** The figures of runs in docs/reliability.md: what stands between two marks is theirs. Knows no server. */
+import { failedOf, figureText, limitText } from './criteria.ts'
 import type { SoakReport } from './soak.ts'
 
 /** A mixed run of some minutes, or each fault once in full size. */
@@ -13,51 +13,90 @@ export interface Run {
   readonly machine: string
 }
 
-/** The page with this section made anew; throws where the page has no marks for it. */
+/** One engine's last run. */
+interface Column {
+  readonly engine: string
+  /** The run, in a line of the page. */
+  readonly said: string
+  readonly cells: readonly Cell[]
+}
+
+interface Cell {
+  readonly row: string
+  readonly what: string
+  readonly limit: string
+  readonly figure: string
+}
+
+/** The page with the columns of these engines made anew in the section; throws where the page has no marks for it. */
 export function withFigures(page: string, section: Section, reports: readonly SoakReport[], run: Run): string {
   const [begin, end] = [`<!-- ${section}: begin -->`, `<!-- ${section}: end -->`]
   const [from, to] = [page.indexOf(begin), page.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`docs/reliability.md has no marks ${begin} and ${end}`)
-  return `${page.slice(0, from)}${begin}\n\n${sectionText(reports, run)}\n\n${page.slice(to)}`
+  const kept = columnsOf(page.slice(from, to)).filter(({ engine }) => !reports.some(one => one.engine === engine))
+  const columns = [...kept, ...reports.map(report => columnOf(report, run))]
+  return `${page.slice(0, from)}${begin}\n\n${sectionText(columns)}\n\n${page.slice(to)}`
 }
 
-function sectionText(reports: readonly SoakReport[], { command, date, machine }: Run): string {
+function sectionText(columns: readonly Column[]): string {
+  const inOrder = columns.toSorted((a, b) => a.engine.localeCompare(b.engine))
   return [
-    `\`${command}\`, ${date}, ${machine}. Of all times that something was measured, the worst.`,
+    'Of all times that something was measured, the worst.',
     '',
-    ...reports.map(reportText),
+    ...inOrder.map(({ said }) => said),
     '',
-    tableText(reports),
+    tableText(inOrder),
   ].join('\n')
 }
 
-function reportText({ engine, workers, seed, seconds, criteria, played, missing }: SoakReport): string {
-  const failed = failedOf(criteria)
-  const without = missing.map(one => `; not played: ${one}`).join('')
-  return `- ${engine}, ${workers} workers, seed ${seed}: ${played} faults played in ${seconds} s, ${criteria.length} figures, ${failed} failed${without}`
-}
-
 /** A line for each figure, and in it a column for each engine. */
-function tableText(reports: readonly SoakReport[]): string {
-  const all = reports.flatMap(({ criteria }) => criteria)
-  const lines = new Map(all.map(one => [keyOf(one), one]))
-  const rows = [...lines.values()]
-    .toSorted((a, b) => a.row.localeCompare(b.row))
-    .map(one => {
-      const same = reports.map(({ criteria }) => criteria.find(other => keyOf(other) === keyOf(one)))
+function tableText(columns: readonly Column[]): string {
+  const lines = new Map(columns.flatMap(({ cells }) => cells).map(cell => [keyOf(cell), cell]))
+  const rows = [...lines]
+    .toSorted(([, a], [, b]) => a.row.localeCompare(b.row))
+    .map(([key, { row, what }]) => {
+      const same = columns.map(({ cells }) => cells.find(cell => keyOf(cell) === key))
       // What depends on the number of threads has a limit for each engine.
-      const limits = new Set(same.flatMap(found => (found === undefined ? [] : limitText(found))))
-      return [one.row, one.what, [...limits].join(', '), ...same.map(cellText)]
+      const limits = new Set(same.flatMap(cell => (cell === undefined ? [] : cell.limit)))
+      return [row, what, [...limits].join(LIMITS), ...same.map(cell => cell?.figure ?? '')]
     })
-  const head = ['row', 'what', 'limit', ...reports.map(({ engine }) => engine)]
-  return [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
+  const head = [...HEAD, ...columns.map(({ engine }) => engine)]
+  return [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(CELLS)} |`).join('\n')
 }
 
-function keyOf({ row, what }: Criterion): string {
+const HEAD = ['row', 'what', 'limit']
+const CELLS = ' | '
+const LIMITS = ', '
+
+function columnOf({ engine, workers, seed, seconds, criteria, played, missing }: SoakReport, run: Run): Column {
+  const made = `\`${run.command}\`, ${run.date}, ${run.machine}`
+  const told = `${played} faults played in ${seconds} s, ${criteria.length} figures, ${failedOf(criteria)} failed`
+  const without = missing.map(one => `; not played: ${one}`).join('')
+  return {
+    engine,
+    said: `- ${engine}, ${workers} workers, seed ${seed}: ${made}: ${told}${without}`,
+    cells: criteria.map(one => {
+      const figure = figureText(one.worst, one.unit)
+      return { row: one.row, what: one.what, limit: limitText(one), figure: one.ok ? figure : `**${figure}**` }
+    }),
+  }
+}
+
+/** Reads what `sectionText` wrote. */
+function columnsOf(section: string): readonly Column[] {
+  const lines = section.split('\n')
+  const [head = [], , ...rows] = lines.filter(line => line.startsWith('|')).map(line => line.slice(2, -2).split(CELLS))
+  return head.slice(HEAD.length).map((engine, index, engines) => ({
+    engine,
+    said: lines.find(line => line.startsWith(`- ${engine},`)) ?? '',
+    cells: rows.flatMap(([row = '', what = '', limit = '', ...figures]) => {
+      const [figure, limits] = [figures[index] ?? '', limit.split(LIMITS)]
+      const own = limits.length === engines.length ? limits[index] : limits[0]
+      return figure === '' ? [] : { row, what, limit: own ?? '', figure }
+    }),
+  }))
+}
+
+function keyOf({ row, what }: Cell): string {
   return `${row} ${what}`
-}
-
-function cellText(one: Criterion | undefined): string {
-  if (one === undefined) return ''
-  return one.ok ? figureText(one.worst, one.unit) : `**${figureText(one.worst, one.unit)}**`
 }
