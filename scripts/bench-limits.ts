@@ -9,6 +9,7 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { median } from '@socksmith/instruments/bench'
 import { readFlags } from './flags.ts'
 
 readFlags('npm run bench:limits', {})
@@ -121,8 +122,6 @@ async function cost(proxy: Proxy): Promise<Cost> {
   const cpu = (await cpuSeconds(proxy)) - before
   return { mibPerSecond: octets / 1_048_576 / (COST_MS / 1_000), cpuPerGib: cpu / (octets / 1_073_741_824) }
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
 const rows = await Promise.all(SPEEDS_MBIT.map(precision))
 console.log('| limit | sessions | measured over 10 s | off by | fairness (Jain) |\n|---|---|---|---|---|')

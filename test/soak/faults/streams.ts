@@ -1,5 +1,6 @@
 /** Readers that do not read, at either end: nobody else may pay for them. */
 import type { Socket } from 'node:net'
+import { median } from '@socksmith/instruments/bench'
 import { openTunnel, closed } from '../client.ts'
 import { wrongPieces } from '../../simulation/world/pattern.ts'
 import { SOURCE_KEY } from '../target-words.ts'
@@ -83,8 +84,8 @@ async function usual(served: Served, looks: number, isThorough = false): Promise
     if (look > 0) await wait(USUAL_EVERY_MS)
     all.push(await served.look(isThorough))
   }
-  const median = (of: keyof Memory): number => all.map(held => held[of]).toSorted((a, b) => a - b)[looks >> 1] ?? NaN
-  return { heapOctets: median('heapOctets'), pssOctets: median('pssOctets') }
+  const [heapOctets, pssOctets] = [median(all.map(held => held.heapOctets)), median(all.map(held => held.pssOctets))]
+  return { heapOctets, pssOctets }
 }
 
 /** The count, once it has stood still for a while: every buffer on the way is full. */
