@@ -22,6 +22,8 @@ export interface ThreadLook {
   /** Since the last look: how late timers were, in milliseconds. */
   readonly delayP99Ms: number
   readonly delayMaxMs: number
+  /** Since the thread began. */
+  readonly delayEverP99Ms: number
 }
 
 const CHANNEL = 'soak-probe'
@@ -33,15 +35,21 @@ const collect = runInNewContext('gc') as (options?: object) => void
 const THOROUGH = { type: 'major', execution: 'sync', flavor: 'last-resort' }
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 delay.enable()
+const delayEver = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+delayEver.enable()
 
 function look({ request, isThorough }: Extract<ToProbe, { kind: 'look' }>): ThreadLook {
-  const [delayP99Ms, delayMaxMs] = [delay.percentile(99) / 1e6, delay.max / 1e6]
+  const [delayP99Ms, delayMaxMs, delayEverP99Ms] = [
+    delay.percentile(99) / 1e6,
+    delay.max / 1e6,
+    delayEver.percentile(99) / 1e6,
+  ]
   if (isThorough) collect(THOROUGH)
   else collect()
   // `process.memoryUsage()` opens a file, and throws where no descriptor is left.
   const { used_heap_size: used, external_memory: external } = getHeapStatistics()
   delay.reset()
-  return { request, thread: threadId, heapOctets: used + external, delayP99Ms, delayMaxMs }
+  return { request, thread: threadId, heapOctets: used + external, delayP99Ms, delayMaxMs, delayEverP99Ms }
 }
 
 const channel = new BroadcastChannel(CHANNEL) as BroadcastChannel & EventTarget & { unref(): void }

@@ -24,6 +24,8 @@ export interface Held {
   /** The worst of all threads, since the last look. */
   readonly delayP99Ms: number
   readonly delayMaxMs: number
+  /** The worst of all threads, since each began. */
+  readonly delayEverP99Ms: number
 }
 
 export class Served {
@@ -141,6 +143,7 @@ export class Served {
       heapOctets: looks.reduce((sum, { heapOctets }) => sum + heapOctets, 0),
       delayP99Ms: Math.max(0, ...looks.map(look => look.delayP99Ms)),
       delayMaxMs: Math.max(0, ...looks.map(look => look.delayMaxMs)),
+      delayEverP99Ms: Math.max(0, ...looks.map(look => look.delayEverP99Ms)),
     }
   }
 

@@ -208,6 +208,7 @@ async function atRest(stage: Stage, before: Held): Promise<void> {
     await wait(SAMPLE_EVERY_MS)
     after = await served.look()
   }
+  criteria.note('R-29', "event loop's delay, p99 of the whole run", after.delayEverP99Ms, { unit: 'ms' })
   if (after.descriptors > before.descriptors + DESCRIPTOR_GROWTH_MAX) {
     honest.failures.push(`descriptors at rest: ${JSON.stringify([...served.descriptorKinds])}`)
   }
