@@ -161,7 +161,9 @@ class NameMemory implements CachingResolver {
   #inTime(resolution: Promise<Resolution>): Promise<Resolution> {
     const { clock, timeoutMs } = this.#options
     const late = Promise.withResolvers<Resolution>()
-    const timer = clock.after(timeoutMs, () => late.resolve(failure('timed_out', 'target', 'no answer to the name')))
+    const timer = clock.after(timeoutMs, () =>
+      late.resolve(failure('name_timed_out', 'target', 'no answer to the name')),
+    )
     return Promise.race([resolution, late.promise]).finally(() => timer.cancel())
   }
 }

@@ -170,7 +170,7 @@ test('one who asks waits no longer than the limit, the queue included; a late an
   await scene.clock.advance(7_999)
   assert.deepEqual([first.value, second.value], [undefined, undefined])
   await scene.clock.advance(1)
-  assert.deepEqual([codeOf(first.value), codeOf(second.value)], ['timed_out', 'timed_out'])
+  assert.deepEqual([codeOf(first.value), codeOf(second.value)], ['name_timed_out', 'name_timed_out'])
   assert.deepEqual(scene.asked, ['slow.example'], 'the look-up itself still holds its turn')
   await scene.answer('slow.example')
   assert.deepEqual(await scene.resolver.resolve('slow.example'), [ADDRESS])

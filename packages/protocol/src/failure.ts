@@ -67,6 +67,7 @@ export type RequestFailureCode =
   | 'network_unreachable'
   | 'host_unreachable'
   | 'name_not_found'
+  | 'name_timed_out'
   | 'connection_refused'
   | 'timed_out'
   | 'command_not_supported'
@@ -115,6 +116,8 @@ const MAPPINGS: { readonly [C in RequestFailureCode]: FailureMapping } = {
   network_unreachable: { socks4: 91, rep: 0x03, httpStatus: 502, exitCode: 68, errno: 'ENETUNREACH' },
   host_unreachable: { socks4: 91, rep: 0x04, httpStatus: 502, exitCode: 68, errno: 'EHOSTUNREACH' },
   name_not_found: { socks4: 91, rep: 0x04, httpStatus: 502, exitCode: 68, errno: 'ENOTFOUND' },
+  // As one that is not known (REP 04): the target has not been late, nobody has asked it.
+  name_timed_out: { socks4: 91, rep: 0x04, httpStatus: 504, exitCode: 75, errno: 'EAI_AGAIN' },
   connection_refused: { socks4: 91, rep: 0x05, httpStatus: 502, exitCode: 69, errno: 'ECONNREFUSED' },
   timed_out: { socks4: 91, rep: 0x06, httpStatus: 504, exitCode: 75, errno: 'ETIMEDOUT' },
   command_not_supported: { socks4: 91, rep: 0x07, httpStatus: 501, exitCode: 76, errno: 'EOPNOTSUPP' },

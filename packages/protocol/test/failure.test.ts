@@ -24,6 +24,8 @@ test('of several failures the one that says most is told, whatever their order',
 })
 
 test('of equal ones it is the first, and of none a general one', () => {
+  // A name that nobody has answered for is told as one that is not known.
+  assert.equal(mappingOf('name_timed_out').rep, mappingOf('name_not_found').rep)
   const [first, second] = [failure('name_not_found', 'target', 'a'), failure('host_unreachable', 'target', 'b')]
   assert.equal(mostTelling([first, second]), first)
   assert.equal(mostTelling([second, first]), second)

@@ -7,7 +7,8 @@ export function failureOfRoute({ code, phase, proxy, failure: why }: RouteFailur
   const cause = why.detail ?? why.errno ?? why.code.replaceAll('_', ' ')
   const where = proxy === undefined ? '' : `${proxy}: `
   if (code === 'SOCKS_BLOCKED') return failure('not_allowed', 'policy', 'the route forbids it')
-  return failure(CODES[code] ?? 'general_failure', 'target', `${where}${phase}: ${cause}`)
+  const told = why.code === 'name_timed_out' ? why.code : (CODES[code] ?? 'general_failure')
+  return failure(told, 'target', `${where}${phase}: ${cause}`)
 }
 
 /** True when the proxy speaks of the one address it was asked for, and another one of the same name may do better. */

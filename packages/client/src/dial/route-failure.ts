@@ -39,7 +39,7 @@ export function dialFailure(why: Failure, spot?: Spot): RouteFailure {
 
 /** A name that was not resolved here. */
 export function resolveFailure(why: Failure, spot?: Spot): RouteFailure {
-  if (why.code === 'timed_out') return routeFailure('SOCKS_TIMED_OUT', why, 'resolve', spot)
+  if (why.code === 'name_timed_out') return routeFailure('SOCKS_TIMED_OUT', why, 'resolve', spot)
   if (why.code === 'too_busy') return routeFailure('SOCKS_TOO_BUSY', why, 'resolve', spot)
   return routeFailure('SOCKS_NAME_NOT_FOUND', why, 'resolve', spot)
 }

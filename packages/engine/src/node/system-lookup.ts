@@ -53,6 +53,6 @@ function isLocalhost(name: string): boolean {
 function lookupFailure(error: unknown): Failure {
   const errno = errnoOf(error)
   const isLate = errno === 'ETIMEOUT' || codeOfErrno(errno) === 'timed_out'
-  const code = isLate ? 'timed_out' : 'name_not_found'
+  const code = isLate ? 'name_timed_out' : 'name_not_found'
   return errno === undefined ? { code, blame: 'target' } : { code, blame: 'target', errno }
 }

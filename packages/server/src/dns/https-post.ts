@@ -116,7 +116,7 @@ function failureOf(error: unknown): Failure {
   if (error instanceof ExchangeError) return { ...error.failure, blame: 'target' }
   const isLate = error instanceof Error && error.name === 'AbortError'
   return isLate
-    ? failure('timed_out', 'target', 'the DNS server does not answer')
+    ? failure('name_timed_out', 'target', 'the DNS server does not answer')
     : failure('name_not_found', 'target', 'the DNS server broke off')
 }
 

@@ -23,7 +23,7 @@ export async function askByTcp(
   const message = await answer
   timer.cancel()
   connection.destroy()
-  return message ?? failure('timed_out', 'target', 'the name server does not answer')
+  return message ?? failure('name_timed_out', 'target', 'the name server does not answer')
 }
 
 /** RFC 7766 section 8: two octets of length in front. `undefined` when the stream ends before. */

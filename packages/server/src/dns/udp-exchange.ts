@@ -37,7 +37,9 @@ async function askByUdp(ground: DnsGround, server: Destination, query: Uint8Arra
   const send = (): void => void path.send(query, server)
   const timers = [
     engine.clock.after(REPEAT_MS, send),
-    engine.clock.after(SERVER_MS, () => resolve(failure('timed_out', 'target', 'the name server does not answer'))),
+    engine.clock.after(SERVER_MS, () =>
+      resolve(failure('name_timed_out', 'target', 'the name server does not answer')),
+    ),
   ]
   send()
   const answer = await promise
