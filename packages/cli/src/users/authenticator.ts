@@ -6,7 +6,7 @@ import { hash as digestOf, randomBytes } from 'node:crypto'
 import type { Place } from '@socksmith/engine'
 import { utf8Text } from '@socksmith/protocol'
 import { type Authenticate, type Credentials, networkOfClient } from '@socksmith/server'
-import { type PasswordHash, unknowableHash, verifyPassword } from './password.ts'
+import { type Argon2Cost, type PasswordHash, unknowableHash, verifyPassword } from './password.ts'
 import { Secret } from './secret.ts'
 import { LoginQueue, type Standing } from './login-queue.ts'
 import type { Users } from './users-file.ts'
@@ -40,13 +40,14 @@ class Authenticator {
   readonly #source: () => Users
   readonly #now: () => number
   readonly #verify: (password: Secret, hash: PasswordHash) => Promise<boolean>
-  readonly #unknown = unknowableHash()
   readonly #queue: LoginQueue
   readonly #key = randomBytes(32)
   /** Until when a login is known to be right, by its digest, oldest first. */
   readonly #remembered = new Map<string, { readonly user: string; readonly untilMs: number }>()
   readonly #running = new Map<string, Promise<string | undefined>>()
   #users: Users | undefined
+  /** Of every user's hash: some may have been made elsewhere. */
+  #costs: readonly Argon2Cost[] = []
 
   constructor(options: AuthenticatorOptions) {
     this.#source = options.users
@@ -59,6 +60,7 @@ class Authenticator {
     const users = this.#source()
     if (users !== this.#users) {
       this.#users = users
+      this.#costs = [...users.values()].map(({ cost }) => cost)
       this.#remembered.clear()
       // What still runs was asked of the old users; it answers those who asked, and nobody else.
       this.#running.clear()
@@ -99,9 +101,10 @@ class Authenticator {
     const password = new Secret(Uint8Array.from(credentials.password))
     const user = utf8Text(credentials.username)
     const hash = user === undefined ? undefined : users.get(user)
+    const stranger = this.#strangersHash(credentials.username)
     if (!(await this.#queue.turn(client, standing))) return undefined
     try {
-      const right = await this.#verify(password, hash ?? this.#unknown)
+      const right = await this.#verify(password, hash ?? stranger)
       return right && hash !== undefined ? user : undefined
     } catch {
       // Out of memory for the hash, for example: nobody comes in.
@@ -109,6 +112,12 @@ class Authenticator {
     } finally {
       this.#queue.done()
     }
+  }
+
+  /** As dear as that of some user, for the same name always of the same one: the time of an answer does not tell who there is. */
+  #strangersHash(name: Uint8Array): PasswordHash {
+    const digest = digestOf('sha256', Buffer.concat([this.#key, name]), 'buffer')
+    return unknowableHash(this.#costs[digest.readUInt32BE(0) % this.#costs.length])
   }
 
   #remember(digest: string, user: string): void {

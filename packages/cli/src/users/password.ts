@@ -33,9 +33,9 @@ export interface PasswordHash {
   readonly isDisabled?: boolean
 }
 
-/** Matches nothing that anybody can know, and takes as long to check as a real one. */
-export function unknowableHash(): PasswordHash {
-  return { cost: COST, salt: randomBytes(SALT_OCTETS), tag: randomBytes(TAG_OCTETS) }
+/** Matches nothing that anybody can know, and takes as long to check as a real one of this cost. */
+export function unknowableHash(cost: Argon2Cost = COST): PasswordHash {
+  return { cost, salt: randomBytes(SALT_OCTETS), tag: randomBytes(TAG_OCTETS) }
 }
 
 /** Why this cannot be a password, in a few words; `undefined` when it can. */

@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 import { type PasswordHash, formatHash, parseHash } from './password.ts'
 import { userNameFault } from './user-name.ts'
@@ -19,10 +20,19 @@ const DISABLED = '!'
 /** The users by name. */
 export type Users = ReadonlyMap<string, PasswordHash>
 
+/** Lines that are read in one go, a few milliseconds: a server with many users serves on while it reads them again. */
+const LINES_A_TURN = 1_000
+
 /** Reads the file. A missing file is a trouble, and so is one wrong line: a user must not vanish in silence. */
 export async function readUsersFile(path: string): Promise<Outcome<Users>> {
   const text = await readText(path)
-  return text.ok ? parseUsers(path, text.value) : text
+  if (!text.ok) return text
+  const reading = readLines(path, text.value)
+  for (;;) {
+    const { done: isDone, value } = reading.next()
+    if (isDone === true) return value
+    await nextTurn()
+  }
 }
 
 async function readText(path: string): Promise<Outcome<string>> {
@@ -35,8 +45,18 @@ async function readText(path: string): Promise<Outcome<string>> {
 
 /** The users in the text of a users file. `path` is for the words of a trouble, which never show the line itself. */
 export function parseUsers(path: string, text: string): Outcome<Users> {
+  const reading = readLines(path, text)
+  for (;;) {
+    const { done: isDone, value } = reading.next()
+    if (isDone === true) return value
+  }
+}
+
+/** Pauses after every turn. */
+function* readLines(path: string, text: string): Generator<void, Outcome<Users>> {
   const users = new Map<string, PasswordHash>()
   for (const [index, line] of text.split('\n').entries()) {
+    if (index % LINES_A_TURN === LINES_A_TURN - 1) yield
     const content = line.trim()
     if (content === '' || content.startsWith('#')) continue
     const name = nameOf(content)

@@ -48,6 +48,29 @@ test('an unknown user costs a hash like a known one, and never gets in, whatever
   assert.equal(await unknown, undefined)
 })
 
+test('a stranger costs as much as some user does, the same name always the same, however the hashes were made', async () => {
+  const { state, logIn } = setup([])
+  const cheap = { memoryKib: 8, passes: 1, lanes: 1 }
+  state.users = new Map([
+    ['alice', unknowableHash()],
+    ['bob', unknowableHash(cheap)],
+  ])
+  const costs = async (name: string): Promise<number> => {
+    void logIn(name, String(state.asked.length))
+    await settled()
+    const asked = state.asked.at(-1)
+    asked?.answer(false)
+    await settled()
+    return asked?.hash.cost.memoryKib ?? 0
+  }
+  const names = Array.from({ length: 64 }, (_, index) => `nobody${index}`)
+  const [first, again]: [number[], number[]] = [[], []]
+  for (const name of names) first.push(await costs(name))
+  for (const name of names) again.push(await costs(name))
+  assert.deepEqual(new Set(first), new Set([unknowableHash().cost.memoryKib, cheap.memoryKib]))
+  assert.deepEqual(again, first)
+})
+
 test('a right login is remembered for a minute, a wrong one is not', async () => {
   const { state, logIn } = setup(['alice'])
   const wrong = logIn('alice', 'wrong')

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { readFile, readdir, symlink, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import timers from 'node:timers/promises'
 import { done } from '../../src/exit.ts'
 import { formatHash, unknowableHash } from '../../src/users/password.ts'
 import { userNameFault } from '../../src/users/user-name.ts'
-import { changeUsersFile, parseUsers } from '../../src/users/users-file.ts'
+import { changeUsersFile, parseUsers, readUsersFile } from '../../src/users/users-file.ts'
 import { temporaryFolder } from '../run-command.ts'
 
 const HASH = formatHash(unknowableHash())
@@ -28,6 +30,26 @@ test('lines are users, comments and empty lines are not, and one wrong line make
     assert.equal(broken.trouble.message, message)
     assert.equal(broken.trouble.exitCode, 65)
   }
+})
+
+test('a long file is read bit by bit: others have their turns meanwhile', async t => {
+  const file = join(await temporaryFolder(t), 'users')
+  await writeFile(file, Array.from({ length: 20_000 }, (_, index) => `user${index}:${HASH}\n`).join(''))
+  const { setImmediate: nextTurn } = timers
+  let turns = 0
+  timers.setImmediate = ((...rest: Parameters<typeof nextTurn>) => {
+    turns++
+    return nextTurn(...rest)
+  }) as typeof nextTurn
+  syncBuiltinESMExports()
+  t.after(() => {
+    timers.setImmediate = nextTurn
+    syncBuiltinESMExports()
+  })
+  const users = await readUsersFile(file)
+  assert.ok(users.ok)
+  assert.equal(users.value.size, 20_000)
+  assert.equal(turns, 20)
 })
 
 test('a change keeps comments and order, replaces the file at once, follows a link and leaves nothing behind', async t => {
