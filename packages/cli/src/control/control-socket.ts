@@ -12,8 +12,10 @@ import { EXIT, type Outcome, done, fileErrorText, trouble } from '../exit.ts'
 
 /** A question is one short line. */
 const QUESTION_OCTETS_MAX = 4_096
-/** Somebody who connects and says nothing must not be kept. */
+/** From accept to the whole question: somebody who says nothing, or little at a time, must not be kept. */
 const QUESTION_MS = 5_000
+/** At once. A person asks once, a program now and then; nobody may take the descriptors of tunnels. */
+const CONNECTIONS_MAX = 64
 /** Reading a large policy and running its cases takes a second or two. */
 const ANSWER_MS = 60_000
 
@@ -25,8 +27,10 @@ export interface ControlSocket {
 export async function openControl(
   path: string,
   answer: (question: ControlQuestion) => Promise<ControlAnswer>,
+  questionMs: number = QUESTION_MS,
 ): Promise<Outcome<ControlSocket>> {
-  const server = createServer({ allowHalfOpen: true }, socket => void serve(socket, answer))
+  const server = createServer({ allowHalfOpen: true }, socket => void serve(socket, answer, questionMs))
+  server.maxConnections = CONNECTIONS_MAX
   const first = await listen(server, path)
   const left = first?.code === 'EADDRINUSE' && (await isDeadSocket(path))
   if (left) await rm(path, { force: true })
@@ -62,12 +66,16 @@ function refusedText(error: unknown): string {
   return code === 'ECONNREFUSED' ? 'it has ended' : fileErrorText(error)
 }
 
-async function serve(socket: Socket, answer: (question: ControlQuestion) => Promise<ControlAnswer>): Promise<void> {
+async function serve(
+  socket: Socket,
+  answer: (question: ControlQuestion) => Promise<ControlAnswer>,
+  questionMs: number,
+): Promise<void> {
   socket.on('error', () => {})
-  socket.setTimeout(QUESTION_MS, () => socket.destroy())
+  const timer = setTimeout(() => socket.destroy(), questionMs)
   const question = await questionFrom(socket)
+  clearTimeout(timer)
   if (question === undefined) return void socket.destroy()
-  socket.setTimeout(0)
   socket.end(`${JSON.stringify(await answer(question))}\n`)
 }
 

@@ -75,7 +75,7 @@ export class LiveState {
   /** Bans, in all threads at once; how many sessions that has ended. */
   async add(ban: Ban): Promise<number> {
     if (!this.#bans.add(ban)) return 0
-    this.#unsavedBans.set(subjectText(ban.subject), ban)
+    this.#toSave(subjectText(ban.subject), ban)
     const ended = await this.#server?.ban([ban])
     this.#save()
     return ended ?? 0
@@ -84,10 +84,15 @@ export class LiveState {
   /** False when there is no such ban. */
   async remove(key: string): Promise<boolean> {
     if (!this.#bans.remove(key)) return false
-    this.#unsavedBans.set(key, undefined)
+    this.#toSave(key, undefined)
     await this.#server?.unban([key])
     this.#save()
     return true
+  }
+
+  /** Without a file nothing is ever saved, and nothing may wait for it. */
+  #toSave(key: string, ban: Ban | undefined): void {
+    if (this.#file !== undefined) this.#unsavedBans.set(key, ban)
   }
 
   /** Writes what is left, and closes the file. */
@@ -140,6 +145,8 @@ export class LiveState {
   #prune(nowMs: number): void {
     this.#prunedAtMs = nowMs
     this.#bans.prune(nowMs)
+    // Where the file cannot be written for long; in the file they are forgotten too.
+    for (const [key, ban] of this.#unsavedBans) if ((ban?.untilMs ?? Infinity) <= nowMs) this.#unsavedBans.delete(key)
     this.#try('write', file => file.prune(nowMs))
   }
 

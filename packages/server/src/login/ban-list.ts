@@ -21,8 +21,12 @@ export interface Ban {
   readonly reason?: string
 }
 
-/** Bans at once. An attacker with many addresses must not take all memory: the oldest made by logins gives way. */
-export const BANS_MAX = 100_000
+/**
+ * Bans at once, by who has said so; the oldest of the same gives way. An attacker with many addresses must not take all memory:
+ * every thread has the list, and 16,384 bans are 5 MiB in each. Whoever is let go that way is soon banned again, for his failures are
+ * counted elsewhere.
+ */
+export const BANS_MAX: { readonly [B in Ban['by']]: number } = { operator: 100_000, login: 16_384 }
 
 /** What a person calls the subject, and by which it is found: `192.0.2.0/24`, `user alice`, `alice from 192.0.2.7`. */
 export function subjectText(subject: BanSubject): string {
@@ -54,8 +58,12 @@ export function clientOfNetwork({ address, bits }: Network): string | undefined 
   return isWhole || name === formatNetwork({ address, bits }) ? name : undefined
 }
 
+/** The reason of a ban by failed logins. */
+export const FAILED_LOGINS = 'failed logins'
+
 export class BanList {
-  readonly #bans = new Map<string, Ban>()
+  /** By who has said so, oldest first. */
+  readonly #bans: { readonly [B in Ban['by']]: Map<string, Ban> } = { operator: new Map(), login: new Map() }
   /** By the length of the prefix, the networks of that length by their octets. */
   readonly #networks = new Map<string, Map<string, Ban>>()
 
@@ -64,28 +72,30 @@ export class BanList {
   }
 
   get size(): number {
-    return this.#bans.size
+    return this.#bans.operator.size + this.#bans.login.size
   }
 
   /** False, and nothing changes, where a person has banned the same already: failed logins take that back for nobody. */
   add(ban: Ban): boolean {
     const key = subjectText(ban.subject)
-    const standing = this.#bans.get(key)
+    const standing = this.#standing(key)
     if (ban.by === 'login' && standing?.by === 'operator' && isInForce(standing, ban.sinceMs)) return false
     // At the end of the order: the youngest.
     this.remove(key)
-    if (this.#bans.size >= BANS_MAX) this.#makeRoom()
-    this.#bans.set(key, ban)
+    const kept = keptForm(ban)
+    const bans = this.#bans[ban.by]
+    if (bans.size >= BANS_MAX[ban.by]) this.#removeOldest(bans)
+    bans.set(key, kept)
     const network = ban.subject.kind === 'network' ? parseNetwork(ban.subject.network) : undefined
-    if (network !== undefined) this.#atLength(network).set(octetsText(network.address, network.bits), ban)
+    if (network !== undefined) this.#atLength(network).set(octetsText(network.address, network.bits), kept)
     return true
   }
 
   /** By {@link subjectText}; false when there is none. */
   remove(key: string): boolean {
-    const ban = this.#bans.get(key)
+    const ban = this.#standing(key)
     if (ban === undefined) return false
-    this.#bans.delete(key)
+    this.#bans[ban.by].delete(key)
     const network = ban.subject.kind === 'network' ? parseNetwork(ban.subject.network) : undefined
     if (network !== undefined) {
       const lengths = this.#atLength(network)
@@ -97,14 +107,16 @@ export class BanList {
 
   /** Forgets those that have passed; answers their keys. */
   prune(nowMs: number): readonly string[] {
-    const passed = [...this.#bans].filter(([, ban]) => !isInForce(ban, nowMs)).map(([key]) => key)
+    const all = [...this.#bans.operator, ...this.#bans.login]
+    const passed = all.filter(([, ban]) => !isInForce(ban, nowMs)).map(([key]) => key)
     for (const key of passed) this.remove(key)
     return passed
   }
 
   /** Those in force, oldest first. */
   all(nowMs: number): readonly Ban[] {
-    return [...this.#bans.values()].filter(ban => isInForce(ban, nowMs))
+    const all = [...this.#bans.operator.values(), ...this.#bans.login.values()]
+    return all.filter(ban => isInForce(ban, nowMs)).toSorted((a, b) => a.sinceMs - b.sinceMs)
   }
 
   hasClient(client: Place, nowMs: number): boolean {
@@ -123,25 +135,28 @@ export class BanList {
    * or has shown a certificate.
    */
   hasUser(client: Place, user: string, nowMs: number): boolean {
-    if (this.#bans.size === 0) return false
-    if (isInForce(this.#bans.get(subjectText({ kind: 'user', user })), nowMs)) return true
+    if (this.size === 0) return false
+    if (isInForce(this.#standing(subjectText({ kind: 'user', user })), nowMs)) return true
     const ban = this.#ofLogin(client, user)
     return ban?.by === 'operator' && isInForce(ban, nowMs)
   }
 
   /** Whether nobody may log in by this name from there. */
   hasLogin(client: Place, user: string, nowMs: number): boolean {
-    return this.#bans.size > 0 && isInForce(this.#ofLogin(client, user), nowMs)
+    return this.size > 0 && isInForce(this.#ofLogin(client, user), nowMs)
   }
 
   #ofLogin(client: Place, user: string): Ban | undefined {
     if (client.kind === 'unix') return undefined
-    return this.#bans.get(subjectText({ kind: 'login', client: clientName(client.endpoint.address), user }))
+    return this.#standing(subjectText({ kind: 'login', client: clientName(client.endpoint.address), user }))
   }
 
-  #makeRoom(): void {
-    for (const [key, { by }] of this.#bans) if (by === 'login') return void this.remove(key)
-    const [oldest] = this.#bans.keys()
+  #standing(key: string): Ban | undefined {
+    return this.#bans.operator.get(key) ?? this.#bans.login.get(key)
+  }
+
+  #removeOldest(bans: ReadonlyMap<string, Ban>): void {
+    const [oldest] = bans.keys()
     if (oldest !== undefined) this.remove(oldest)
   }
 
@@ -153,6 +168,30 @@ export class BanList {
     this.#networks.set(key, made)
     return made
   }
+}
+
+/** A ban that comes from another thread has every word anew; here they are the same for all. */
+function keptForm({ subject, sinceMs, untilMs, by, reason }: Ban): Ban {
+  const words = {
+    by: by === 'login' ? 'login' : 'operator',
+    ...(reason !== undefined && { reason: sameWord(reason) }),
+  } as const
+  return { subject: keptSubject(subject), sinceMs, ...(untilMs !== undefined && { untilMs }), ...words }
+}
+
+function keptSubject(subject: BanSubject): BanSubject {
+  switch (subject.kind) {
+    case 'network':
+      return { kind: 'network', network: subject.network }
+    case 'user':
+      return { kind: 'user', user: subject.user }
+    case 'login':
+      return { kind: 'login', client: subject.client, user: subject.user }
+  }
+}
+
+function sameWord(reason: string): string {
+  return reason === FAILED_LOGINS ? FAILED_LOGINS : reason
 }
 
 function isInForce(ban: Ban | undefined, nowMs: number): boolean {

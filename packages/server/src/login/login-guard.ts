@@ -8,7 +8,7 @@ import { type Failure, NO_OCTETS, failure, latin1Text, utf8Text } from '@socksmi
 import { accountKey, clientName } from '../limit/account-key.ts'
 import { BUCKET, type Filling, type Ledger } from '../limit/ledger.ts'
 import type { Authenticate, Credentials, LoginOptions } from '../options.ts'
-import { type Ban, type BanList, type BanSubject, networkOfClient } from './ban-list.ts'
+import { type Ban, type BanList, type BanSubject, FAILED_LOGINS, networkOfClient } from './ban-list.ts'
 
 export interface LoginGuardParts {
   readonly options: LoginOptions
@@ -80,7 +80,7 @@ export class LoginGuard {
   }
 
   #ban(subject: BanSubject, untilMs: number): void {
-    const ban: Ban = { subject, sinceMs: this.#parts.clock.wallMs(), untilMs, by: 'login', reason: 'failed logins' }
+    const ban: Ban = { subject, sinceMs: this.#parts.clock.wallMs(), untilMs, by: 'login', reason: FAILED_LOGINS }
     if (this.#parts.bans.add(ban)) this.#parts.onBan(ban)
   }
 
