@@ -11,9 +11,12 @@ import type { Failure, IpAddress } from '@socksmith/protocol'
 import type { Resolution } from '../resolver.ts'
 import { errnoOf } from './system-failure.ts'
 
-/** Milliseconds until the first repetition of a question, and how often it is asked; together about six seconds. */
+/**
+ * How often a question is asked, and how many milliseconds lie between two times at most: ten seconds in all. Of a name server that
+ * was quick so far c-ares waits a second only, which makes seven; but a name that nobody has asked for lately takes long anywhere.
+ */
+const DNS_TRIES = 5
 const DNS_TIMEOUT_MS = 2_000
-const DNS_TRIES = 2
 
 /** RFC 6761 section 6.3: no name server is asked for this host. */
 const LOOPBACK: readonly IpAddress[] = ['::1', '127.0.0.1'].map(parseIp).filter(one => one !== undefined)
@@ -31,7 +34,7 @@ export const systemLookup = async (name: string): Promise<Resolution> => {
 
 /** Asks the given name servers (`"192.0.2.53"`, `"[2001:db8::53]:5353"`) by DNS; throws for a text that is none. */
 export function serverLookup(servers: readonly string[]): (name: string) => Promise<Resolution> {
-  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
+  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, maxTimeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
   resolver.setServers(servers)
   return async name => {
     if (isLocalhost(name)) return LOOPBACK
