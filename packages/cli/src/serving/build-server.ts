@@ -61,7 +61,8 @@ export interface BuiltServer {
 }
 
 export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltServer> {
-  const { log, engine, tally, ledger, failures, bans, threads, inForce, hasUsers } = parts
+  // Nothing below may hold `parts`: the rules and users of the start are others before long.
+  const { log, engine, tally, ledger, failures, bans, threads, inForce, hasUsers, descriptors, onDeaf, onBan } = parts
   const policy = deciderOf(inForce.policy)
   const configured = toServerOptions(config, hasUsers, message => log.notice('certificate', message), policy)
   if (!configured.ok) return configured
@@ -76,7 +77,7 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
   const options: ServerOptions = {
     ...configured.value,
     ways: maker.make(inForce.policy.ways),
-    listeners: listeners.map((listener, index) => withDescriptor(listener, parts.descriptors?.[index])),
+    listeners: listeners.map((listener, index) => withDescriptor(listener, descriptors?.[index])),
     engine,
     resolver,
     authenticate: createAuthenticator({ users: () => users, threads }),
@@ -88,8 +89,8 @@ export function buildServer(config: Config, parts: ServerParts): Outcome<BuiltSe
     ...(bans && { bans }),
     onSession: record => log.session(record),
     onEvent(event) {
-      if (event.kind === 'deaf') parts.onDeaf?.()
-      if (event.kind === 'ban') parts.onBan?.(event.ban)
+      if (event.kind === 'deaf') onDeaf?.()
+      if (event.kind === 'ban') onBan?.(event.ban)
       const message = eventText(event)
       if (message !== undefined) log.notice(event.kind, message)
     },

@@ -93,7 +93,7 @@ export async function startWorkerPool(
 
 export class WorkerPool implements RunningServer {
   readonly #sockets: SharedListener[]
-  readonly #options: WorkerPoolOptions
+  readonly #options: Omit<WorkerPoolOptions, 'inForce'>
   readonly #counts: SharedCounts
   readonly #ledger: DescriptorLedger = createDescriptorLedger()
   readonly #tally: Tally
@@ -105,10 +105,10 @@ export class WorkerPool implements RunningServer {
   #inForce: InForce
   #isStopping = false
 
-  constructor(sockets: SharedListener[], options: WorkerPoolOptions) {
+  constructor(sockets: SharedListener[], { inForce, ...options }: WorkerPoolOptions) {
     this.#sockets = sockets
     this.#options = options
-    this.#inForce = options.inForce
+    this.#inForce = inForce
     this.#counts = createSharedCounts(options.workers + 1, options.connectionsMax)
     this.#tally = openSharedTally(this.#counts, 0)
     this.#slots = Array.from({ length: options.workers }, (_, index) => new WorkerSlot(index + 1))

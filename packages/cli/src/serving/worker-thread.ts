@@ -18,7 +18,8 @@ import {
 export async function runWorker(): Promise<void> {
   const port = parentPort
   if (port === null) throw new Error('this is no worker thread')
-  const task = workerData as WorkerTask
+  const task = takeTask(workerData as WorkerTask)
+  const { config, style } = task
   process.on('exit', silenceEngines)
   const lines = new LineBatch(port)
   const tellers = {
@@ -26,7 +27,7 @@ export async function runWorker(): Promise<void> {
     onBan: (ban: Ban) => tell(port, { kind: 'banned', ban }),
   }
   const built = await startServer(task, tellers, {
-    session: record => lines.add(lineOf(record, task.config.log.sessions, task.style)),
+    session: record => lines.add(lineOf(record, config.log.sessions, style)),
     notice: (event, message) => tell(port, { kind: 'notice', event, message }),
   })
   if (!built.ok) return tell(port, { kind: 'failed', trouble: built.trouble })
@@ -45,6 +46,13 @@ export async function runWorker(): Promise<void> {
     }
   })
   tell(port, { kind: 'ready' })
+}
+
+/** Node keeps what a thread was given as long as it lives; the rules, users and bans of its start are others before long. */
+function takeTask(given: WorkerTask): WorkerTask {
+  const task = { ...given }
+  for (const key of Object.keys(given)) Reflect.deleteProperty(given, key)
+  return task
 }
 
 async function answerTo(question: Question, { server, governed, names }: BuiltServer): Promise<Answer> {

@@ -78,6 +78,26 @@ test(
   },
 )
 
+test(
+  'a worker that dies at its start is started again once a second at most, and the other one serves',
+  { skip },
+  async t => {
+    const { port, threads, notices } = await startPool(t, 2)
+    const target = await echo(t)
+    const startedAt = performance.now()
+    for (let deaths = 1; deaths <= 3; deaths++) {
+      threads.at(-1)?.postMessage({ kind: 'die' })
+      await until(() => notices.length === deaths, 'told')
+      const [tunnel] = await openTunnels(t, port, target, 1)
+      assert.ok(tunnel !== undefined && (await echoes(tunnel)), 'served')
+      tunnel.socket.destroy()
+      await until(() => threads.length === 2 + deaths, 'replaced')
+    }
+    // The first one may have lived for a second; the others had no time to.
+    assert.ok(performance.now() - startedAt >= 2_000)
+  },
+)
+
 /** A server that sends without end; its port. */
 async function endless(t: TestContext): Promise<number> {
   const server = createServer(socket => {
