@@ -5,6 +5,7 @@
 import {
   type Ban,
   BanList,
+  FAILURE_NUMBERS,
   type Ledger,
   type LedgerMemory,
   accountsFor,
@@ -56,7 +57,7 @@ export class LiveState {
   constructor(options: LiveStateOptions) {
     this.#options = options
     this.accounts = createLedgerMemory(options.threads, accountsFor(options.connectionsMax))
-    this.failures = createLedgerMemory(options.threads, accountsFor(options.connectionsMax))
+    this.failures = createLedgerMemory(options.threads, accountsFor(options.connectionsMax), FAILURE_NUMBERS)
     this.#ledger = openSharedLedger(this.accounts, 0)
     this.#load()
   }

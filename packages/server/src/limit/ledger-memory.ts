@@ -9,10 +9,12 @@ export interface LedgerMemory {
   readonly threads: number
   /** Accounts at once, a power of two. */
   readonly accounts: number
+  /** Numbers of each account, as doubles. */
+  readonly numbers: number
 }
 
-/** The numbers of one account, as doubles. */
-export const NUMBERS = 16
+/** All that may be counted of an account. */
+const NUMBERS = 16
 /** A key is four words of a digest. */
 export const KEY_WORDS = 4
 
@@ -34,7 +36,7 @@ const HELD = KEY + KEY_WORDS
 /** Of each thread: how often it holds the account, and flows that wait up and down. */
 const COLUMNS = 3
 
-/** For clients and users of the past too, as long as something is to be remembered of them; about 200 octets each, once used. */
+/** For clients and users of the past too, as long as something is to be remembered of them; about 200 octets each, once used, and 120 for a failed login. */
 const ACCOUNTS_MIN = 65_536
 
 /** Accounts for a server of so many connections at once: each may be under some limits of its own. */
@@ -43,10 +45,10 @@ export function accountsFor(connectionsMax: number): number {
 }
 
 /** Memory for so many threads and accounts. What is not used of it costs nothing. */
-export function createLedgerMemory(threads: number, accountsMax: number): LedgerMemory {
+export function createLedgerMemory(threads: number, accountsMax: number, numbers: number = NUMBERS): LedgerMemory {
   const accounts = 2 ** Math.ceil(Math.log2(Math.max(2, accountsMax)))
   const words = HEADER + accounts * (HELD + COLUMNS * threads) + accounts * 2
-  return { memory: new SharedArrayBuffer(accounts * NUMBERS * 8 + words * 4), threads, accounts }
+  return { memory: new SharedArrayBuffer(accounts * numbers * 8 + words * 4), threads, accounts, numbers }
 }
 
 /** Turns of the circle, some microseconds, before a thread naps. */
@@ -61,12 +63,14 @@ export class AccountTable {
   readonly #threads: number
   readonly #thread: number
   readonly #accounts: number
+  readonly #accountNumbers: number
   readonly #accountWords: number
   readonly #index: number
 
-  constructor({ memory, threads, accounts }: LedgerMemory, thread: number) {
-    this.numbers = new Float64Array(memory, 0, accounts * NUMBERS)
-    this.#words = new Int32Array(memory, accounts * NUMBERS * 8)
+  constructor({ memory, threads, accounts, numbers }: LedgerMemory, thread: number) {
+    this.numbers = new Float64Array(memory, 0, accounts * numbers)
+    this.#words = new Int32Array(memory, accounts * numbers * 8)
+    this.#accountNumbers = numbers
     this.#threads = threads
     this.#thread = thread
     this.#accounts = accounts
@@ -77,6 +81,11 @@ export class AccountTable {
   /** So many accounts may be in use; the rest was never touched. */
   get usedMax(): number {
     return Atomics.load(this.#words, USED_MAX)
+  }
+
+  /** Where its numbers begin. */
+  numbersOf(account: number): number {
+    return account * this.#accountNumbers
   }
 
   isUsed(account: number): boolean {
@@ -124,7 +133,7 @@ export class AccountTable {
     const at = this.#at(account)
     this.#words.fill(0, at, at + this.#accountWords)
     this.#words.set(key, at + KEY)
-    this.numbers.fill(0, account * NUMBERS, (account + 1) * NUMBERS)
+    this.numbers.fill(0, this.numbersOf(account), this.numbersOf(account + 1))
     Atomics.store(this.#words, at + IS_USED, 1)
     let slot = home(key, 0) & this.#mask
     while (this.#words[this.#index + slot] !== 0) slot = (slot + 1) & this.#mask

@@ -2,23 +2,25 @@
  * What is taken of limited things, by account: buckets that fill with time, octets of a period, and how many hold it. One
  * memory for all threads of a server. Knows no limit: every amount is an argument, so that new amounts count on.
  */
-import { AccountTable, KEY_WORDS, type LedgerMemory, NUMBERS } from './ledger-memory.ts'
+import { AccountTable, KEY_WORDS, type LedgerMemory } from './ledger-memory.ts'
 
 /**
  * A bucket of an account. Each is two numbers: what is in it, and when that was so. An account of failed logins has no
- * sessions.
+ * sessions, and none of the numbers behind {@link FAILURE_NUMBERS}.
  */
-export const BUCKET = { failures: 0, newSessions: 0, up: 2, down: 4, datagramsUp: 6, datagramsDown: 8 } as const
+export const BUCKET = { failures: 0, newSessions: 0, up: 7, down: 9, datagramsUp: 11, datagramsDown: 13 } as const
 export type Bucket = (typeof BUCKET)[keyof typeof BUCKET]
 
-const OCTETS_UP = 10
-const OCTETS_DOWN = 11
-/** Milliseconds since 1970 at which the period of the octets ends; 0 when nothing was counted. */
-const PERIOD_END = 12
-/** Octets of both directions at the last {@link Ledger.changedOctets}. */
-const SAVED = 13
 /** When the last of its buckets is full again, so that nothing has to be remembered of them. */
-const FULL_AT = 14
+const FULL_AT = 2
+const OCTETS_UP = 3
+const OCTETS_DOWN = 4
+/** Milliseconds since 1970 at which the period of the octets ends; 0 when nothing was counted. */
+const PERIOD_END = 5
+/** Of an account of failed logins: there may be very many of them. */
+export const FAILURE_NUMBERS: number = PERIOD_END + 1
+/** Octets of both directions at the last {@link Ledger.changedOctets}. */
+const SAVED = 6
 
 /** How fast a bucket fills, and how much it holds. */
 export interface Filling {
@@ -141,7 +143,7 @@ export class Ledger {
   ): number {
     this.#table.lock(account)
     this.#turnPeriod(account, periodEndMs)
-    const at = account * NUMBERS + (isUp ? OCTETS_UP : OCTETS_DOWN)
+    const at = this.#table.numbersOf(account) + (isUp ? OCTETS_UP : OCTETS_DOWN)
     const counted = wanted < 0 ? wanted : Math.max(0, Math.min(wanted, room(this.#octets(account))))
     this.#numbers[at] = Math.max(0, (this.#numbers[at] as number) + counted)
     this.#table.unlock(account)
@@ -163,7 +165,7 @@ export class Ledger {
     const table = this.#table
     for (let account = 0; account < table.usedMax; account++) {
       if (!table.isUsed(account)) continue
-      const saved = account * NUMBERS + SAVED
+      const saved = this.#table.numbersOf(account) + SAVED
       const octets = this.#octets(account)
       const sum = octets.up + octets.down
       if (octets.periodEndMs === 0 || sum === this.#numbers[saved]) continue
@@ -180,7 +182,7 @@ export class Ledger {
     const account = found < 0 ? table.open(key) : found
     table.unlockTable()
     if (account < 0) return false
-    const at = account * NUMBERS
+    const at = this.#table.numbersOf(account)
     this.#numbers[at + OCTETS_UP] = up
     this.#numbers[at + OCTETS_DOWN] = down
     this.#numbers[at + PERIOD_END] = periodEndMs
@@ -193,7 +195,7 @@ export class Ledger {
   }
 
   #octets(account: number): Octets {
-    const at = account * NUMBERS
+    const at = this.#table.numbersOf(account)
     return {
       up: this.#numbers[at + OCTETS_UP] as number,
       down: this.#numbers[at + OCTETS_DOWN] as number,
@@ -203,7 +205,7 @@ export class Ledger {
 
   // A thread that has not heard of the new period yet counts in it too.
   #turnPeriod(account: number, periodEndMs: number): void {
-    const at = account * NUMBERS
+    const at = this.#table.numbersOf(account)
     if ((this.#numbers[at + PERIOD_END] as number) >= periodEndMs) return
     this.#numbers[at + PERIOD_END] = periodEndMs
     this.#numbers[at + OCTETS_UP] = 0
@@ -212,7 +214,7 @@ export class Ledger {
 
   /** What is in the bucket now. A new one is full. */
   #fill(account: number, bucket: Bucket, { perMs, most }: Filling): number {
-    const at = account * NUMBERS + bucket
+    const at = this.#table.numbersOf(account) + bucket
     const nowMs = this.#monotonicMs()
     const filledAtMs = this.#numbers[at + 1] as number
     const before = this.#numbers[at] as number
@@ -223,7 +225,7 @@ export class Ledger {
   }
 
   #change(account: number, bucket: Bucket, { perMs, most }: Filling, change: number): void {
-    const at = account * NUMBERS
+    const at = this.#table.numbersOf(account)
     const now = Math.min(most, (this.#numbers[at + bucket] as number) + change)
     this.#numbers[at + bucket] = now
     const fullAtMs = (this.#numbers[at + bucket + 1] as number) + (most - now) / perMs
@@ -231,7 +233,7 @@ export class Ledger {
   }
 
   #isForgettable(account: number): boolean {
-    const at = account * NUMBERS
+    const at = this.#table.numbersOf(account)
     if (this.#table.held(account) > 0) return false
     if ((this.#numbers[at + FULL_AT] as number) > this.#monotonicMs()) return false
     const { up, down, periodEndMs } = this.#octets(account)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Ledger, createLedgerMemory, forgetLedgerThread } from '@socksmith/server'
+import { FAILURE_NUMBERS, Ledger, createLedgerMemory, forgetLedgerThread } from '@socksmith/server'
 import { accountKey } from '../../src/limit/account-key.ts'
 import { BUCKET, keyOfText, keyText } from '../../src/limit/ledger.ts'
 
@@ -45,6 +45,28 @@ test('so many hold an account as are allowed, whichever thread they are of', () 
   assert.equal(one?.held(account), 2)
   forget(1)
   assert.equal(one?.held(account), 1)
+})
+
+test('accounts of failed logins have few numbers, and count and forget as others do', () => {
+  const clock = new Clock()
+  const ledger = new Ledger(createLedgerMemory(1, 4, FAILURE_NUMBERS), 0, clock.monotonic, clock.wall)
+  const filling = { perMs: 0.01, most: 10 }
+  const add = (name: string, failures: number): number => {
+    const account = entered(ledger, name)
+    const left = ledger.spendAndTell(account, BUCKET.failures, filling, failures)
+    ledger.leave(account)
+    return left
+  }
+  // Neighbours in the memory: what one counts is nothing to the other.
+  const counts = ['a', 'b', 'c', 'd'].map((name, index) => add(name, index + 1))
+  assert.deepEqual(counts, [9, 8, 7, 6])
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map(name => add(name, 0)),
+    [9, 8, 7, 6],
+  )
+  assert.deepEqual(ledger.enter(key('e'), Infinity), { refused: 'full' })
+  clock.nowMs = 2_000
+  assert.equal(add('e', 1), 9)
 })
 
 test('accounts are found whatever came and went before, as in a plain map', () => {
