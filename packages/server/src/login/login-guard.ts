@@ -64,24 +64,28 @@ export class LoginGuard {
 
   /** Counts it, bans where it is too much, and answers how long the client is to wait. */
   #onFailure(address: string | undefined, name: string, client: Place): number {
-    const { options, clock } = this.#parts
+    const { options, clock, bans } = this.#parts
     const { addressFailures, loginFailures } = options
     if (address === undefined) return 0
     // The window of a name is that of an address: what is unknown must not be answered otherwise than what is known.
     const ofName = this.#add(['name', name], addressFailures)
     const ofAddress = this.#add(['address', address], addressFailures)
     const ofLogin = this.#add(['login', address, name], loginFailures)
-    const untilMs = clock.wallMs() + options.banMs
+    const nowMs = clock.wallMs()
+    // Of many guesses that were on their way at once, one bans.
     if (ofAddress >= addressFailures) {
       const network = networkOfClient(client)
-      if (network !== undefined) this.#ban({ kind: 'network', network }, untilMs)
-    } else if (ofLogin >= loginFailures) this.#ban({ kind: 'login', client: address, user: name }, untilMs)
+      if (network !== undefined && !bans.hasClient(client, nowMs)) this.#ban({ kind: 'network', network }, nowMs)
+    } else if (ofLogin >= loginFailures && !bans.hasLogin(client, name, nowMs)) {
+      this.#ban({ kind: 'login', client: address, user: name }, nowMs)
+    }
     return this.#delayAfter(Math.max(ofName, ofAddress))
   }
 
-  #ban(subject: BanSubject, untilMs: number): void {
-    const ban: Ban = { subject, sinceMs: this.#parts.clock.wallMs(), untilMs, by: 'login', reason: FAILED_LOGINS }
-    if (this.#parts.bans.add(ban)) this.#parts.onBan(ban)
+  #ban(subject: BanSubject, sinceMs: number): void {
+    const { options, bans, onBan } = this.#parts
+    const ban: Ban = { subject, sinceMs, untilMs: sinceMs + options.banMs, by: 'login', reason: FAILED_LOGINS }
+    if (bans.add(ban)) onBan(ban)
   }
 
   #delayAfter(failures: number): number {
