@@ -22,11 +22,11 @@ export interface Ban {
 }
 
 /**
- * Bans at once, by who has said so; the oldest of the same gives way. An attacker with many addresses must not take all memory:
- * every thread has the list, and 4,096 bans are a mebibyte or two in each, more than the hashes of a quarter of an hour bring. Whoever is let go that way is soon banned again, for his failures are
- * counted elsewhere.
+ * Bans at once, by who has said so; the oldest of the same gives way. An attacker with many addresses must not take all memory, and
+ * every thread has the list: with what is counted of failures, 3,000 stay below 20 MiB in three threads. Whoever is let go that way
+ * is soon banned again, for his failures still count.
  */
-export const BANS_MAX: { readonly [B in Ban['by']]: number } = { operator: 100_000, login: 4_096 }
+export const BANS_MAX: { readonly [B in Ban['by']]: number } = { operator: 100_000, login: 3_000 }
 
 /** What a person calls the subject, and by which it is found: `192.0.2.0/24`, `user alice`, `alice from 192.0.2.7`. */
 export function subjectText(subject: BanSubject): string {
