@@ -7,18 +7,20 @@
  *   --seed S       of the order and the sizes (the time)
  *   --only ROWS    the faults of these rows, each once, in full size: R-07 or R-07,R-10
  *   --full         each fault once, in full size
+ *   --alone        each row of the plan by itself, in the plan's own amounts and held to its own limits, without other load
  *   --write        writes the figures into docs/reliability.md; those of an engine that was left out stay
  *   --json         the report as JSON on standard output, progress on standard error
  *   --list         the faults with their rows
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { TRIALS } from '../test/soak/alone/all.ts'
+import { playAlone } from '../test/soak/alone/run.ts'
 import { criteriaTable, failedOf, isShown } from '../test/soak/criteria.ts'
 import { withFigures } from '../test/soak/figures.ts'
 import { FAULTS } from '../test/soak/faults/all.ts'
 import { runInside } from '../test/soak/room.ts'
 import { type SoakReport, soak } from '../test/soak/soak.ts'
-import type { Fault } from '../test/soak/stage.ts'
 import { readFlags } from './flags.ts'
 
 /** Starting, warming up, coming to rest and draining, for each engine. */
@@ -31,7 +33,7 @@ const ENGINES = ['linux', 'node'] as const
 const PAGE = 'docs/reliability.md'
 
 const { values, refuse, whole, positive } = readFlags(
-  'npm run soak -- [--minutes N] [--engine linux|node|both] [--workers N] [--seed S] [--only ROWS] [--full] [--write] [--json] [--list]',
+  'npm run soak -- [--minutes N] [--engine linux|node|both] [--workers N] [--seed S] [--only ROWS] [--full | --alone] [--write] [--json] [--list]',
   {
     minutes: { type: 'string', default: '10' },
     engine: { type: 'string', default: 'both' },
@@ -39,6 +41,7 @@ const { values, refuse, whole, positive } = readFlags(
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     only: { type: 'string' },
     full: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -49,11 +52,17 @@ const workers = whole('--workers', values.workers, 0, WORKERS_MAX)
 const seed = whole('--seed', values.seed, 0, 2 ** 32)
 const engines = enginesOf(values.engine)
 if (values.full && values.only !== undefined) refuse('--full and --only: one of them')
+if (values.full && values.alone) refuse('--full and --alone: one of them')
 if (values.write && values.only !== undefined) refuse('--write is for every fault, and not with --only')
-const only = values.only === undefined ? (values.full ? FAULTS : undefined) : faultsOf(values.only.split(','))
+const rows = values.only?.split(',')
+const trials = values.alone ? shownBy(TRIALS) : []
+const faults = values.alone ? [] : shownBy(FAULTS)
+const isFull = values.full || rows !== undefined
 
 if (values.list) {
-  for (const { rows, name } of FAULTS) process.stdout.write(`${rows.join(' ').padEnd(12)} ${name}\n`)
+  for (const one of values.alone ? TRIALS : FAULTS) {
+    process.stdout.write(`${one.rows.join(' ').padEnd(12)} ${one.name}\n`)
+  }
 } else {
   // Whatever a fault has left open here, it is over.
   process.exit((await runInside()) ?? (await main()))
@@ -65,16 +74,16 @@ async function main(): Promise<number> {
   for (const engine of engines) {
     const threads = engine === 'node' ? 0 : workers
     say(`engine ${engine}, ${threads} workers, seed ${seed}`)
+    const common = { engine, workers: threads, seed, say }
     reports.push(
-      await soak({
-        engine,
-        workers: threads,
-        seed,
-        size: only ? 'full' : minutes <= SHORT_MINUTES ? 'short' : 'long',
-        playMs: Math.max(1_000, (minutes * 60_000) / engines.length - AROUND_MS),
-        ...(only && { only }),
-        say,
-      }),
+      values.alone
+        ? await playAlone({ ...common, trials })
+        : await soak({
+            ...common,
+            size: isFull ? 'full' : minutes <= SHORT_MINUTES ? 'short' : 'long',
+            playMs: Math.max(1_000, (minutes * 60_000) / engines.length - AROUND_MS),
+            ...(isFull && { only: faults }),
+          }),
     )
     if (!values.json) say(reportText(reports.at(-1) as SoakReport))
   }
@@ -90,7 +99,7 @@ function writePage(reports: readonly SoakReport[]): void {
   const machine = `Node ${process.version}, ${availableParallelism()} cores`
   const date = new Date().toISOString().slice(0, 'YYYY-MM-DD'.length)
   const command = ['npm run soak --', ...process.argv.slice(2)].join(' ')
-  const section = values.full ? 'soak in full size' : 'soak'
+  const section = values.alone ? 'alone' : values.full ? 'soak in full size' : 'soak'
   writeFileSync(PAGE, withFigures(readFileSync(PAGE, 'utf8'), section, reports, { command, date, machine }))
 }
 
@@ -101,9 +110,9 @@ function reportText({ engine, workers, seed, seconds, criteria, played, missing,
     criteriaTable(criteria),
     '',
     ...missing.map(one => `not played: ${one}`),
-    ...failures.map(one => `an honest client failed: ${one}`),
+    ...failures.map(one => `failed: ${one}`),
     ...(log === undefined ? [] : [`the server's log is kept: ${log}`]),
-    `engine ${engine}, ${workers} workers, seed ${seed}: ${played} faults played, ${missing.length} not; ${criteria.length} figures in ${seconds} s, ${failed} failed`,
+    `engine ${engine}, ${workers} workers, seed ${seed}: ${played} played, ${missing.length} not; ${criteria.length} figures in ${seconds} s, ${failed} failed`,
     '',
   ].join('\n')
 }
@@ -113,8 +122,9 @@ function enginesOf(name: string): readonly (typeof ENGINES)[number][] {
   return engines.length > 0 ? engines : refuse(`--engine ${name}: there are linux, node and both`)
 }
 
-function faultsOf(rows: readonly string[]): readonly Fault[] {
-  const unknown = rows.find(row => !FAULTS.some(fault => fault.rows.includes(row)))
+/** Those that show one of the rows that were asked for. */
+function shownBy<T extends { readonly rows: readonly string[] }>(all: readonly T[]): readonly T[] {
+  const unknown = rows?.find(row => !all.some(one => one.rows.includes(row)))
   if (unknown !== undefined) refuse(`--only ${unknown}: no fault shows this row; --list tells what there is`)
-  return FAULTS.filter(fault => fault.rows.some(row => rows.includes(row)))
+  return all.filter(one => rows === undefined || one.rows.some(row => rows.includes(row)))
 }

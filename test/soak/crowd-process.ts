@@ -16,7 +16,14 @@ import { SOURCE_KEY } from './target-words.ts'
  * octets from the measured target while others are echoed, and is ready when all have come.
  */
 export type ToCrowd =
-  | { readonly do: 'streams'; readonly ports: ProxyPorts; readonly source: number; readonly count: number }
+  | {
+      readonly do: 'streams'
+      readonly ports: ProxyPorts
+      readonly source: number
+      readonly count: number
+      /** Milliseconds between two reads: hundreds of readers of an endless stream must leave the machine to others. */
+      readonly restMs: number
+    }
   | {
       readonly do: 'trickle'
       readonly port: number
@@ -61,8 +68,6 @@ export interface CrowdTold {
 
 /** A greeting, and a request for a name so long that it does not end in time. */
 const ENDLESS = Buffer.concat([Buffer.of(5, 1, 0, 5, 1, 0, 3, 255), Buffer.alloc(255, 'x')])
-/** Between two reads of a stream: hundreds of readers must leave the machine to others. */
-const REST_MS = 200
 /** Connections that are opened at the same time. */
 const AT_ONCE = 100
 /** What a held tunnel says. */
@@ -81,17 +86,19 @@ function watch(socket: Socket): void {
   socket.on('close', () => told.open--)
 }
 
-async function streams(ports: ProxyPorts, source: number, count: number): Promise<void> {
+async function streams({ ports, source, count, restMs }: Extract<ToCrowd, { do: 'streams' }>): Promise<void> {
   for (let i = 0; i < count; i++) {
     const socket = await openTunnel(ports, 'socks5', { port: source })
     watch(socket)
     let offset = 0
+    socket.on('end', () => socket.destroy())
     socket.on('data', (chunk: Buffer) => {
       told.wrong += wrongPieces(SOURCE_KEY, offset, chunk)
       offset += chunk.length
       told.octets += chunk.length
+      if (restMs === 0) return
       socket.pause()
-      setTimeout(() => socket.resume(), REST_MS)
+      setTimeout(() => socket.resume(), restMs)
     })
   }
 }
@@ -187,7 +194,7 @@ async function carry(asked: Extract<ToCrowd, { do: 'carry' }>): Promise<void> {
 async function begin(asked: Exclude<ToCrowd, { do: 'tell' | 'ask' }>): Promise<void> {
   switch (asked.do) {
     case 'streams':
-      return streams(asked.ports, asked.source, asked.count)
+      return streams(asked)
     case 'trickle':
       return trickle(asked.port, asked.count, asked.everyMs, asked.addresses)
     case 'hold':

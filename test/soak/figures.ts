@@ -2,8 +2,8 @@
 import { failedOf, figureText, limitText } from './criteria.ts'
 import type { SoakReport } from './soak.ts'
 
-/** A mixed run of some minutes, or each fault once in full size. */
-export type Section = 'soak' | 'soak in full size'
+/** A mixed run of some minutes, each fault once in full size, or each row by itself. */
+export type Section = 'soak' | 'soak in full size' | 'alone'
 
 export interface Run {
   readonly command: string
@@ -70,7 +70,7 @@ const LIMITS = ', '
 
 function columnOf({ engine, workers, seed, seconds, criteria, played, missing }: SoakReport, run: Run): Column {
   const made = `\`${run.command}\`, ${run.date}, ${run.machine}`
-  const told = `${played} faults played in ${seconds} s, ${criteria.length} figures, ${failedOf(criteria)} failed`
+  const told = `${played} played in ${seconds} s, ${criteria.length} figures, ${failedOf(criteria)} failed`
   const without = missing.map(one => `; not played: ${one}`).join('')
   return {
     engine,

@@ -11,8 +11,18 @@ const PROBE = new URL('probe.ts', import.meta.url).href
 
 /** Milliseconds in which a thread must answer its probe: it may have just died. */
 const LOOK_MS_MAX = 3_000
+/** Where the question is whether it is there. */
+const THREAD_MS_MAX = 100
 /** Of standard error, the end: enough for a stack and some tables. */
 const SAID_CHARACTERS_MAX = 200_000
+
+export interface StartOptions {
+  readonly env?: NodeJS.ProcessEnv
+  /** A program that becomes the server when it is given its command line: `prlimit` and its flags. */
+  readonly by?: readonly string[]
+  /** Handed over, from descriptor 3 on. */
+  readonly descriptors?: readonly number[]
+}
 
 /** What the process held at one moment. */
 export interface Held {
@@ -35,7 +45,7 @@ export class Served {
   #said = ''
   #requests = 0
   #news = Promise.withResolvers<void>()
-  readonly #looks: ThreadLook[] = []
+  readonly #answers: ThreadLook[] = []
 
   private constructor(child: ChildProcess, workers: number) {
     this.child = child
@@ -45,14 +55,16 @@ export class Served {
       this.#wake()
     })
     child.on('close', () => this.#wake())
-    child.on('message', look => this.#looks.push(look as ThreadLook))
+    child.on('message', look => this.#answers.push(look as ThreadLook))
     this.ports = { open: 0, password: 0, strangers: 0 }
   }
 
   /** Starts the command with these arguments and waits until it is ready. */
-  static async start(args: readonly string[], workers: number, env: NodeJS.ProcessEnv = {}): Promise<Served> {
-    const child = spawn(process.execPath, ['--import', PROBE, LAUNCHER, 'serve', ...args], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  static async start(args: readonly string[], workers: number, options: StartOptions = {}): Promise<Served> {
+    const { env, by = [], descriptors = [] } = options
+    const [program = '', ...words] = [...by, process.execPath, '--import', PROBE, LAUNCHER, 'serve', ...args]
+    const child = spawn(program, words, {
+      stdio: ['ignore', 'ignore', 'pipe', ...descriptors, 'ipc'],
       env: { ...process.env, ...env },
     })
     const served = new Served(child, workers)
@@ -126,15 +138,7 @@ export class Served {
 
   /** Thorough, it tells what a memory that runs out would come to: a load that others made meanwhile weighs nothing. */
   async look(isThorough = false): Promise<Held> {
-    const request = ++this.#requests
-    this.#ask({ kind: 'look', request, isThorough })
-    const deadline = Date.now() + LOOK_MS_MAX
-    const mine = (): readonly ThreadLook[] => this.#looks.filter(look => look.request === request)
-    while (mine().length < this.#workers + 1 && Date.now() < deadline && this.isAlive) {
-      await new Promise(resolve => setTimeout(resolve, 20))
-    }
-    const looks = mine()
-    this.#looks.splice(0)
+    const looks = await this.#looks(isThorough, LOOK_MS_MAX)
     return {
       descriptors: this.descriptorKinds
         .entries()
@@ -145,6 +149,25 @@ export class Served {
       delayMaxMs: Math.max(0, ...looks.map(look => look.delayMaxMs)),
       delayEverP99Ms: Math.max(0, ...looks.map(look => look.delayEverP99Ms)),
     }
+  }
+
+  /** How many threads there are that answer at once. */
+  async threads(): Promise<number> {
+    return (await this.#looks(false, THREAD_MS_MAX)).length
+  }
+
+  /** What each thread holds; without those that do not answer in time. */
+  async #looks(isThorough: boolean, msMax: number): Promise<readonly ThreadLook[]> {
+    const request = ++this.#requests
+    this.#ask({ kind: 'look', request, isThorough })
+    const deadline = Date.now() + msMax
+    const mine = (): readonly ThreadLook[] => this.#answers.filter(look => look.request === request)
+    while (mine().length < this.#workers + 1 && Date.now() < deadline && this.isAlive) {
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    const looks = mine()
+    this.#answers.splice(0)
+    return looks
   }
 
   /** One worker dies of an error. */

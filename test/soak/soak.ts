@@ -26,11 +26,11 @@ export interface SoakReport {
   readonly seed: number
   readonly seconds: number
   readonly criteria: readonly Criterion[]
-  /** How many different faults there were. Without any, nothing is shown. */
+  /** How many different ones there were. Without any, nothing is shown. */
   readonly played: number
   /** Faults that could not be had here, and why; or for which there was no time. */
   readonly missing: readonly string[]
-  /** The first failures of honest clients, in words. */
+  /** The first that failed: what happened to honest clients, or what was played. */
   readonly failures: readonly string[]
   /** Where the server's log is, when a criterion failed. */
   readonly log?: string

@@ -13,6 +13,7 @@ export type Size = 'short' | 'long' | 'full'
 /** The files of the server, whose names it was started with. */
 export interface StageFiles {
   readonly folder: string
+  readonly configuration: string
   readonly users: string
   readonly policy: string
   readonly log: string
@@ -93,7 +94,7 @@ export function p99(values: readonly number[]): number {
 }
 
 /** Lines of the log about the server itself, of this kind. */
-export function notices({ files }: Stage, event: string): number {
+export function notices({ files }: Pick<Stage, 'files'>, event: string): number {
   return [...placesOf(readFileSync(files.log), `"event":"${event}"`)].length
 }
 

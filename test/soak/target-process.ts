@@ -5,15 +5,21 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
+import { type DnsRecord, QUESTION_AT, RCODE, TYPE, dnsAnswer, questionOf } from './dns-answer.ts'
 import { type FromTargets, type NameService, SOURCE_KEY, type ToTargets } from './target-words.ts'
 import { PIECE_OCTETS_MAX, patternOctets } from '../simulation/world/pattern.ts'
 
 /** How late a slow answer comes, in milliseconds. */
 const SLOW_MS = 1_500
 
+/** What `steady` sends to each, and how often: 110 KiB a second. */
+const STEADY_OCTETS = 11_264
+const STEADY_EVERY_MS = 100
+
 let names: NameService = 'good'
-/** Octets that `held` could hand to the kernel on all its connections. */
+/** Octets that `held` and `measured` could hand to the kernel on all their connections. */
 let sent = 0
+const count = (octets: number): void => void (sent += octets)
 
 async function listen(serve: (socket: Socket) => void): Promise<number> {
   const server = createServer({ allowHalfOpen: true }, socket => {
@@ -61,36 +67,35 @@ function pour(socket: Socket, count: (octets: number) => void = () => {}, total 
   more()
 }
 
-// RFC 1035 section 4.1: the header is 12 octets, the question's name ends with an empty label.
-const QUESTION_AT = 12
-const TYPE_A = 1
-const SERVFAIL = 2
-const NXDOMAIN = 3
+function pourSteadily(socket: Socket): void {
+  let offset = 0
+  const timer = setInterval(() => {
+    if (socket.writableNeedDrain) return
+    const octets = patternOctets(SOURCE_KEY, offset, STEADY_OCTETS)
+    offset += octets.length
+    socket.write(octets)
+  }, STEADY_EVERY_MS)
+  socket
+    .on('close', () => clearInterval(timer))
+    .on('end', () => socket.destroy())
+    .resume()
+}
 
 function dnsAnswers(query: Buffer): readonly Buffer[] {
   if (names === 'gone') return []
-  const nameEnd = query.indexOf(0, QUESTION_AT) + 1
-  const question = query.subarray(QUESTION_AT, nameEnd + 4)
-  const isKnown = query.toString('latin1', QUESTION_AT, nameEnd).toLowerCase().endsWith('\u{4}good\u{4}test\0')
-  const wantsA = query.readUInt16BE(nameEnd) === TYPE_A
-  if (names === 'failing') return [dnsAnswer(query, question, SERVFAIL)]
-  const truth = isKnown
-    ? dnsAnswer(query, question, 0, wantsA ? [127, 0, 0, 1] : undefined)
-    : dnsAnswer(query, question, NXDOMAIN)
+  if (names === 'failing') return [dnsAnswer(query, [], RCODE.serverFailure)]
+  const { name, type } = questionOf(query)
+  const isKnown = name.endsWith('.good.test')
+  const to = (...octets: number[]): readonly DnsRecord[] =>
+    type === TYPE.a ? [{ type, data: Buffer.from(octets) }] : []
+  const truth = isKnown ? dnsAnswer(query, to(127, 0, 0, 1)) : dnsAnswer(query, [], RCODE.noSuchName)
   if (names !== 'lying') return [truth]
   // Of another question, for another name, cut off, and of no DNS at all; each would lead to a port where nobody is.
-  const false1 = dnsAnswer(query, question, 0, wantsA ? [127, 9, 9, 9] : undefined)
-  false1.writeUInt16BE((query.readUInt16BE(0) + 1) & 0xffff, 0)
-  const false2 = Buffer.from(dnsAnswer(query, question, 0, wantsA ? [127, 9, 9, 9] : undefined))
-  false2[QUESTION_AT + 1] = (false2[QUESTION_AT + 1] ?? 0) ^ 1
-  return [false1, false2, truth.subarray(0, 15), Buffer.from('no answer'), truth]
-}
-
-function dnsAnswer(query: Buffer, question: Buffer, code: number, address?: readonly number[]): Buffer {
-  const header = Buffer.of(query[0] ?? 0, query[1] ?? 0, 0x85, 0x80 | code, 0, 1, 0, address ? 1 : 0, 0, 0, 0, 0)
-  // The answer's name points at the question's; class IN, no second to keep it.
-  const record = address && Buffer.of(0xc0, QUESTION_AT, 0, TYPE_A, 0, 1, 0, 0, 0, 0, 0, 4, ...address)
-  return Buffer.concat(record ? [header, question, record] : [header, question])
+  const ofAnother = dnsAnswer(query, to(127, 9, 9, 9))
+  ofAnother.writeUInt16BE((query.readUInt16BE(0) + 1) & 0xffff, 0)
+  const forAnother = dnsAnswer(query, to(127, 9, 9, 9))
+  forAnother[QUESTION_AT + 1] = (forAnother[QUESTION_AT + 1] ?? 0) ^ 1
+  return [ofAnother, forAnother, truth.subarray(0, 15), Buffer.from('no answer'), truth]
 }
 
 const tell = (message: FromTargets): void => void process.send?.(message)
@@ -109,10 +114,11 @@ tell({
     echo: await listen(socket => socket.pipe(socket)),
     spare: await listen(socket => socket.pipe(socket)),
     source: await listen(socket => pour(socket)),
-    held: await listen(socket => pour(socket, octets => (sent += octets))),
+    steady: await listen(pourSteadily),
+    held: await listen(socket => pour(socket, count)),
     deaf: await listen(socket => socket.pause()),
     reset: await listen(socket => socket.once('data', () => socket.resetAndDestroy())),
-    measured: await listen(socket => socket.once('data', line => pour(socket, () => {}, Number(line.toString())))),
+    measured: await listen(socket => socket.once('data', line => pour(socket, count, Number(line.toString())))),
     datagrams: await answerDatagrams(
       octets => [octets],
       () => 0,

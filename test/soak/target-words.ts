@@ -4,13 +4,14 @@
 export type NameService = 'good' | 'slow' | 'lying' | 'failing' | 'gone'
 
 /**
- * What each port does: `echo` and `spare` send back; `source` and `held` send the pattern without end, `measured` as many of its
- * octets as it is asked for in decimal; `deaf` never reads; `reset` resets.
+ * What each port does: `echo` and `spare` send back; `source` and `held` send the pattern without end, `steady` 110 KiB of it a second,
+ * `measured` as many of its octets as it is asked for in decimal; `deaf` never reads; `reset` resets.
  */
 export interface TargetPorts {
   readonly echo: number
   readonly spare: number
   readonly source: number
+  readonly steady: number
   readonly held: number
   readonly deaf: number
   readonly reset: number

@@ -27,7 +27,7 @@ export class Targets {
     await isSo
   }
 
-  /** Octets that `held` could hand to the kernel so far. */
+  /** Octets that `held` and `measured` could hand to the kernel so far. */
   async sent(): Promise<number> {
     const told = this.#told(one => 'sent' in one)
     this.#tell('sent')

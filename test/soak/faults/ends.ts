@@ -5,6 +5,8 @@ import { Crowd } from '../crowd.ts'
 import { LATE_MS_MAX, type Fault, type Stage, amount, times, until, wait } from '../stage.ts'
 import { Targets } from '../targets.ts'
 
+/** Between two reads of a stream without end. */
+const REST_MS = 200
 /** What has happened on the connection by the time it is reset. */
 const PHASES: readonly ((socket: Socket, stage: Stage) => Promise<void>)[] = [
   async () => {},
@@ -120,7 +122,7 @@ export const killedClients: Fault = {
     const crowd = new Crowd()
     const count = amount(stage, 100, 300, 1_000)
     const before = served.descriptors
-    await crowd.start({ do: 'streams', ports: served.ports, source: targets.ports.source, count })
+    await crowd.start({ do: 'streams', ports: served.ports, source: targets.ports.source, count, restMs: REST_MS })
     const { open } = await crowd.tell()
     await crowd.kill()
     // Honest clients come and go meanwhile, with a socket at either side and a pipe or two.
@@ -137,7 +139,7 @@ export const stoppedClients: Fault = {
     const { served, targets, criteria } = stage
     const crowd = new Crowd()
     const count = amount(stage, 30, 100, 200)
-    await crowd.start({ do: 'streams', ports: served.ports, source: targets.ports.source, count })
+    await crowd.start({ do: 'streams', ports: served.ports, source: targets.ports.source, count, restMs: REST_MS })
     const before = await crowd.tell()
     crowd.stop()
     await wait(amount(stage, 2_000, 10_000, 60_000))

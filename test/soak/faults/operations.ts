@@ -9,7 +9,7 @@ import { LATE_MS_MAX, type Fault, type Stage, amount, notices, times, until, wai
 const NOBODYS_PORT = 9
 
 /** Rules that close one port; a broken text where `closed` is none. */
-function policyText(closed: number | 'broken'): string {
+export function policyText(closed: number | 'broken'): string {
   return closed === 'broken'
     ? 'rules:\n  - allow: everything\n  - deny: { prot: 9 }\n'
     : `rules:\n  - deny: { port: ${closed} }\n  - allow: everything\n`

@@ -83,13 +83,13 @@ export const fullDisk: Fault = {
   },
 }
 
-function usedKib(path: string): number {
+export function usedKib(path: string): number {
   const { blocks, bfree, bsize } = statfsSync(path)
   return Math.ceil(((blocks - bfree) * bsize) / 1_024)
 }
 
 /** False when more than that is used already. */
-function resize(path: string, kib: number): boolean {
+export function resize(path: string, kib: number): boolean {
   return spawnSync('mount', ['-o', `remount,size=${kib}k`, path]).status === 0
 }
 
