@@ -8,7 +8,8 @@
  *   --only ROWS    the faults of these rows, each once, in full size: R-07 or R-07,R-10
  *   --full         each fault once, in full size
  *   --alone        each row of the plan by itself, in the plan's own amounts and held to its own limits, without other load
- *   --write        writes the figures into docs/reliability.md; those of an engine that was left out stay
+ *   --write        writes the figures into docs/reliability.md; those of an engine that was left out stay, with --alone --only also
+ *                  those of the other rows
  *   --json         the report as JSON on standard output, progress on standard error
  *   --list         the faults with their rows
  */
@@ -53,7 +54,7 @@ const seed = whole('--seed', values.seed, 0, 2 ** 32)
 const engines = enginesOf(values.engine)
 if (values.full && values.only !== undefined) refuse('--full and --only: one of them')
 if (values.full && values.alone) refuse('--full and --alone: one of them')
-if (values.write && values.only !== undefined) refuse('--write is for every fault, and not with --only')
+if (values.write && values.only !== undefined && !values.alone) refuse('--write and --only: only with --alone')
 const rows = values.only?.split(',')
 const trials = values.alone ? shownBy(TRIALS) : []
 const faults = values.alone ? [] : shownBy(FAULTS)
@@ -100,7 +101,7 @@ function writePage(reports: readonly SoakReport[]): void {
   const date = new Date().toISOString().slice(0, 'YYYY-MM-DD'.length)
   const command = ['npm run soak --', ...process.argv.slice(2)].join(' ')
   const section = values.alone ? 'alone' : values.full ? 'soak in full size' : 'soak'
-  writeFileSync(PAGE, withFigures(readFileSync(PAGE, 'utf8'), section, reports, { command, date, machine }))
+  writeFileSync(PAGE, withFigures(readFileSync(PAGE, 'utf8'), section, reports, { command, date, machine }, rows))
 }
 
 function reportText({ engine, workers, seed, seconds, criteria, played, missing, failures, log }: SoakReport): string {

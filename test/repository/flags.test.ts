@@ -31,7 +31,7 @@ const REFUSED: readonly (readonly [script: string, args: readonly string[], line
   ['scripts/soak.ts', ['--full', '--alone'], /^--full and --alone: one of them/],
   ['scripts/soak.ts', ['--alone', '--only', 'R-99'], /^--only R-99: no fault shows this row/],
   ['scripts/coverage.ts', ['--bogus'], /^Unknown option '--bogus'/],
-  ['scripts/soak.ts', ['--write', '--only', 'R-01'], /^--write is for every fault/],
+  ['scripts/soak.ts', ['--write', '--only', 'R-01'], /^--write and --only: only with --alone/],
   ['scripts/soak.ts', ['--engine', 'windows'], /^--engine windows: there are/],
   ['scripts/soak.ts', ['--workers', '1.5'], /^--workers is a whole number/],
   ['scripts/endure.ts', ['--rounds', 'x'], /^--rounds is a whole number from 32/],

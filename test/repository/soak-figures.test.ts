@@ -71,6 +71,22 @@ test('a run of one engine leaves the column of the other one as it is', () => {
   assert.doesNotMatch(page, /R-01/)
 })
 
+test('some rows made anew stand among the others, and both runs are told', () => {
+  const both = withFigures(EMPTY, 'soak', [LINUX, NODE], RUN)
+  const again = report('linux', [
+    { row: 'R-29', what: 'heap', worst: 5, times: 1, ok: true, atMost: 8, unit: 'MiB' },
+    { row: 'each', what: 'other', worst: 5, times: 1, ok: true },
+  ])
+  const page = withFigures(both, 'soak', [again], { ...RUN, date: '2026-12-01' }, ['R-29'])
+  assert.match(page, /\| R-01 \| tunnels held \| at least 9000 \| 9000 \|/)
+  assert.match(page, /\| R-29 \| heap \| at most 8 MiB, at most 4 MiB \| 5 MiB \| 1 MiB \|/)
+  assert.doesNotMatch(page, /other/)
+  assert.deepEqual(
+    [...page.matchAll(/- linux.*(2026-\d\d-\d\d)/g)].map(([, date]) => date),
+    ['2026-11-22', '2026-12-01'],
+  )
+})
+
 test('the page has the marks of each section, and a page without them is refused', () => {
   const page = readFileSync('docs/reliability.md', 'utf8')
   for (const section of ['soak', 'soak in full size', 'alone'] as const) {

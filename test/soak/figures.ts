@@ -16,8 +16,8 @@ export interface Run {
 /** One engine's last run. */
 interface Column {
   readonly engine: string
-  /** The run, in a line of the page. */
-  readonly said: string
+  /** Its runs, each in a line of the page: a whole one, and those that have made some rows anew. */
+  readonly said: readonly string[]
   readonly cells: readonly Cell[]
 }
 
@@ -28,14 +28,39 @@ interface Cell {
   readonly figure: string
 }
 
-/** The page with the columns of these engines made anew in the section; throws where the page has no marks for it. */
-export function withFigures(page: string, section: Section, reports: readonly SoakReport[], run: Run): string {
+/**
+ * The page with the columns of these engines made anew in the section, or only these rows in them; throws where the page has no marks
+ * for the section.
+ */
+export function withFigures(
+  page: string,
+  section: Section,
+  reports: readonly SoakReport[],
+  run: Run,
+  rows?: readonly string[],
+): string {
   const [begin, end] = [`<!-- ${section}: begin -->`, `<!-- ${section}: end -->`]
   const [from, to] = [page.indexOf(begin), page.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`docs/reliability.md has no marks ${begin} and ${end}`)
-  const kept = columnsOf(page.slice(from, to)).filter(({ engine }) => !reports.some(one => one.engine === engine))
-  const columns = [...kept, ...reports.map(report => columnOf(report, run))]
+  const before = columnsOf(page.slice(from, to))
+  const kept = before.filter(({ engine }) => !reports.some(one => one.engine === engine))
+  const made = reports.map(report => {
+    const column = columnOf(report, run)
+    const old = before.find(({ engine }) => engine === report.engine)
+    return rows === undefined || old === undefined ? column : withRows(old, column, rows)
+  })
+  const columns = [...kept, ...made]
   return `${page.slice(0, from)}${begin}\n\n${sectionText(columns)}\n\n${page.slice(to)}`
+}
+
+/** The old column with these rows of the new one. */
+function withRows(old: Column, { engine, said, cells }: Column, rows: readonly string[]): Column {
+  const isNew = ({ row }: Cell): boolean => rows.includes(row)
+  return {
+    engine,
+    said: [...old.said, ...said],
+    cells: [...old.cells.filter(cell => !isNew(cell)), ...cells.filter(isNew)],
+  }
 }
 
 function sectionText(columns: readonly Column[]): string {
@@ -43,7 +68,7 @@ function sectionText(columns: readonly Column[]): string {
   return [
     'Of all times that something was measured, the worst.',
     '',
-    ...inOrder.map(({ said }) => said),
+    ...inOrder.flatMap(({ said }) => said),
     '',
     tableText(inOrder),
   ].join('\n')
@@ -74,7 +99,7 @@ function columnOf({ engine, workers, seed, seconds, criteria, played, missing }:
   const without = missing.map(one => `; not played: ${one}`).join('')
   return {
     engine,
-    said: `- ${engine}, ${workers} workers, seed ${seed}: ${made}: ${told}${without}`,
+    said: [`- ${engine}, ${workers} workers, seed ${seed}: ${made}: ${told}${without}`],
     cells: criteria.map(one => {
       const figure = figureText(one.worst, one.unit)
       return { row: one.row, what: one.what, limit: limitText(one), figure: one.ok ? figure : `**${figure}**` }
@@ -88,7 +113,7 @@ function columnsOf(section: string): readonly Column[] {
   const [head = [], , ...rows] = lines.filter(line => line.startsWith('|')).map(line => line.slice(2, -2).split(CELLS))
   return head.slice(HEAD.length).map((engine, index, engines) => ({
     engine,
-    said: lines.find(line => line.startsWith(`- ${engine},`)) ?? '',
+    said: lines.filter(line => line.startsWith(`- ${engine},`)),
     cells: rows.flatMap(([row = '', what = '', limit = '', ...figures]) => {
       const [figure, limits] = [figures[index] ?? '', limit.split(LIMITS)]
       const own = limits.length === engines.length ? limits[index] : limits[0]

@@ -1,6 +1,8 @@
 /** Guessing at passwords: from one address, from a thousand, and what it costs others. */
 import { argon2Sync, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { FAILURE_NUMBERS, accountsFor, createLedgerMemory } from '@socksmith/server'
+import { CONNECTIONS_MAX } from '../faults/crowds.ts'
 import { type Keys, LOGIN } from '../server-files.ts'
 import { type StageFiles, times, wait } from '../stage.ts'
 import { askControl } from './control.ts'
@@ -60,7 +62,7 @@ const TABLE_MIB_MAX = 20
 export const banTableTrial: Trial = {
   rows: ['R-27'],
   name: '120,000 names that are guessed, each a ban',
-  async run({ note, serve }) {
+  async run({ note, serve, workers }) {
     const work = async (stand: Stand): Promise<void> => {
       // As many logins of somebody who is not counted: what a login takes by itself is there before.
       await times(BANS / 2, 64, index => logIn(stand, '127.0.0.1', wrong(`nobody${index}`)))
@@ -69,10 +71,13 @@ export const banTableTrial: Trial = {
       const after = await stand.served.look(true)
       const { bans } = await askControl(stand, { ask: 'bans' })
       note('bans after 120,000 names that were guessed once each', bans?.length ?? Number.NaN, { atMost: BANS_MAX })
-      note('memory of the process more for them (PSS)', (after.pssOctets - before.pssOctets) / 1_048_576, {
+      const ledger = createLedgerMemory(workers + 1, accountsFor(CONNECTIONS_MAX), FAILURE_NUMBERS).memory.byteLength
+      const tables = after.heapOctets - before.heapOctets + ledger
+      note('memory of the tables: heap of all threads, and what they share', tables / 1_048_576, {
         atMost: TABLE_MIB_MAX,
         unit: 'MiB',
       })
+      note('memory of the process more (PSS)', (after.pssOctets - before.pssOctets) / 1_048_576, { unit: 'MiB' })
       note('right logins refused then', (await logIn(stand, '127.0.2.1')) === 'let in' ? 0 : 1, { atMost: 0 })
     }
     const login = { ...LOCK_OUT, trusted: ['127.0.0.1/32'], 'ban-login-after': 1, 'ban-address-after': 1_000_000 }

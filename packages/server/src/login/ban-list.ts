@@ -23,10 +23,10 @@ export interface Ban {
 
 /**
  * Bans at once, by who has said so; the oldest of the same gives way. An attacker with many addresses must not take all memory, and
- * every thread has the list: with what is counted of failures, 3,000 stay below 20 MiB in three threads. Whoever is let go that way
+ * every thread has the list: with what is counted of failures, 4,096 stay below 20 MiB in three threads. Whoever is let go that way
  * is soon banned again, for his failures still count.
  */
-export const BANS_MAX: { readonly [B in Ban['by']]: number } = { operator: 100_000, login: 3_000 }
+export const BANS_MAX: { readonly [B in Ban['by']]: number } = { operator: 100_000, login: 4_096 }
 
 /** What a person calls the subject, and by which it is found: `192.0.2.0/24`, `user alice`, `alice from 192.0.2.7`. */
 export function subjectText(subject: BanSubject): string {
