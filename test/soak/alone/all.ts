@@ -13,9 +13,11 @@ import { fewDescriptorsTrial } from './shortage.ts'
 import { killedWorkerTrial, restartTrial, stopTrial } from './stops.ts'
 import { deafTargetTrial, stalledReaderTrial } from './streams.ts'
 import type { Trial } from './trial.ts'
+import { tunnelTrial } from './tunnels.ts'
 import { usersTrial } from './users.ts'
 
 export const TRIALS: readonly Trial[] = [
+  tunnelTrial,
   churnTrial,
   slowHandshakeTrial,
   stalledReaderTrial,
