@@ -127,6 +127,11 @@ export function request(command: number, { port, name, address: ip = LOOPBACK }:
   return Buffer.concat([Buffer.of(5, command, 0), address, portOctets(port)])
 }
 
+/** What stands in front of a datagram to this port of 127.0.0.1 (RFC 1928 section 7). */
+export function datagramHeader(port: number): Buffer {
+  return Buffer.concat([Buffer.of(0, 0), request(0, { port }).subarray(2)])
+}
+
 /** Greets with or without a password; throws `Refused` when the proxy does not let it in. */
 export async function greet(socket: Socket, login?: Login): Promise<void> {
   socket.write(Buffer.of(5, 1, login === undefined ? 0 : 2))

@@ -15,6 +15,7 @@ import {
   Refused,
   type Way,
   closed,
+  datagramHeader,
   dial,
   greet,
   openTunnel,
@@ -251,7 +252,7 @@ export class Honest {
       await greet(control)
       control.write(request(COMMAND.udpAssociate, { port: 0 }))
       const port = await reply(control)
-      const header = Buffer.concat([Buffer.of(0, 0), request(0, { port: this.#to.targets.datagrams }).subarray(2)])
+      const header = datagramHeader(this.#to.targets.datagrams)
       for (let i = this.#random.between(1, 10); i > 0; i--) {
         const key = this.#random.between(0, 9_999)
         const octets = patternOctets(key, 0, this.#random.size(DATAGRAM_OCTETS_MAX))

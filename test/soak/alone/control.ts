@@ -1,20 +1,9 @@
-/** The control socket: asking, and a thousand who take their time about it. */
+/** A thousand who take their time about asking at the control socket. */
 import { type Socket, connect } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { closed } from '../client.ts'
-import { type StageFiles, until, wait } from '../stage.ts'
+import { askControl } from '../ask-control.ts'
+import { until, wait } from '../stage.ts'
 import { type Stand, type Trial, openMs, othersP99Ms } from './trial.ts'
-
-export interface ControlAnswer {
-  readonly message: string
-  readonly bans?: readonly unknown[]
-}
-
-export async function askControl({ files }: { readonly files: StageFiles }, question: object): Promise<ControlAnswer> {
-  const socket = connect(files.control)
-  socket.end(`${JSON.stringify(question)}\n`)
-  return JSON.parse(await text(socket)) as ControlAnswer
-}
 
 const SLOW_CLIENTS = 1_000
 const SLOW_MS = 20_000

@@ -1,8 +1,8 @@
 /** A thousand associations, a million datagrams, and what must not get through. */
-import { type Socket as DatagramSocket, createSocket } from 'node:dgram'
-import { once } from 'node:events'
+import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
-import { COMMAND, dial, greet, reply, request } from '../client.ts'
+import { COMMAND, datagramHeader, dial, greet, reply, request } from '../client.ts'
+import { datagramSocket } from '../faults/network.ts'
 import { times, until, wait } from '../stage.ts'
 import type { Setting, Stand, Trial } from './trial.ts'
 
@@ -38,7 +38,7 @@ export const datagramTrial: Trial = {
     await serve({}, async stand => {
       const { served } = stand
       const all = await times(ASSOCIATIONS, 50, () => associate(stand))
-      const header = headerTo(targets.ports.datagrams)
+      const header = datagramHeader(targets.ports.datagrams)
       const datagram = Buffer.concat([header, Buffer.alloc(OCTETS, 'x')])
       let [echoed, wrong] = [0, 0]
       for (const { socket } of all) socket.on('message', octets => (octets.equals(datagram) ? echoed++ : wrong++))
@@ -97,8 +97,8 @@ export const foreignDatagramTrial: Trial = {
     const { note, serve } = setting
     await serve({}, async stand => {
       const { control, socket, relay } = await associate(stand)
-      const target = await open('127.0.0.1')
-      const header = headerTo(target.address().port)
+      const target = await datagramSocket('127.0.0.1')
+      const header = datagramHeader(target.address().port)
       let [atTarget, atClient, outside] = [0, 0, 0]
       let longest = 0
       target.on('message', (octets, from) => {
@@ -137,7 +137,7 @@ function badDatagrams({ random }: Setting, header: Buffer): readonly Buffer[] {
 
 /** From another address, to both sides of the relay: how many answers came. */
 async function askAsStranger(relay: number, header: Buffer, outside: number): Promise<number> {
-  const stranger = await open('127.0.1.1')
+  const stranger = await datagramSocket('127.0.1.1')
   const forged = Buffer.concat([header, Buffer.from('forged')])
   let answered = 0
   stranger.on('message', () => answered++)
@@ -150,22 +150,10 @@ async function askAsStranger(relay: number, header: Buffer, outside: number): Pr
   return answered
 }
 
-/** The header of RFC 1928 section 7 for a port of 127.0.0.1. */
-function headerTo(port: number): Buffer {
-  return Buffer.concat([Buffer.of(0, 0), request(0, { port }).subarray(2)])
-}
-
 async function associate({ served }: Stand): Promise<Association> {
   const control = await dial(served.ports.open)
   await greet(control)
-  const socket = await open('127.0.0.1')
+  const socket = await datagramSocket('127.0.0.1')
   control.write(request(COMMAND.udpAssociate, { port: socket.address().port }))
   return { control, socket, relay: await reply(control) }
-}
-
-async function open(address: string): Promise<DatagramSocket> {
-  const socket = createSocket('udp4').on('error', () => {})
-  socket.bind(0, address)
-  await once(socket, 'listening')
-  return socket
 }

@@ -5,7 +5,7 @@ import { FAILURE_NUMBERS, accountsFor, createLedgerMemory } from '@socksmith/ser
 import { CONNECTIONS_MAX } from '../faults/crowds.ts'
 import { type Keys, LOGIN } from '../server-files.ts'
 import { type StageFiles, times, wait } from '../stage.ts'
-import { askControl } from './control.ts'
+import { askControl } from '../ask-control.ts'
 import { type Outcome, logIn, wrong } from './login.ts'
 import { type Note, type Stand, type Trial, during } from './trial.ts'
 

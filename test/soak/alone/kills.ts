@@ -1,7 +1,5 @@
 /** Processes that are killed with -9 at either end, and the proxy in front. */
 import { readFileSync } from 'node:fs'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { Crowd } from '../crowd.ts'
 import { Served } from '../served.ts'
 import { until, wait } from '../stage.ts'
@@ -30,16 +28,16 @@ export const killedTargetTrial: Trial = {
       await until(() => recorded() >= octets, WAIT_MS_MAX)
       note('a target is killed: octets that came and are in no record', Math.max(0, octets - recorded()), { atMost: 0 })
     })
-    const port = await freePort()
-    const args = ['--listen', `127.0.0.1:${port}`, '--engine', engine, '--workers', '0', '--log-file', '/dev/null']
-    const upstream = (): Promise<Served> =>
-      Served.start([...args, '--limit', `connections-per-client=${2 * STREAMS}`], 0)
-    let gate = await upstream()
+    const args = ['--engine', engine, '--workers', '0', '--log-file', '/dev/null']
+    const upstream = (at: number): Promise<Served> =>
+      Served.start(['--listen', `127.0.0.1:${at}`, ...args, '--limit', `connections-per-client=${2 * STREAMS}`], 0)
+    let gate = await upstream(0)
+    const port = gate.ports.open
     await serve({ via: [`socks5h://127.0.0.1:${port}`] }, async stand => {
       await killUnderStreams(setting, stand, 'the proxy in front', setting.targets.ports.steady, () =>
         gate.end('SIGKILL'),
       )
-      gate = await upstream()
+      gate = await upstream(port)
       const backMs = await openMs(stand.served.ports, setting.targets.ports.echo)
       note('the proxy in front is back: time of the next tunnel', backMs, {
         atMost: TOLD_MS_MAX,
@@ -79,15 +77,6 @@ function recordedOctets({ files }: Stand, port: number): number {
   const record = new RegExp(`"target":"127\\.0\\.0\\.1:${port}".*"down_octets":(\\d+)`, 'g')
   const all = readFileSync(files.log, 'latin1').matchAll(record)
   return all.reduce((sum, [, octets]) => sum + Number(octets), 0)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 export const killedClientTrial: Trial = {

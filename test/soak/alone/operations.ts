@@ -1,11 +1,11 @@
 /** What an operator does and what befalls files and clocks, while others are served. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { Refused, openTunnel, take } from '../client.ts'
-import { policyText } from '../faults/operations.ts'
+import { openTunnel, take } from '../client.ts'
+import { reloadInTurn } from '../faults/operations.ts'
 import { resize, usedKib } from '../faults/shortage.ts'
 import { notices, times, until, wait } from '../stage.ts'
-import { askControl } from './control.ts'
+import { askControl } from '../ask-control.ts'
 import { logIn, wrong } from './login.ts'
 import { type Stand, type Trial, during, openMs, othersP99Ms } from './trial.ts'
 
@@ -40,7 +40,7 @@ export const reloadTrial: Trial = {
       let wrong = 0
       for (let i = 0; i < RELOADS; i++) {
         const nextAt = wait(RELOAD_EVERY_MS)
-        if (!(await reload(stand, spare, i))) wrong++
+        if (!(await reloadInTurn(stand, spare, i))) wrong++
         await nextAt
       }
       clearInterval(timer)
@@ -51,7 +51,7 @@ export const reloadTrial: Trial = {
       note('tunnels of 500 that do not answer afterwards', silent, { atMost: 0 })
       // What is compiled for a thousand of them is there before the next thousand.
       const reloads = async (): Promise<void> => {
-        for (let i = 0; i < RELOADS_MEASURED; i++) if (!(await reload(stand, spare, i))) wrong++
+        for (let i = 0; i < RELOADS_MEASURED; i++) if (!(await reloadInTurn(stand, spare, i))) wrong++
       }
       await reloads()
       const before = await served.look()
@@ -63,20 +63,6 @@ export const reloadTrial: Trial = {
       for (const socket of sockets) socket.resetAndDestroy()
     })
   },
-}
-
-/** Every fifth time broken rules, else in turns rules that close a port and rules that do not; whether each was taken as it should. */
-async function reload(stand: Stand, port: number, index: number): Promise<boolean> {
-  const isBroken = index % 5 === 4
-  const isClosed = index % 2 === 0
-  writeFileSync(stand.files.policy, policyText(isBroken ? 'broken' : isClosed ? port : 9))
-  const { message } = await askControl(stand, { ask: 'reload' })
-  if (isBroken) return !message.startsWith('reloaded: ') && /policy\.yaml:3/.test(message)
-  const reply = await openMs(stand.served.ports, port).then(
-    () => 0,
-    (error: unknown) => (error instanceof Refused ? error.reply : -1),
-  )
-  return message.startsWith('reloaded: ') && reply === (isClosed ? 2 : 0)
 }
 
 async function answers(socket: Socket): Promise<boolean> {

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { COMMAND, Lost, Refused, dial, greet, reply, request, take } from '../client.ts'
 import { notices, times, until, wait } from '../stage.ts'
-import { askControl } from './control.ts'
+import { askControl } from '../ask-control.ts'
 import { type Stand, type Trial, openMs } from './trial.ts'
 
 const DESCRIPTORS = 256

@@ -2,7 +2,19 @@
 import { type Socket as DatagramSocket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { COMMAND, Lost, Refused, closed, dial, greet, openTunnel, reply, request, take } from '../client.ts'
+import {
+  COMMAND,
+  Lost,
+  Refused,
+  closed,
+  datagramHeader,
+  dial,
+  greet,
+  openTunnel,
+  reply,
+  request,
+  take,
+} from '../client.ts'
 import type { NameService } from '../target-words.ts'
 import { LATE_MS_MAX, type Fault, type Stage, amount, p99, times, until, wait } from '../stage.ts'
 
@@ -205,7 +217,8 @@ async function isClosed(port: number): Promise<boolean> {
 
 const FORGED = 'forged'
 
-async function datagramSocket(address: string): Promise<DatagramSocket> {
+/** Bound to any port of this address; keeps its errors to itself. */
+export async function datagramSocket(address: string): Promise<DatagramSocket> {
   const socket = createSocket('udp4').on('error', () => {})
   socket.bind(0, address)
   await once(socket, 'listening')
@@ -233,7 +246,7 @@ export const floods: Fault = {
       else target.send(octets, from.port, from.address)
     })
     owner.on('message', octets => (octets.toString().includes(FORGED) ? forgedAtOwner++ : echoes++))
-    const header = Buffer.concat([Buffer.of(0, 0), request(0, { port: target.address().port }).subarray(2)])
+    const header = datagramHeader(target.address().port)
     const forged = Buffer.concat([header, Buffer.from(FORGED)])
     for (let sent = 0; sent < count; sent += 500) {
       for (let i = 0; i < 500; i++) {

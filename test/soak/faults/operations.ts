@@ -1,7 +1,6 @@
 /** What an operator does, and what happens to files, threads and clocks while clients are served. */
 import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { askControl } from '../ask-control.ts'
 import { Refused, openTunnel } from '../client.ts'
 import { LATE_MS_MAX, type Fault, type Stage, amount, notices, times, until, wait } from '../stage.ts'
 
@@ -9,22 +8,22 @@ import { LATE_MS_MAX, type Fault, type Stage, amount, notices, times, until, wai
 const NOBODYS_PORT = 9
 
 /** Rules that close one port; a broken text where `closed` is none. */
-export function policyText(closed: number | 'broken'): string {
+function policyText(closed: number | 'broken'): string {
   return closed === 'broken'
     ? 'rules:\n  - allow: everything\n  - deny: { prot: 9 }\n'
     : `rules:\n  - deny: { port: ${closed} }\n  - allow: everything\n`
 }
 
 /** What a server says to a reload. It takes good rules although another fault has broken the users file, and says that too. */
-async function reload(stage: Stage): Promise<{ readonly areRulesTaken: boolean; readonly message: string }> {
-  const socket = connect(stage.files.control)
-  socket.end('{"ask":"reload"}\n')
-  const { message } = JSON.parse(await text(socket)) as { readonly message: string }
+async function reload(
+  stage: Pick<Stage, 'files'>,
+): Promise<{ readonly areRulesTaken: boolean; readonly message: string }> {
+  const { message } = await askControl(stage, { ask: 'reload' })
   return { areRulesTaken: message.startsWith('reloaded: '), message }
 }
 
 /** REP of a tunnel to this port; 0 when it opens. */
-async function replyTo(stage: Stage, port: number): Promise<number> {
+async function replyTo(stage: Pick<Stage, 'served'>, port: number): Promise<number> {
   try {
     const socket = await openTunnel(stage.served.ports, 'socks5', { port })
     socket.destroy()
@@ -32,6 +31,23 @@ async function replyTo(stage: Stage, port: number): Promise<number> {
   } catch (error) {
     return error instanceof Refused ? error.reply : -1
   }
+}
+
+/**
+ * Writes rules and has them read: every fifth time broken ones, else in turns rules that close a port, which nobody else uses, and
+ * rules that do not. Whether each was taken as it should.
+ */
+export async function reloadInTurn(
+  stage: Pick<Stage, 'files' | 'served'>,
+  port: number,
+  turn: number,
+): Promise<boolean> {
+  const isBroken = turn % 5 === 4
+  const isClosed = turn % 2 === 0
+  writeFileSync(stage.files.policy, policyText(isBroken ? 'broken' : isClosed ? port : NOBODYS_PORT))
+  const { areRulesTaken, message } = await reload(stage)
+  if (isBroken) return !areRulesTaken && /policy\.yaml:3/.test(message)
+  return areRulesTaken && (await replyTo(stage, port)) === (isClosed ? 2 : 0)
 }
 
 export const reloads: Fault = {
@@ -43,15 +59,7 @@ export const reloads: Fault = {
     const count = amount(stage, 10, 50, 1_000)
     let wrong = 0
     for (let i = 0; i < count; i++) {
-      const isBroken = i % 5 === 4
-      // A port that nobody else uses: what the rules forbid ends at once.
-      const isClosed = i % 2 === 0
-      writeFileSync(files.policy, policyText(isBroken ? 'broken' : isClosed ? spare : NOBODYS_PORT))
-      const answer = await reload(stage)
-      if (answer.areRulesTaken === isBroken) wrong++
-      if (isBroken && !/policy\.yaml:3/.test(answer.message)) wrong++
-      if (isBroken) continue
-      if ((await replyTo(stage, spare)) !== (isClosed ? 2 : 0) || (await replyTo(stage, echo)) !== 0) wrong++
+      if (!(await reloadInTurn(stage, spare, i)) || (await replyTo(stage, echo)) !== 0) wrong++
     }
     writeFileSync(files.policy, policyText(NOBODYS_PORT))
     await reload(stage)
