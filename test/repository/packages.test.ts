@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { type TestContext, after, before, suite, test } from 'node:test'
-import { connectPlainly, echo, logIn, open, requestConnect } from '../../packages/cli/test/socks-client.ts'
+import { connectPlainly, echo, logIn, open, requestConnect, whenClosed } from '../../packages/cli/test/socks-client.ts'
 import { type Folder, ROOT, SAME_NODE, copyTree, packageFolders, temporaryFolder } from './tree.ts'
 
 interface Packed {
@@ -161,7 +161,7 @@ suite('the packages', () => {
     assert.equal(await requestConnect(stream, await echo(t)), 0)
     stream.socket.end('12345')
     await stream.take(5)
-    await once(stream.socket, 'close')
+    await whenClosed(stream.socket)
 
     const closed = once(serving, 'close') as Promise<[number | null]>
     serving.kill('SIGTERM')

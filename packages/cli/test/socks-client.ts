@@ -15,6 +15,14 @@ export async function echo(t: TestContext): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+/** That it is closed, by an error too: `once` would throw what the last write met. */
+export function whenClosed(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (socket.closed) resolve()
+  else socket.once('close', () => resolve())
+  return promise
+}
+
 export interface Login {
   readonly name: string
   readonly password: string

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createLinuxEngine } from '@socksmith/engine'
 import { type Finished, type Serving, run, serve, temporaryFolder } from '../run-command.ts'
-import { OctetStream, echo, logIn, requestConnect } from '../socks-client.ts'
+import { OctetStream, echo, logIn, requestConnect, whenClosed } from '../socks-client.ts'
 
 const made = createLinuxEngine()
 const WORKERS: readonly (readonly [count: number, skip: string | false])[] = [
@@ -80,7 +80,7 @@ for (const [workers, skip] of WORKERS) {
     }
     const added = await scene.ban('add', 'alice', '--reason', 'holiday')
     assert.deepEqual([added.code, added.stderr], [0, 'user alice is banned; 4 sessions ended\n'])
-    for (const { socket } of streams) if (!socket.closed) await once(socket, 'close')
+    for (const { socket } of streams) await whenClosed(socket)
     const network = await scene.ban('add', '127.0.1.0/24', '--for', '1h')
     assert.match(network.stderr, /^127\.0\.1\.0\/24 is banned; 0 sessions ended/)
     for (let i = 0; i < 4; i++) {
@@ -161,7 +161,7 @@ test('a user is banned from one address by the words of the list: on loopback to
   assert.equal(await requestConnect(stream, target), 0)
   const added = await scene.ban('add', 'alice from 127.0.0.7')
   assert.deepEqual([added.code, added.stderr], [0, 'alice from 127.0.0.7 is banned; 1 session ended\n'])
-  if (!stream.socket.closed) await once(stream.socket, 'close')
+  await whenClosed(stream.socket)
   assert.equal((await scene.ban('add', 'carl from home from 127.0.0.7')).code, 0)
   assert.equal((await scene.ban('add', 'bob from 2001:db8::7')).code, 0)
   const holds = async (serving: Serving): Promise<void> => {

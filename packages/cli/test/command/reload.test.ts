@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Serving, run, serve, temporaryFolder } from '../run-command.ts'
-import { type OctetStream, connectPlainly, echo, logIn, open, requestConnect } from '../socks-client.ts'
+import { type OctetStream, connectPlainly, echo, logIn, open, requestConnect, whenClosed } from '../socks-client.ts'
 
 const allowing = (...ports: readonly number[]): string => `rules:\n  - allow: { port: [${ports.join(', ')}] }\n`
 
@@ -53,7 +53,7 @@ for (const [way, args] of WAYS_TO_SERVE.flatMap(one => [['reload', one] as const
     const scene = await openScene(t, allowing(first, second), args)
     const [stays, goes] = [await tunnel(t, scene, first), await tunnel(t, scene, second)]
     await scene.write('policy.yaml', allowing(first))
-    const gone = once(goes.socket, 'close')
+    const gone = whenClosed(goes.socket)
     if (way === 'SIGHUP') scene.server.child.kill('SIGHUP')
     else {
       const { code, stderr } = await scene.reload()
@@ -97,7 +97,7 @@ test('a set is read again when its file changes, and a broken one is told once',
   const server = await serve(t, ['--listen', '127.0.0.1:0', '--policy', join(folder, 'policy.yaml')])
   const stream = await open(t, server.port)
   assert.equal(await connectPlainly(stream, second), 0)
-  const gone = once(stream.socket, 'close')
+  const gone = whenClosed(stream.socket)
   await write(`${first}\n`)
   await gone
   await write('many\n')
@@ -129,7 +129,7 @@ for (const args of WAYS_TO_SERVE) {
     ] as const) {
       const socket = streams.get(name)?.socket
       assert.ok(socket)
-      const gone = once(socket, 'close')
+      const gone = whenClosed(socket)
       await user(command, name)
       await gone
       assert.equal(await logIn(await open(t, server.port), { name, password: 'secret' }), false)

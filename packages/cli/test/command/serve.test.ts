@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { run, serve, temporaryFolder } from '../run-command.ts'
-import { connectPlainly, echo, logIn, open, requestConnect } from '../socks-client.ts'
+import { connectPlainly, echo, logIn, open, requestConnect, whenClosed } from '../socks-client.ts'
 
 test('the ready line names every address with its real port, and the proxy works there', async t => {
   const path = join(await temporaryFolder(t), 'proxy.sock')
@@ -84,7 +84,7 @@ test('the level no-targets writes no target, and none writes nothing', async t =
     const stream = await open(t, server.port)
     assert.equal(await connectPlainly(stream, target), 0)
     stream.socket.end()
-    await once(stream.socket, 'close')
+    await whenClosed(stream.socket)
     assert.equal(await server.end(), 0)
     if (level === 'none') assert.equal(server.stdout(), '')
     else
@@ -101,7 +101,7 @@ test('the log can be a file, which others cannot read', async t => {
   const stream = await open(t, server.port)
   assert.equal(await connectPlainly(stream, await echo(t)), 0)
   stream.socket.end()
-  await once(stream.socket, 'close')
+  await whenClosed(stream.socket)
   assert.equal(await server.end(), 0)
   assert.match(
     await readFile(file, 'utf8'),

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { askControl, openControl } from '../../src/control/control-socket.ts'
 import { temporaryFolder } from '../run-command.ts'
+import { whenClosed } from '../socks-client.ts'
 
 async function opened(t: TestContext, questionMs?: number): Promise<string> {
   const path = join(await temporaryFolder(t), 'control.sock')
@@ -24,9 +25,10 @@ function connected(t: TestContext, path: string): Socket {
 test('who asks octet by octet is closed at the limit, which counts from the beginning', async t => {
   const path = await opened(t, 300)
   const socket = connected(t, path)
-  const timer = setInterval(() => socket.write(' '), 20)
+  socket.write(' ')
+  const timer = setInterval(() => socket.write(' '), 1)
   t.after(() => clearInterval(timer))
-  await once(socket, 'close')
+  await whenClosed(socket)
   assert.ok(socket.bytesWritten > 1)
 })
 
@@ -34,8 +36,8 @@ test('of many who say nothing 64 are kept; the next is closed at once, and serve
   const path = await opened(t)
   const silent = Array.from({ length: 64 }, () => connected(t, path))
   await Promise.all(silent.map(socket => once(socket, 'connect')))
-  await once(connected(t, path), 'close')
-  const gone = silent.map(socket => once(socket, 'close'))
+  await whenClosed(connected(t, path))
+  const gone = silent.map(whenClosed)
   for (const socket of silent) socket.destroy()
   await Promise.all(gone)
   // The server hears of each in its own time.

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { type OctetStream, connectPlainly, echo, open } from '../socks-client.ts'
+import { type OctetStream, connectPlainly, echo, open, whenClosed } from '../socks-client.ts'
 import { skip, startPool, until } from './pool-scene.ts'
 
 async function openTunnels(t: TestContext, port: number, target: number, count: number): Promise<OctetStream[]> {
@@ -65,7 +65,7 @@ test(
     threads[0]?.postMessage({ kind: 'die' })
     await until(() => threads.length === 3, 'replaced')
     await until(() => notices.some(notice => notice.startsWith('worker-died')), 'told')
-    const alive = await Promise.all(tunnels.map(tunnel => Promise.race([echoes(tunnel), once(tunnel.socket, 'close')])))
+    const alive = await Promise.all(tunnels.map(tunnel => Promise.race([echoes(tunnel), whenClosed(tunnel.socket)])))
     const survivors = alive.filter(one => one === true).length
     assert.ok(survivors > 0 && survivors < 40, `${survivors} of 40 are alive`)
     const busySurvivors = busy.filter(one => !one.socket.closed).length
