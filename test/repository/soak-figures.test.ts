@@ -1,8 +1,13 @@
 /** The section of docs/reliability.md that a soak writes. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { Criteria } from '../soak/criteria.ts'
 import { withFigures } from '../soak/figures.ts'
+import { octetsAnHour } from '../soak/rest.ts'
+import { SessionLog } from '../soak/session-log.ts'
 import type { SoakReport } from '../soak/soak.ts'
 
 const RUN = { command: 'npm run soak -- --minutes 10 --write', date: '2026-11-22', machine: 'Node v26.10.0, 2 cores' }
@@ -94,4 +99,50 @@ test('the page has the marks of each section, and a page without them is refused
     assert.equal(withFigures(page, section, [], RUN), page)
   }
   assert.throws(() => withFigures('nothing', 'soak', [], RUN), /no marks/)
+})
+
+test('the slope of the heap is that of the line nearest to its rests', () => {
+  const flat = [0, 1, 2, 3].map(minute => ({ atMs: minute * 60_000, octets: 5_000_000 }))
+  assert.equal(octetsAnHour(flat), 0)
+  assert.equal(octetsAnHour(flat.map(({ atMs, octets }) => ({ atMs, octets: octets + atMs }))), 3_600_000)
+  const noisy = flat.map(({ atMs, octets }, i) => ({ atMs, octets: octets + (i === 0 || i === 3 ? 400 : 0) }))
+  assert.equal(octetsAnHour(noisy), 0)
+})
+
+test('the log is read in parts, and the one is kept in which something failed', t => {
+  const folder = mkdtempSync(join(tmpdir(), 'socksmith-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [path, copies] = [join(folder, 'log'), [1, 2, 3].map(part => join(folder, `${part}.log`))]
+  writeFileSync(path, '')
+  const log = new SessionLog(path, { name: 'alice', password: 'secret' })
+  const [first, second] = [
+    '{"duration_ms":5}\n{"duration_ms":-1}\n',
+    '{"duration_ms":3600000,"user":"YWxpY2U6c2VjcmV0"}\n',
+  ]
+  for (const [part, failures] of [
+    [first, 0],
+    [second, 1],
+    ['"worker-died"', 1],
+  ] as const) {
+    appendFileSync(path, part)
+    log.read()
+    log.next(failures, copies.shift() ?? '')
+  }
+  assert.deepEqual(
+    [1, 2, 3].map(part => existsSync(join(folder, `${part}.log`))),
+    [false, true, false],
+  )
+  assert.equal(readFileSync(join(folder, '2.log'), 'latin1'), second)
+  const criteria = new Criteria()
+  log.tell(criteria, 'ready\nThe secret was written', 0)
+  assert.deepEqual(
+    criteria.all.map(({ what, worst, ok }) => [what, worst, ok]),
+    [
+      ['sessions in the log', 3, true],
+      ['sessions whose time makes no sense', 2, false],
+      ['workers that died', 1, false],
+      ['times that the server called something a bug of its own', 0, true],
+      ['secrets in the log and on standard error', 2, false],
+    ],
+  )
 })

@@ -89,6 +89,7 @@ export class Honest {
 
   start(): void {
     this.#isStopping = false
+    this.#lastDoneMs = performance.now()
     for (let lane = 0; lane < LANES; lane++) this.#running.push(this.#lane())
     for (let key = 0; key < LONG_TUNNELS; key++) this.#running.push(this.#long(key))
   }

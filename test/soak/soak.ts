@@ -2,14 +2,15 @@
  * One soak of one engine: honest clients all the time, faults in the order that the seed decides, and at the end what is
  * left and how the server stops. Answers what was measured.
  */
-import { readFileSync } from 'node:fs'
 import { openTunnel, restOf, take } from './client.ts'
 import type { Criterion } from './criteria.ts'
 import { FAULTS } from './faults/all.ts'
 import { churn } from './faults/crowds.ts'
+import { Rests, rest } from './rest.ts'
 import { setStage, strikeStage, type StageOptions } from './scenery.ts'
 import type { Held } from './served.ts'
-import { LATE_MS_MAX, type Fault, type Stage, placesOf, times, until, wait } from './stage.ts'
+import { SessionLog } from './session-log.ts'
+import { LATE_MS_MAX, type Fault, type Stage, times, wait } from './stage.ts'
 
 export interface SoakOptions extends StageOptions {
   /** How long faults are played. */
@@ -48,7 +49,6 @@ const LOOK_EVERY_SAMPLES = 10
 const HEAP_GROWTH_OCTETS_MAX = 8 * 1_048_576
 const DESCRIPTOR_GROWTH_MAX = 5
 const LOOKS_AT_REST = 10
-const REST_MS_MAX = 30_000
 /** Honest clients must not stand still longer than this, whatever goes on. */
 const GAP_MS_MAX = LATE_MS_MAX
 const DRAIN_TUNNELS = 50
@@ -62,13 +62,15 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   try {
     const before = await warmUp(stage)
     stage.honest.start()
-    const sampler = new Sampler(stage)
-    played = await play(stage, options, missing)
+    const [sampler, rests, log] = [new Sampler(stage), new Rests(), new SessionLog(stage.files.log, stage.login)]
+    played = await play(stage, options, missing, () => pause(stage, options, rests, log))
     await sampler.stop()
     await atRest(stage, before)
+    rests.tell(stage.criteria)
     judgeHonest(stage)
     await drain(stage)
-    judgeLog(stage)
+    log.read()
+    log.tell(stage.criteria, stage.served.text, stage.workers)
   } catch (error) {
     // Only the death of the server ends a soak early.
     stage.criteria.note('R-29', `the soak came to its end: ${String(error)}`, 0, { atLeast: 1 })
@@ -94,13 +96,29 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 async function warmUp(stage: Stage): Promise<Held> {
   stage.honest.start()
   await churn.run({ ...stage, size: 'short' })
-  await stage.honest.stop()
-  await until(async () => (await stage.served.sessions()) === 0, REST_MS_MAX)
+  await rest(stage)
   return stage.served.look()
 }
 
-/** How many different faults there was time for. */
-async function play(stage: Stage, { playMs, only, say }: SoakOptions, missing: string[]): Promise<number> {
+/** After each fault was played, and before they are played again. */
+async function pause(stage: Stage, { say }: SoakOptions, rests: Rests, log: SessionLog): Promise<void> {
+  const { criteria, honest, files } = stage
+  await rest(stage)
+  say(await rests.look(stage))
+  log.read()
+  const kept = `${files.folder}.${rests.count}.log`
+  if (log.next(criteria.failed + honest.failures.length, kept))
+    say(`something failed; the log of that time is kept: ${kept}`)
+  honest.start()
+}
+
+/** How many different faults there was time for; each is played before one of them comes again. */
+async function play(
+  stage: Stage,
+  { playMs, only, say }: SoakOptions,
+  missing: string[],
+  pauses: () => Promise<void>,
+): Promise<number> {
   const startedAt = performance.now()
   const possible = (only ?? FAULTS).filter(fault => {
     const why = fault.cannot?.(stage)
@@ -118,6 +136,7 @@ async function play(stage: Stage, { playMs, only, say }: SoakOptions, missing: s
     say(`${String(atS).padStart(4)} s  ${fault.rows.join(' ')}  ${fault.name} (${(tookMs / 1_000).toFixed(1)} s)`)
   }
   for (let turn = 0; turn === 0 || hasAnother(); turn++) {
+    if (turn > 0) await pauses()
     const deck = shuffled(possible, stage)
     const together = deck.filter(fault => !isAlone(fault, stage))
     for (const fault of deck) if (isAlone(fault, stage)) await one(fault)
@@ -197,10 +216,7 @@ class Sampler {
 /** Nobody is connected any more: what was taken must have been given back. */
 async function atRest(stage: Stage, before: Held): Promise<void> {
   const { served, honest, criteria, workers } = stage
-  await honest.stop()
-  const restMs = await until(async () => (await served.sessions()) === 0, REST_MS_MAX)
-  if (Number.isNaN(restMs)) honest.failures.push(`these sessions are left:\n${served.text}`)
-  criteria.note('R-29', 'time until no session is left', restMs, { atMost: REST_MS_MAX, unit: 'ms' })
+  await rest(stage)
   const heapMax = before.heapOctets + Math.max(HEAP_GROWTH_OCTETS_MAX * (workers + 1), before.heapOctets / 10)
   let after = await served.look()
   // What waits for a finalizer is given back by the next collection.
@@ -279,30 +295,4 @@ async function drain(stage: Stage): Promise<void> {
     atMost: 2 * LATE_MS_MAX,
     unit: 'ms',
   })
-}
-
-const DURATION = '"duration_ms":'
-
-function judgeLog({ files, served, login, criteria, workers }: Stage): void {
-  const log = readFileSync(files.log)
-  const secrets = [login.password, Buffer.from(`${login.name}:${login.password}`).toString('base64'), '"guess ']
-  const told = secrets.flatMap(secret => [...placesOf(log, secret), ...placesOf(Buffer.from(served.text), secret)])
-  criteria.note('R-35', 'secrets in the log and on standard error', told.length, { atMost: 0 })
-  let [lines, odd] = [0, 0]
-  for (const at of placesOf(log, DURATION)) {
-    lines++
-    const ms = Number.parseInt(log.toString('latin1', at + DURATION.length, at + DURATION.length + 20), 10)
-    // No session of a soak lasts as long as the smallest jump of its clock.
-    if (!(ms >= 0 && ms <= 3_500_000)) odd++
-  }
-  criteria.note('R-22', 'sessions in the log', lines)
-  criteria.note('R-22', 'sessions whose time makes no sense', odd, { atMost: 0 })
-  if (workers === 0)
-    criteria.note('R-29', 'workers that died', [...placesOf(log, '"worker-died"')].length, { atMost: 0 })
-  criteria.note(
-    'R-29',
-    'times that the server called something a bug of its own',
-    served.text.split('This is a bug').length - 1,
-    { atMost: 0 },
-  )
 }
