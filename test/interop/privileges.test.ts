@@ -6,10 +6,11 @@ import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { type TestContext, test } from 'node:test'
 import { connect, createUdpSocket } from '@socksmith/client'
 import { type Place, closeSharedListener, openSharedListener } from '@socksmith/engine'
@@ -30,7 +31,7 @@ function obstacle(): string | undefined {
   return reads.status === 0 ? undefined : `nobody cannot run this checkout: ${String(reads.stderr ?? reads.error)}`
 }
 
-test('as nobody, without any capability: TCP, UDP, rules that are read again, and an orderly end', async t => {
+test('as nobody, without any capability: TCP, UDP, rules that are read again, a log that is opened again, and an orderly end', async t => {
   const reason = obstacle()
   if (reason !== undefined) return t.skip(reason)
   const folder = await temporaryFolder(t)
@@ -38,8 +39,8 @@ test('as nobody, without any capability: TCP, UDP, rules that are read again, an
   const policy = join(folder, 'policy.yaml')
   await writeFile(policy, 'rules: [{ allow: everything }]\n')
   const [target, udpEcho] = [await digestTarget(t), await udpEchoTarget(t)]
-  const { child, at } = await startAsNobody(t, ['--policy', policy])
-  const reloaded = said(child.stdout, 'reloaded')
+  const log = join(folder, 'log')
+  const { child, at } = await startAsNobody(t, ['--policy', policy, '--log-file', log, '--log-format', 'json'])
   for (const status of statusOfThreads(child.pid)) {
     assert.match(status, /^Uid:(\s65534){4}$/m)
     assert.match(status, /^NoNewPrivs:\s1$/m)
@@ -56,12 +57,18 @@ test('as nobody, without any capability: TCP, UDP, rules that are read again, an
   assert.equal(Buffer.from((await answer)[0]).toString(), 'a datagram')
   datagrams.close()
   await writeFile(policy, 'rules: [{ deny: everything }]\n')
+  await rename(log, `${log}.1`)
   child.kill('SIGHUP')
-  await reloaded
+  await written(log, 'reloaded')
   await assert.rejects(connect({ via, host: '127.0.0.1', port: target }))
   child.kill('SIGTERM')
   assert.deepEqual(await once(child, 'close'), [0, null])
 })
+
+/** Resolves once the file has the text. */
+async function written(path: string, text: string): Promise<void> {
+  while (!(await readFile(path, 'utf8').catch(() => '')).includes(text)) await setTimeout(20)
+}
 
 interface Started {
   readonly child: ChildProcessByStdio<null, Readable, Readable>

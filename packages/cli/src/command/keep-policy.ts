@@ -1,10 +1,11 @@
-/** What makes a running server read its policy again: SIGHUP, the control socket, a changed set. Knows no rule. */
+/** What makes a running server read its policy and open its log again: SIGHUP, the control socket, a changed set. Knows no rule. */
 import { subjectText } from '@socksmith/server'
 import type { Config } from '../config/config.ts'
 import { type ControlSocket, openControl } from '../control/control-socket.ts'
 import type { ControlAnswer, ControlQuestion } from '../control/question.ts'
 import type { NameKeeper } from '../dns/name-caches.ts'
-import { type Outcome, done } from '../exit.ts'
+import { EXIT, type Outcome, done, trouble } from '../exit.ts'
+import type { SessionLog } from '../log/session-log.ts'
 import type { GovernedServer } from '../policy/in-force.ts'
 import type { LivePolicy, ReadPolicy } from '../policy/live-policy.ts'
 import { openConfiguredPolicy } from '../policy/open-policy.ts'
@@ -27,19 +28,13 @@ export function policyReader(
 }
 
 /** From now on SIGHUP and the control socket reload; the answer ends that. */
-export async function keepPolicy(
-  policy: LivePolicy,
-  server: GovernedServer & NameKeeper,
-  state: LiveState,
-  controlPath: string | undefined,
-): Promise<Outcome<() => Promise<void>>> {
-  const parts = { policy, server, state }
+export async function keepPolicy(kept: Kept, controlPath: string | undefined): Promise<Outcome<() => Promise<void>>> {
   const control =
-    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, parts))
+    controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, kept))
   if (control?.ok === false) return control
-  const onHangUp = (): void => void policy.reload()
+  const onHangUp = (): void => void reload(kept)
   process.on('SIGHUP', onHangUp)
-  const stop = policy.keep(server)
+  const stop = kept.policy.keep(kept.server)
   return done(async () => {
     stop()
     process.off('SIGHUP', onHangUp)
@@ -47,14 +42,24 @@ export async function keepPolicy(
   })
 }
 
-/** What the control socket asks and changes. */
-interface Controlled {
+/** What is kept up to date, and what the control socket asks and changes. */
+export interface Kept {
   readonly policy: LivePolicy
-  readonly server: NameKeeper
+  readonly server: GovernedServer & NameKeeper
   readonly state: LiveState
+  readonly log: SessionLog
 }
 
-async function answer(question: ControlQuestion, { policy, server, state }: Controlled): Promise<ControlAnswer> {
+/** The log first: what comes of the reload stands in the file that is opened now. */
+async function reload({ policy, log }: Kept): Promise<Outcome<string>> {
+  const fault = await log.reopen()
+  const outcome = await policy.reload()
+  if (fault === undefined) return outcome
+  return trouble(EXIT.CANNOT_WRITE, `${outcome.ok ? outcome.value : outcome.trouble.message}; but ${fault}`)
+}
+
+async function answer(question: ControlQuestion, kept: Kept): Promise<ControlAnswer> {
+  const { server, state } = kept
   switch (question.ask) {
     case 'names':
       return { ok: true, message: '', names: await server.names() }
@@ -63,7 +68,7 @@ async function answer(question: ControlQuestion, { policy, server, state }: Cont
       return { ok: true, message: `forgot ${count} ${count === 1 ? 'entry' : 'entries'}` }
     }
     case 'reload': {
-      const outcome = await policy.reload()
+      const outcome = await reload(kept)
       return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
     }
     case 'bans':

@@ -73,12 +73,12 @@ async function run(
 
 /** Serves until it is told to stop, and lets the sessions finish. */
 async function serveUntil(stopped: Promise<void>, workers: number, ground: Ground): Promise<Outcome<void>> {
-  const { config, hasUsers, policy, state, engine } = ground
+  const { config, hasUsers, policy, log, state, engine } = ground
   const serving = workers > 0 ? await serveInWorkers(workers, ground) : await serveHere(ground)
   if (!serving.ok) return serving
   const { places, server } = serving.value
   state.keep(server)
-  const release = await keepPolicy(policy, server, state, config.control)
+  const release = await keepPolicy({ policy, server, state, log }, config.control)
   if (!release.ok) {
     await server.stop({ deadlineMs: 0 })
     return release

@@ -2,13 +2,14 @@
  * Writes log lines in batches without ever making the server wait: while the sink is stuck or full, lines are kept up
  * to a bound and then dropped and counted. Knows no format.
  */
-import { type Stats, close, constants, fstatSync, open, write } from 'node:fs'
+import { type Stats, close, constants, fstatSync, open, stat, write } from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
 
 const writeAsync = promisify(write)
 const openAsync = promisify(open)
 const closeAsync = promisify(close)
+const statAsync = promisify(stat)
 
 // About 20,000 lines: minutes of an ordinary server, and no more memory than that.
 const QUEUE_OCTETS_MAX = 4 * 1_048_576
@@ -28,13 +29,21 @@ export interface LogSink {
   close(): Promise<void>
 }
 
+/** A sink on a file that has a name. */
+export interface FileSink extends LogSink {
+  /** False when the name leads to another file by now, or to none. Rejects where nobody may look. */
+  isNamed(): Promise<boolean>
+}
+
 interface Chunk {
   readonly octets: Buffer
   readonly lines: number
 }
 
 export class LogWriter {
-  readonly #sink: LogSink
+  #sink: LogSink
+  /** The last write to it. */
+  #writing: Promise<void> = Promise.resolve()
   readonly #droppedLine: (count: number) => string
   #queue: Chunk[] = []
   #queuedOctets = 0
@@ -67,6 +76,14 @@ export class LogWriter {
     this.#pumping ??= this.#pump()
   }
 
+  /** From the next batch on this sink takes the lines; the one before is closed when its last write is over. */
+  use(sink: LogSink): void {
+    const before = this.#sink
+    this.#sink = sink
+    const close = (): void => void before.close().catch(() => undefined)
+    this.#writing.then(close, close)
+  }
+
   /** Writes what is left, unless the sink is stuck, and closes. */
   async close(): Promise<void> {
     const late = Promise.withResolvers<void>()
@@ -83,7 +100,8 @@ export class LogWriter {
       await this.#gather()
       const batch = this.#takeBatch()
       try {
-        await this.#sink.write(Buffer.concat(batch.map(chunk => chunk.octets)))
+        this.#writing = this.#sink.write(Buffer.concat(batch.map(chunk => chunk.octets)))
+        await this.#writing
       } catch {
         for (const chunk of batch) this.#dropped += chunk.lines
         continue
@@ -126,11 +144,20 @@ export class LogWriter {
 }
 
 /** A sink on a file (appended to, made when missing) or a named pipe. Rejects with the system's error. */
-export async function openFileSink(path: string): Promise<LogSink> {
+export async function openFileSink(path: string): Promise<FileSink> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants
   // Without O_NONBLOCK, opening a named pipe that nobody reads would wait for ever.
   const descriptor = await openAsync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, FILE_MODE)
-  return descriptorSink(descriptor, true)
+  const { dev, ino } = fstatSync(descriptor)
+  return {
+    ...descriptorSink(descriptor, true),
+    async isNamed() {
+      const now = await statAsync(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+      return now?.dev === dev && now.ino === ino
+    },
+  }
 }
 
 /** A sink on an open descriptor; `own` closes it at the end. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Serving, run, serve, temporaryFolder } from '../run-command.ts'
@@ -84,6 +84,41 @@ test('a file that is wrong, or fails its own cases, changes nothing and says why
   assert.equal(await isAlive(stream), true)
   assert.equal(await connectPlainly(await open(t, scene.server.port), target), 0)
 })
+
+for (const args of WAYS_TO_SERVE) {
+  test(`a log that was renamed goes on in a file of its name after a reload, and no line is lost; ${args.join(' ')}`, async t => {
+    const target = await echo(t)
+    const scene = await openScene(t, allowing(target), ['--log-file', 'log', '--log-format', 'json', ...args])
+    const path = join(scene.folder, 'log')
+    const one = async (): Promise<void> => {
+      const stream = await tunnel(t, scene, target)
+      stream.socket.end()
+      await whenClosed(stream.socket)
+    }
+    await one()
+    await rename(path, `${path}.1`)
+    await one()
+    assert.deepEqual((await scene.reload()).stderr, 'reloaded: 1 rule; 0 sessions ended\n')
+    await one()
+    // A folder is no file that could be written to.
+    await rename(path, `${path}.2`)
+    await mkdir(path)
+    const { code, stderr } = await scene.reload()
+    assert.equal(code, 65)
+    assert.match(
+      stderr,
+      /reloaded: 1 rule; 0 sessions ended; but the log .*\/log cannot be opened again: it is a folder; the file opened before takes the lines$/m,
+    )
+    await one()
+    assert.equal(await scene.server.end(), 0)
+    const [first, second] = await Promise.all([1, 2].map(part => readFile(`${path}.${part}`, 'utf8')))
+    assert.equal(`${first}${second}`.split('"duration_ms"').length - 1, 4)
+    assert.match(
+      String(second),
+      /"event":"policy","message":"reloaded: 1 rule; 0 sessions ended"[^]*"event":"log","message":"the log /,
+    )
+  })
+}
 
 test('a set is read again when its file changes, and a broken one is told once', async t => {
   const [first, second] = [await echo(t), await echo(t)]

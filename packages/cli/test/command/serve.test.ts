@@ -95,6 +95,12 @@ test('the level no-targets writes no target, and none writes nothing', async t =
   }
 })
 
+test('a log whose folder is not there is refused by name', async t => {
+  const file = join(await temporaryFolder(t), 'logs', 'socksmith.log')
+  const { code, stderr } = await run(['serve', '--listen', '127.0.0.1:0', '--log-file', file])
+  assert.deepEqual([code, stderr], [73, `error: cannot write the log ${file}: its folder does not exist\n`])
+})
+
 test('the log can be a file, which others cannot read', async t => {
   const file = join(await temporaryFolder(t), 'socksmith.log')
   const server = await serve(t, ['--listen', '127.0.0.1:0', '--log-file', file, '--log-format', 'pretty'])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type LogSink, LogWriter, openFileSink } from '../../src/log/log-writer.ts'
@@ -12,18 +12,21 @@ const dropped = (count: number): string => `dropped ${count}`
 /** A sink whose writes are answered by the test. */
 function heldSink(): LogSink & {
   readonly writes: { text: string; take(): void; fail(): void }[]
+  readonly closed: Promise<void>
   next(): Promise<void>
 } {
   const writes: { text: string; take(): void; fail(): void }[] = []
   let wake: (() => void) | undefined
+  const { promise: closed, resolve: onClose } = Promise.withResolvers<void>()
   return {
     writes,
+    closed,
     write: octets =>
       new Promise((resolve, reject) => {
         writes.push({ text: octets.toString(), take: resolve, fail: () => reject(new Error('ENOSPC')) })
         wake?.()
       }),
-    close: () => Promise.resolve(),
+    close: async () => onClose(),
     next: () => new Promise(resolve => (wake = resolve)),
   }
 }
@@ -90,6 +93,25 @@ test('a sink that fails loses its lines, which are counted, and is used again', 
   assert.equal(sink.writes[2]?.text, 'dropped 1\n')
 })
 
+test('another sink takes the next batch; the one before is closed when its last write is over', async () => {
+  const [before, after] = [heldSink(), heldSink()]
+  const writer = new LogWriter(before, dropped)
+  const first = before.next()
+  writer.line('a')
+  await first
+  writer.line('b')
+  writer.use(after)
+  let isClosed = false
+  const closed = before.closed.then(() => (isClosed = true))
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(isClosed, false)
+  const second = after.next()
+  before.writes[0]?.take()
+  await Promise.all([second, closed])
+  assert.equal(after.writes[0]?.text, 'b\n')
+  assert.equal(before.writes.length, 1)
+})
+
 test('a named pipe that nobody reads is refused, and one whose reader is stuck does not block', async t => {
   const path = join(await temporaryFolder(t), 'pipe')
   execFileSync('mkfifo', [path])
@@ -117,6 +139,19 @@ test('a file is appended to', async t => {
     await writer.close()
   }
   assert.equal(await readFile(path, 'utf8'), 'one\ntwo\n')
+})
+
+test('a file knows whether its name still leads to it', async t => {
+  const path = join(await temporaryFolder(t), 'log')
+  const sink = await openFileSink(path)
+  assert.equal(await sink.isNamed(), true)
+  await rename(path, `${path}.1`)
+  assert.equal(await sink.isNamed(), false)
+  await writeFile(path, '')
+  assert.equal(await sink.isNamed(), false)
+  await rename(`${path}.1`, path)
+  assert.equal(await sink.isNamed(), true)
+  await sink.close()
 })
 
 test('a server whose log reader is gone goes on, and ends in order', async t => {

@@ -52,6 +52,7 @@ export async function startPool(
     session: () => {},
     lines: text => void lines.push(...text.trimEnd().split('\n')),
     notice: (event, message) => void notices.push(`${event}: ${message}`),
+    reopen: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
   }
   const pool = await startWorkerPool(configured.value.listeners, {
