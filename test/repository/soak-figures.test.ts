@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Criteria } from '../soak/criteria.ts'
 import { withFigures } from '../soak/figures.ts'
-import { octetsAnHour } from '../soak/rest.ts'
+import { growth } from '../soak/rest.ts'
 import { SessionLog } from '../soak/session-log.ts'
 import type { SoakReport } from '../soak/soak.ts'
 
@@ -101,12 +101,16 @@ test('the page has the marks of each section, and a page without them is refused
   assert.throws(() => withFigures('nothing', 'soak', [], RUN), /no marks/)
 })
 
-test('the slope of the heap is that of the line nearest to its rests', () => {
-  const flat = [0, 1, 2, 3].map(minute => ({ atMs: minute * 60_000, octets: 5_000_000 }))
-  assert.equal(octetsAnHour(flat), 0)
-  assert.equal(octetsAnHour(flat.map(({ atMs, octets }) => ({ atMs, octets: octets + atMs }))), 3_600_000)
-  const noisy = flat.map(({ atMs, octets }, i) => ({ atMs, octets: octets + (i === 0 || i === 3 ? 400 : 0) }))
-  assert.equal(octetsAnHour(noisy), 0)
+test('the growth of the heap is that of the line nearest to its rests, give or take what they lie beside it', () => {
+  const flat = [0, 1, 2, 3, 4].map(minute => ({ atMs: minute * 60_000, octets: 5_000_000 }))
+  assert.deepEqual(growth(flat), { anHour: 0, giveOrTake: 0 })
+  assert.deepEqual(growth(flat.map(({ atMs, octets }) => ({ atMs, octets: octets + atMs }))), {
+    anHour: 3_600_000,
+    giveOrTake: 0,
+  })
+  // By hand: residuals -16, 24, -16, 24, -16; their squares' sum 1920 over 3, over 10 minutes squared: an error of 8 a minute.
+  const noisy = flat.map(({ atMs, octets }, i) => ({ atMs, octets: octets + (i % 2) * 40 }))
+  assert.deepEqual(growth(noisy), { anHour: 0, giveOrTake: 960 })
 })
 
 test('the log is read in parts, and the one is kept in which something failed', t => {
