@@ -17,7 +17,7 @@ import {
   utf8Octets,
 } from '@socksmith/protocol'
 import { Finding, expectThat } from './finding.ts'
-import type { OctetStream } from './octet-stream.ts'
+import { type OctetStream, pause } from './octet-stream.ts'
 import type { ProxyPlace } from './proxy-url.ts'
 import type { Timing } from './timing.ts'
 import { type Masked, longOctets } from './transcript.ts'
@@ -96,6 +96,23 @@ export class Dialogue {
   logIn(): void {
     const { username = NONE, password = NONE } = this.#proxy
     this.sendLogin(username, password, { masked: password.length })
+  }
+
+  /**
+   * The right user and password, octet by octet. False when the server speaks or ends before they are whole: then the rest
+   * is kept back, for nobody asks for it any more.
+   */
+  async logInOneByOne(): Promise<boolean> {
+    const { username = NONE, password = NONE } = this.#proxy
+    const octets = login(username, password)
+    const place = octets.length - password.length
+    for (const [index, octet] of octets.entries()) {
+      if (this.stream.waiting.length > 0 || this.stream.ending !== 'open') return false
+      const masked = index < place ? undefined : { offset: 0, length: 1, from: index - place }
+      this.stream.send(Uint8Array.of(octet), index === 0 ? 'the right login, octet by octet' : undefined, masked)
+      await pause(1)
+    }
+    return true
   }
 
   /** Any user and password. `masked`: so many octets of the password are those of the true one. */

@@ -98,11 +98,11 @@ type Opened = OpenedStream | { readonly datagrams: Datagrams }
 interface OpenedStream {
   readonly stream: OctetStream
   readonly role: Role
-  /** The first octets that were sent, up to one more than a greeting can have. */
+  /** The first octets that were sent, up to one more than a greeting and a login can have. */
   sent: Uint8Array
 }
 
-const GREETING_OCTETS_MAX = 2 + 255
+const ENTRY_OCTETS_MAX = 2 + 255 + 3 + 255 + 255
 
 class Player {
   readonly recorder: Recorder = new Recorder()
@@ -230,7 +230,7 @@ class Player {
     // Nothing is taken out of the stream, so that what waits is all that was heard.
     const octets = unmasked(event, { role, sent, heard: stream.waiting }, this.#options.proxy)
     if (typeof octets === 'string') throw new Error(octets)
-    opened.sent = concat([sent, octets.subarray(0, GREETING_OCTETS_MAX + 1)]).subarray(0, GREETING_OCTETS_MAX + 1)
+    opened.sent = concat([sent, octets.subarray(0, ENTRY_OCTETS_MAX + 1)]).subarray(0, ENTRY_OCTETS_MAX + 1)
     stream.send(octets, event.note, event.masked)
   }
 }

@@ -58,6 +58,8 @@ export interface TranscriptEvent {
 export interface Masked {
   readonly offset: number
   readonly length: number
+  /** Which octet of the password stands first, in a login that is sent octet by octet. Default: 0. */
+  readonly from?: number
   readonly isCaseSwapped?: true
 }
 

@@ -21,7 +21,7 @@ import type { EventKind, Masked, TranscriptEvent } from '../../src/check/transcr
 import { ALL_ABILITIES, LACK } from './abilities.ts'
 import { AUTHORITY, SERVER } from '../../../engine/test/data/certificates.ts'
 import { LOOPBACK, SHORT, rogueProxy } from './rogue-proxy.ts'
-import { FAULT_OF } from './rogue/faults.ts'
+import { FAULT_OF, type Fault } from './rogue/faults.ts'
 
 type Id = keyof typeof FAULT_OF
 
@@ -31,11 +31,12 @@ const WITH_LOGIN = { needs: ['auth'] } as const
 async function record(
   t: TestContext,
   id: Id,
+  fault: Fault = FAULT_OF[id],
 ): Promise<{ readonly result: CaseResult; readonly proxy: ProxyPlace; readonly one: Case }> {
   const one = CASES.find(one => one.id === id)
   assert.ok(one)
   const isAuth = one.needs.includes('auth')
-  const proxy = await rogueProxy(t, one, FAULT_OF[id])
+  const proxy = await rogueProxy(t, one, fault)
   const targets = await openTargets(LOOPBACK)
   const abilities = { ...ALL_ABILITIES, ...(isAuth ? { open: LACK } : { auth: LACK }) }
   try {
@@ -64,6 +65,7 @@ suite('a replay', () => {
   for (const id of [
     'S5-REQ-02',
     'S5-GRE-01',
+    'S5-LOG-03',
     'S5-LOG-18',
     'S5-LOG-21',
     'S5-BIN-05',
@@ -96,6 +98,15 @@ suite('a replay', () => {
     const outcome = await play(result, await rogueProxy(t, OPEN))
     assert.ok(outcome.kind === 'impossible')
     assert.match(outcome.reason, /name the same user and password/)
+  })
+
+  test('of a login octet by octet puts each octet of the password back, and its transcript holds none', async t => {
+    // Nothing is wrong but the answer, so that the whole login is in the transcript.
+    const { result, one } = await record(t, 'S5-LOG-03', 'long-verdict')
+    const sent = result.transcript.events.filter(({ kind }) => kind === 'sent').map(({ octets = '' }) => octets)
+    assert.equal(sent.join(''), `0501020105${hex('alice')}0b${'2a'.repeat(11)}`)
+    const again = await play(result, await rogueProxy(t, one, 'long-verdict'))
+    assert.deepEqual(again.kind === 'played' ? again.differences : again.reason, [])
   })
 
   test('takes the password to nobody but the server, whatever a transcript from elsewhere wants', async t => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseProxyUrl } from '@socksmith/instruments'
-import type { TranscriptEvent } from '../../src/check/transcript.ts'
+import type { Masked, TranscriptEvent } from '../../src/check/transcript.ts'
 import { type Said, unmasked } from '../../src/check/unmask.ts'
 
 const proxy = parseProxyUrl('socks5://alice:Open%20sesame@127.0.0.1')
@@ -14,16 +14,19 @@ const ASKED: Said = {
   heard: Uint8Array.of(5, 2),
 }
 
+function starsOf(text: string): Masked {
+  return { offset: text.indexOf('*'), length: text.split('*').length - 1 }
+}
+
 /** `*` are the masked octets: what stands in the transcript in place of the password. */
-function sent(text: string): TranscriptEvent {
+function sent(text: string, masked: Masked): TranscriptEvent {
   const octets = Buffer.from(text, 'latin1')
-  const masked = { offset: text.indexOf('*'), length: text.split('*').length - 1 }
   return { atMs: 0, connection: 1, kind: 'sent', octets: octets.toString('hex'), masked }
 }
 
-function told(text: string, said: Said = ASKED): string | undefined {
+function told(text: string, said: Said = ASKED, masked: Masked = starsOf(text)): string | undefined {
   assert.ok(typeof proxy !== 'string')
-  const octets = unmasked(sent(text), said, proxy)
+  const octets = unmasked(sent(text, masked), said, proxy)
   return typeof octets === 'string' ? undefined : Buffer.from(octets).toString('latin1')
 }
 
@@ -63,4 +66,29 @@ test('a login that the server has not asked for just now stays masked', () => {
   ] as const) {
     assert.equal(told(login, said), undefined, JSON.stringify(said))
   }
+})
+
+function begun(text: string): Said {
+  return { ...ASKED, sent: Buffer.from(`\u0005\u0001\u0002${text}`, 'latin1') }
+}
+
+function octet(from: number): Masked {
+  return { offset: 0, length: 1, from }
+}
+
+test('a login that is sent octet by octet gets each octet of the password, as long as the server says nothing', () => {
+  const name = '\u0001\u0005alice\u000b'
+  assert.equal(told('*', begun(name), octet(0)), 'O')
+  assert.equal(told('*', begun(`${name}Open sesam`), octet(10)), 'e')
+  for (const [said, masked] of [
+    [begun(name), octet(1)],
+    [begun(`${name}Open sesame`), octet(10)],
+    [begun(`${name}Open sesame`), octet(11)],
+    [{ ...begun(name), heard: Uint8Array.of(5, 2, 1, 1) }, octet(0)],
+    [begun('\u0001\u0005STEAL\u000b'), octet(0)],
+    [begun('\u0005\u0005alice\u000b'), octet(0)],
+  ] as const) {
+    assert.equal(told('*', said, masked), undefined, JSON.stringify(masked))
+  }
+  assert.equal(told('**', begun(name), { offset: 0, length: 2 }), undefined)
 })

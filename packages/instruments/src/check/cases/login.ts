@@ -1,42 +1,11 @@
-/** User name and password (RFC 1929): the form of the exchange, and every way to be let in that must not be one. */
-import { METHOD, concat } from '@socksmith/protocol'
+/** User name and password (RFC 1929): the form of the exchange, and what follows a login that is wrong. */
 import type { Case } from '../case.ts'
-import { type Dialogue, login, request } from '../dialogue.ts'
+import { request } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
-import { family } from '../family.ts'
-import { COMMAND, type Probe } from '../probe.ts'
-import { longOctets, swapCase } from '../transcript.ts'
-
-const loginCase = family({ prefix: 'S5-LOG', area: 'login', needs: ['auth'] })
-const SECTION = 'RFC 1929 section 2'
-const NUL = Uint8Array.of(0)
-const WRONG = Buffer.from('this is not the password')
-const NOBODY = Buffer.from('nobody-with-this-name')
-
-interface Credentials {
-  readonly username: Uint8Array
-  readonly password: Uint8Array
-}
-
-function credentialsOf({ proxy }: Probe): Credentials {
-  return { username: proxy.username ?? new Uint8Array(0), password: proxy.password ?? new Uint8Array(0) }
-}
-
-/** A connection on which the password was selected. */
-async function asked(probe: Probe): Promise<Dialogue> {
-  const dialogue = await probe.open()
-  dialogue.greet(METHOD.userPassword)
-  await dialogue.selection()
-  return dialogue
-}
-
-/** The login that `send` sends is refused: an answer other than 0, or the end without one. */
-async function refused(probe: Probe, what: string, send: (dialogue: Dialogue) => void): Promise<void> {
-  const dialogue = await asked(probe)
-  send(dialogue)
-  const { loginMs } = probe.timing
-  await dialogue.notServed(octets => octets.length >= 2 && octets[1] === 0, `no login with ${what}`, loginMs)
-}
+import { NOBODY, SECTION, WRONG, asked, credentialsOf, loginCase } from '../login-step.ts'
+import { COMMAND } from '../probe.ts'
+import { longOctets } from '../transcript.ts'
+import { NEARLY_RIGHT_CASES } from './nearly-right-login.ts'
 
 const FORM_CASES: readonly Case[] = [
   loginCase(
@@ -79,9 +48,11 @@ const FORM_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await asked(probe)
-      const { username } = credentialsOf(probe)
-      await dialogue.stream.sendOneByOne(login(username, WRONG), 'a wrong login, octet by octet')
-      expectThat((await dialogue.verdict()) !== 0, 'a refusal', 'status 0')
+      // The right one: a server that takes the first octet for the whole login refuses a wrong one too.
+      const isWhole = await dialogue.logInOneByOne()
+      const status = await dialogue.verdict()
+      const got = `status ${status}${isWhole ? '' : ' before the login is whole'}`
+      expectThat(isWhole && status === 0, 'status 0 behind the whole login', got)
     },
   ),
   loginCase(
@@ -180,134 +151,9 @@ const REFUSAL_CASES: readonly Case[] = [
       await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')
     },
   ),
-  loginCase(
-    14,
-    {
-      title: 'An unknown user is refused',
-      clause: SECTION,
-      level: 'safety',
-      why: 'The password of one user must not open the door for every name.',
-    },
-    probe => {
-      const { password } = credentialsOf(probe)
-      return refused(probe, 'an unknown user', one => one.sendLogin(NOBODY, password, { masked: password.length }))
-    },
-  ),
-  loginCase(
-    15,
-    {
-      title: 'An empty name with an empty password is refused',
-      clause: SECTION,
-      level: 'safety',
-      why: 'Directories take an empty password for an anonymous login, which succeeds.',
-    },
-    probe => refused(probe, 'nothing', one => one.sendLogin(new Uint8Array(0), new Uint8Array(0))),
-  ),
-  loginCase(
-    16,
-    {
-      title: 'The right name with an empty password is refused',
-      clause: SECTION,
-      level: 'safety',
-      why: 'A comparison over the length that the client tells compares nothing.',
-    },
-    probe => {
-      const { username } = credentialsOf(probe)
-      return refused(probe, 'an empty password', one => one.sendLogin(username, new Uint8Array(0)))
-    },
-  ),
-  loginCase(
-    17,
-    {
-      title: 'The beginning of the password is not the password',
-      clause: SECTION,
-      level: 'safety',
-      why: 'A comparison over the shorter length lets a password be found octet by octet.',
-    },
-    probe => {
-      const { username, password } = credentialsOf(probe)
-      const start = password.subarray(0, -1)
-      const options = { masked: start.length }
-      return refused(probe, 'the password without its last octet', one => one.sendLogin(username, start, options))
-    },
-  ),
-  loginCase(
-    18,
-    {
-      title: 'The password with more behind it is not the password',
-      clause: SECTION,
-      level: 'safety',
-      why: 'Old password stores look at the first eight octets only.',
-    },
-    probe => {
-      const { username, password } = credentialsOf(probe)
-      const longer = concat([password, Buffer.from('x')]).subarray(0, 255)
-      const options = { masked: password.length }
-      return refused(probe, 'the password and one octet more', one => one.sendLogin(username, longer, options))
-    },
-  ),
 ]
 
-const DISGUISE_CASES: readonly Case[] = [
-  loginCase(
-    19,
-    {
-      title: 'A name with NUL behind it is another name',
-      clause: SECTION,
-      level: 'safety',
-      why: 'Programs in C stop at NUL: a ban or a rule for the whole name does not see the user who comes in.',
-    },
-    probe => {
-      const { username, password } = credentialsOf(probe)
-      const name = concat([username, NUL])
-      return refused(probe, 'NUL behind the name', one => one.sendLogin(name, password, { masked: password.length }))
-    },
-  ),
-  loginCase(
-    20,
-    {
-      title: 'A password with NUL behind it is another password',
-      clause: SECTION,
-      level: 'safety',
-      why: 'Octets behind NUL that nobody looks at make of one password very many.',
-    },
-    probe => {
-      const { username, password } = credentialsOf(probe)
-      const longer = concat([password, NUL])
-      const options = { masked: password.length }
-      return refused(probe, 'NUL behind the password', one => one.sendLogin(username, longer, options))
-    },
-  ),
-  loginCase(
-    21,
-    {
-      title: 'The password in other letters, upper for lower, is another password',
-      clause: SECTION,
-      level: 'safety',
-      why: 'A comparison that ignores case takes most of the strength out of a password.',
-    },
-    async probe => {
-      const { username, password } = credentialsOf(probe)
-      const swapped = swapCase(password)
-      if (Buffer.from(swapped).equals(password)) return { skip: 'the password has no letters' }
-      const options = { masked: swapped.length, isCaseSwapped: true as const }
-      await refused(probe, 'the password in other letters', one => one.sendLogin(username, swapped, options))
-    },
-  ),
-  loginCase(
-    22,
-    {
-      title: 'A login of another version is refused',
-      clause: SECTION,
-      level: 'should',
-      why: 'VER is 1; whoever takes every number cannot tell a login from a request, which begins with 5.',
-    },
-    probe => {
-      const { username, password } = credentialsOf(probe)
-      const options = { masked: password.length, version: 5 }
-      return refused(probe, 'version 5 of the login', one => one.sendLogin(username, password, options))
-    },
-  ),
+const ANSWER_CASES: readonly Case[] = [
   loginCase(
     23,
     {
@@ -329,4 +175,4 @@ const DISGUISE_CASES: readonly Case[] = [
   ),
 ]
 
-export const LOGIN_CASES: readonly Case[] = [...FORM_CASES, ...REFUSAL_CASES, ...DISGUISE_CASES]
+export const LOGIN_CASES: readonly Case[] = [...FORM_CASES, ...REFUSAL_CASES, ...NEARLY_RIGHT_CASES, ...ANSWER_CASES]

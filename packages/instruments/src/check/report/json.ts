@@ -105,8 +105,8 @@ function isEvent(event: Fields): boolean {
 /** The octets of a password are among those of its event. */
 function isMasked(masked: unknown, count: number): boolean {
   if (!isRecord(masked)) return false
-  const { offset, length, isCaseSwapped } = masked
-  const isInside = isCount(offset) && isCount(length) && offset + length <= count
+  const { offset, length, from = 0, isCaseSwapped } = masked
+  const isInside = isCount(offset) && isCount(length) && isCount(from) && offset + length <= count
   return isInside && (isCaseSwapped === undefined || isCaseSwapped === true)
 }
 

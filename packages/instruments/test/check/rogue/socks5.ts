@@ -80,7 +80,7 @@ interface Credentials {
 async function readLogin(rogue: Rogue, reader: Reader): Promise<Credentials | undefined> {
   if (rogue.has('login-in-one-read')) {
     await reader.peek(1)
-    if (reader.buffered < SHORTEST_LOGIN) return undefined
+    if (reader.buffered < SHORTEST_LOGIN) return { name: '', password: '' }
   }
   const head = await reader.take(2)
   if (head === undefined || (head[0] !== 1 && !rogue.has('any-login-version'))) return undefined

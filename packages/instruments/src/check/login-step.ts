@@ -1,0 +1,27 @@
+/** What the cases about logins share: how they come to the login, and logins that are wrong. */
+import { METHOD } from '@socksmith/protocol'
+import type { Dialogue } from './dialogue.ts'
+import { family } from './family.ts'
+import type { Probe } from './probe.ts'
+
+export const loginCase = family({ prefix: 'S5-LOG', area: 'login', needs: ['auth'] })
+export const SECTION = 'RFC 1929 section 2'
+export const WRONG = Buffer.from('this is not the password')
+export const NOBODY = Buffer.from('nobody-with-this-name')
+
+interface Credentials {
+  readonly username: Uint8Array
+  readonly password: Uint8Array
+}
+
+export function credentialsOf({ proxy }: Probe): Credentials {
+  return { username: proxy.username ?? new Uint8Array(0), password: proxy.password ?? new Uint8Array(0) }
+}
+
+/** A connection on which the password was selected. */
+export async function asked(probe: Probe): Promise<Dialogue> {
+  const dialogue = await probe.open()
+  dialogue.greet(METHOD.userPassword)
+  await dialogue.selection()
+  return dialogue
+}
