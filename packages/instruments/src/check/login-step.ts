@@ -25,3 +25,15 @@ export async function asked(probe: Probe): Promise<Dialogue> {
   await dialogue.selection()
   return dialogue
 }
+
+/** The STATUS of the answer to a login. `undefined` is the end or silence in its place, which lets nobody in either. */
+export async function statusIfAny(probe: Probe, dialogue: Dialogue): Promise<number | undefined> {
+  const { stream } = dialogue
+  await stream.until(() => stream.waiting.length >= 2, probe.timing.loginMs)
+  return stream.waiting.length >= 2 ? dialogue.verdict() : undefined
+}
+
+/** A reply that grants a request. */
+export function isGrant(octets: Uint8Array): boolean {
+  return octets[0] === 5 && octets[1] === 0
+}

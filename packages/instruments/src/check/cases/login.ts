@@ -2,7 +2,7 @@
 import type { Case } from '../case.ts'
 import { request } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
-import { NOBODY, SECTION, WRONG, asked, credentialsOf, loginCase } from '../login-step.ts'
+import { NOBODY, SECTION, WRONG, asked, credentialsOf, isGrant, loginCase } from '../login-step.ts'
 import { COMMAND } from '../probe.ts'
 import { longOctets } from '../transcript.ts'
 import { NEARLY_RIGHT_CASES } from './nearly-right-login.ts'
@@ -133,7 +133,7 @@ const REFUSAL_CASES: readonly Case[] = [
       dialogue.sendLogin(credentialsOf(probe).username, WRONG)
       await dialogue.verdict()
       dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
-      await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')
+      await dialogue.notServed(isGrant, 'no grant')
     },
   ),
   loginCase(
@@ -148,7 +148,7 @@ const REFUSAL_CASES: readonly Case[] = [
     async probe => {
       const dialogue = await asked(probe)
       dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
-      await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')
+      await dialogue.notServed(isGrant, 'no grant')
     },
   ),
 ]

@@ -1,19 +1,28 @@
 /** Logins that are nearly right, by which nobody may come in (RFC 1929). */
 import { concat } from '@socksmith/protocol'
-import type { Case } from '../case.ts'
+import type { Case, Skip } from '../case.ts'
 import type { Dialogue } from '../dialogue.ts'
-import { NOBODY, SECTION, asked, credentialsOf, loginCase } from '../login-step.ts'
-import type { Probe } from '../probe.ts'
+import { expectThat } from '../finding.ts'
+import { NOBODY, SECTION, asked, credentialsOf, isGrant, loginCase, statusIfAny } from '../login-step.ts'
+import { COMMAND, type Probe } from '../probe.ts'
 import { swapCase } from '../transcript.ts'
 
 const NUL = Uint8Array.of(0)
 
-/** The login that `send` sends is refused: an answer other than 0, or the end without one. */
-async function refused(probe: Probe, what: string, send: (dialogue: Dialogue) => void): Promise<void> {
+/**
+ * The login that `send` sends lets nobody in. Status 0 alone does not show that it did: there are servers that let every
+ * login pass, and judge it together with the request.
+ */
+async function refused(probe: Probe, what: string, send: (dialogue: Dialogue) => void): Promise<Skip | void> {
   const dialogue = await asked(probe)
   send(dialogue)
-  const { loginMs } = probe.timing
-  await dialogue.notServed(octets => octets.length >= 2 && octets[1] === 0, `no login with ${what}`, loginMs)
+  if ((await statusIfAny(probe, dialogue)) !== 0) return
+  if (!probe.abilities.connect.has)
+    return { skip: 'status 0 alone lets nobody in, and there is no CONNECT to show more' }
+  dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
+  const { stream } = dialogue
+  await stream.until(() => stream.waiting.length >= 2, probe.timing.patienceMs)
+  expectThat(!isGrant(stream.waiting), `nobody let in with ${what}`, 'status 0, and REP 00 (succeeded)')
 }
 
 const GUESS_CASES: readonly Case[] = [
@@ -128,7 +137,7 @@ const DISGUISE_CASES: readonly Case[] = [
       const swapped = swapCase(password)
       if (Buffer.from(swapped).equals(password)) return { skip: 'the password has no letters' }
       const options = { masked: swapped.length, isCaseSwapped: true as const }
-      await refused(probe, 'the password in other letters', one => one.sendLogin(username, swapped, options))
+      return refused(probe, 'the password in other letters', one => one.sendLogin(username, swapped, options))
     },
   ),
   loginCase(

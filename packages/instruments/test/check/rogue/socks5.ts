@@ -22,8 +22,8 @@ export async function serveSocks5(rogue: Rogue, socket: Socket, reader: Reader):
     socket.write(rogue.has('long-selection') ? Uint8Array.of(5, method, 0) : Uint8Array.of(5, method))
     if (rogue.has('drops-behind-greeting')) reader.drop()
   }
-  if (method === 2 && !(await logIn(rogue, socket, reader))) return
-  await serveRequest(rogue, socket, reader)
+  const access = method === 2 ? await logIn(rogue, socket, reader) : 'free'
+  if (access !== 'none') await serveRequest(rogue, socket, reader, access)
 }
 
 function giveUp(rogue: Rogue, socket: Socket): void {
@@ -53,20 +53,25 @@ function select(rogue: Rogue, offered: readonly number[]): number {
   return offered.includes(wanted) ? wanted : 0xff
 }
 
-async function logIn(rogue: Rogue, socket: Socket, reader: Reader): Promise<boolean> {
-  if (rogue.has('login-is-optional') && (await reader.peek(1))?.[0] === 5) return true
+/** `refused`: it may send a request, which gets REP 02. */
+type Access = 'free' | 'refused' | 'none'
+
+async function logIn(rogue: Rogue, socket: Socket, reader: Reader): Promise<Access> {
+  if (rogue.has('login-is-optional') && (await reader.peek(1))?.[0] === 5) return 'free'
   const credentials = await readLogin(rogue, reader)
   if (credentials === undefined) {
     finish(socket)
-    return false
+    return 'none'
   }
-  const status = judge(rogue, credentials)
+  const judgement = judge(rogue, credentials)
+  const status = rogue.has('judges-at-request') ? 0 : judgement
   const verdict = Uint8Array.of(rogue.has('login-version-5') ? 5 : 1, status)
   socket.write(rogue.has('long-verdict') ? Uint8Array.of(...verdict, 0) : verdict)
   if (rogue.has('drops-behind-login')) reader.drop()
-  if (status === 0 || rogue.has('serves-after-bad-login')) return true
+  if (judgement === 0 || rogue.has('serves-after-bad-login')) return 'free'
+  if (rogue.has('judges-at-request')) return 'refused'
   if (!rogue.has('open-after-bad-login')) finish(socket)
-  return false
+  return 'none'
 }
 
 /** Version, two lengths, and an octet each. */
@@ -108,10 +113,16 @@ function judge(rogue: Rogue, { name, password }: Credentials): number {
   return isTaken ? 0 : 1
 }
 
-async function serveRequest(rogue: Rogue, socket: Socket, reader: Reader): Promise<void> {
+async function serveRequest(
+  rogue: Rogue,
+  socket: Socket,
+  reader: Reader,
+  access: Exclude<Access, 'none'>,
+): Promise<void> {
   const request = await readRequest(rogue, reader)
   if (request === undefined) return giveUp(rogue, socket)
   if (request === 'silent') return
+  if (access === 'refused') return refuse(rogue, socket, reader, 2)
   if ('rep' in request) return refuse(rogue, socket, reader, request.rep)
   const { command, place } = request
   switch (command) {

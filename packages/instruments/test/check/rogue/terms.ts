@@ -2,8 +2,15 @@
 import type { Fault } from './faults.ts'
 import type { Endpoint } from './place.ts'
 
+/**
+ * Ways of real servers that are no fault, or not the fault that another case is for.
+ * `judges-at-request`: every login gets status 0, and the request of a wrong one REP 02.
+ */
+export type Peculiarity = 'judges-at-request'
+
 export interface RogueOptions {
   readonly fault?: Fault
+  readonly peculiarity?: Peculiarity
   /** With a user the password is needed, and SOCKS4 is refused. */
   readonly user?: { readonly name: string; readonly password: string }
   /** Clients may not reach loopback and private addresses. */
@@ -14,7 +21,7 @@ export interface RogueOptions {
 /** What all connections of one server share. */
 export interface Rogue {
   readonly options: RogueOptions
-  has(fault: Fault): boolean
+  has(trait: Fault | Peculiarity): boolean
   /** Its own TCP port. */
   readonly port: () => number
   readonly sockets: Set<{ destroy(): void }>

@@ -1,0 +1,42 @@
+/** Servers with ways of their own are accused of nothing but what they do: the cases about greeting, methods and logins. */
+import assert from 'node:assert/strict'
+import { type TestContext, suite, test } from 'node:test'
+import { type CaseResult, chooseCases, parseProxyUrl, runCheck } from '@socksmith/instruments'
+import { GENEROUS, LOOPBACK, RATE_PER_SECOND } from './rogue-proxy.ts'
+import { openRogue } from './rogue/rogue.ts'
+import type { RogueOptions } from './rogue/terms.ts'
+
+const ALICE = { name: 'alice', password: 'Open sesame' }
+
+/** The ids of the cases that failed, and of those that were not asked, of these areas. */
+interface Judgement {
+  readonly failed: readonly string[]
+  readonly skipped: readonly string[]
+}
+
+async function judge(t: TestContext, areas: readonly string[], options: RogueOptions): Promise<Judgement> {
+  const server = await openRogue(options)
+  t.after(() => server.close())
+  const { user } = options
+  const login = user === undefined ? '' : `${user.name}:${encodeURIComponent(user.password)}@`
+  const proxy = parseProxyUrl(`socks5://${login}127.0.0.1:${server.port}`)
+  const cases = chooseCases(areas)
+  assert.ok(typeof proxy !== 'string' && typeof cases !== 'string')
+  // What is waited for in vain is the end of a connection, and silence.
+  const timing = { ...GENEROUS, closeMs: 1_000 }
+  const outcome = await runCheck({ proxy, proxyAddress: LOOPBACK, cases, timing, ratePerSecond: RATE_PER_SECOND })
+  assert.ok(outcome.kind === 'report', JSON.stringify(outcome))
+  const { results } = outcome.report
+  return { failed: idsOf(results, 'fail'), skipped: idsOf(results, 'skip') }
+}
+
+function idsOf(results: readonly CaseResult[], kind: CaseResult['outcome']['kind']): readonly string[] {
+  return results.filter(({ outcome }) => outcome.kind === kind).map(({ case: about }) => about.id)
+}
+
+suite('a server that', { concurrency: true }, () => {
+  test('says status 0 to every login, and judges it together with the request, has the wrong status alone', async t => {
+    const { failed } = await judge(t, ['login'], { user: ALICE, peculiarity: 'judges-at-request' })
+    assert.deepEqual(failed, ['S5-LOG-04', 'S5-LOG-10', 'S5-LOG-11'])
+  })
+})
