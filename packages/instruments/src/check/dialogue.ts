@@ -140,6 +140,13 @@ export class Dialogue {
     return status as number
   }
 
+  /** The STATUS of the answer to a login; `undefined` when the server ends the connection in its place. */
+  async verdictOrEnd(): Promise<number | undefined> {
+    await this.stream.until(() => this.stream.waiting.length > 0, this.#timing.loginMs)
+    const isOver = this.stream.ending !== 'open' && this.stream.waiting.length === 0
+    return isOver ? undefined : this.verdict()
+  }
+
   request(command: number, to: Destination, tail: Uint8Array = NONE): void {
     const octets = concat([request(command, to), tail])
     const behind = tail.length === 0 ? '' : `, and ${tail.length} octets behind it`

@@ -36,7 +36,14 @@ function idsOf(results: readonly CaseResult[], kind: CaseResult['outcome']['kind
 
 suite('a server that', { concurrency: true }, () => {
   test('says status 0 to every login, and judges it together with the request, has the wrong status alone', async t => {
-    const { failed } = await judge(t, ['login'], { user: ALICE, peculiarity: 'judges-at-request' })
-    assert.deepEqual(failed, ['S5-LOG-04', 'S5-LOG-10', 'S5-LOG-11'])
+    const { failed, skipped } = await judge(t, ['login'], { user: ALICE, peculiarity: 'judges-at-request' })
+    assert.deepEqual(failed, ['S5-LOG-10'])
+    assert.deepEqual(skipped, ['S5-LOG-04', 'S5-LOG-11'])
+  })
+
+  test('ends the connection at a wrong login, without a status, lacks the status alone', async t => {
+    const { failed, skipped } = await judge(t, ['login'], { user: ALICE, peculiarity: 'closes-on-wrong-login' })
+    assert.deepEqual(failed, ['S5-LOG-10'])
+    assert.deepEqual(skipped, ['S5-LOG-04'])
   })
 })

@@ -64,6 +64,10 @@ async function logIn(rogue: Rogue, socket: Socket, reader: Reader): Promise<Acce
     return 'none'
   }
   const judgement = judge(rogue, credentials)
+  if (judgement !== 0 && rogue.has('closes-on-wrong-login')) {
+    finish(socket)
+    return 'none'
+  }
   const status = rogue.has('judges-at-request') ? 0 : judgement
   const verdict = Uint8Array.of(rogue.has('login-version-5') ? 5 : 1, status)
   socket.write(rogue.has('long-verdict') ? Uint8Array.of(...verdict, 0) : verdict)

@@ -5,8 +5,9 @@ import type { Endpoint } from './place.ts'
 /**
  * Ways of real servers that are no fault, or not the fault that another case is for.
  * `judges-at-request`: every login gets status 0, and the request of a wrong one REP 02.
+ * `closes-on-wrong-login`: in place of a status.
  */
-export type Peculiarity = 'judges-at-request'
+export type Peculiarity = 'judges-at-request' | 'closes-on-wrong-login'
 
 export interface RogueOptions {
   readonly fault?: Fault
