@@ -46,4 +46,8 @@ suite('a server that', { concurrency: true }, () => {
     assert.deepEqual(failed, ['S5-LOG-10'])
     assert.deepEqual(skipped, ['S5-LOG-04'])
   })
+
+  test('takes a method for private use of its own fails nothing', async t => {
+    assert.deepEqual((await judge(t, ['greeting', 'methods'], { peculiarity: 'own-method' })).failed, [])
+  })
 })

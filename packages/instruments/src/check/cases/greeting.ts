@@ -8,8 +8,14 @@ import { longOctets } from '../transcript.ts'
 
 const greeting = family({ prefix: 'S5-GRE', area: 'greeting', needs: ['socks5'] })
 const SECTION = 'RFC 1928 section 3'
-/** Two methods that are set aside for private use and mean nothing to anybody else. */
-const PRIVATE = [0x80, 0xfe] as const
+/**
+ * IANA has assigned none of these. Those for private use, from 80 on, are used: a server rightly takes one of its own
+ * whenever it is offered.
+ */
+const UNASSIGNED_FIRST = 0x0a
+const UNASSIGNED_LAST = 0x7f
+/** One that is not assigned, and one for private use that no server is known to have. */
+const UNKNOWN = [0x7d, 0xfe] as const
 
 /** A selection that is not FF. */
 function selectsOne(octets: Uint8Array): boolean {
@@ -73,7 +79,8 @@ export const GREETING_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.open()
-      const others = Array.from({ length: 254 }, (_, index) => (index % 0x70) + 0x80)
+      const kinds = UNASSIGNED_LAST - UNASSIGNED_FIRST + 1
+      const others = Array.from({ length: 254 }, (_, index) => UNASSIGNED_FIRST + (index % kinds))
       dialogue.greet(...others, dialogue.entryMethod)
       await dialogue.afterGreeting()
       dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
@@ -90,7 +97,7 @@ export const GREETING_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.open()
-      dialogue.greet(...PRIVATE, dialogue.entryMethod)
+      dialogue.greet(...UNKNOWN, dialogue.entryMethod)
       const method = await dialogue.selection()
       expectThat(method === dialogue.entryMethod, 'the one method that both know', `method ${method}`)
     },

@@ -9,7 +9,7 @@ import { methodText } from '../words.ts'
 
 const methods = family({ prefix: 'S5-MET', area: 'methods', needs: ['socks5'] })
 const SECTION = 'RFC 1928 section 3'
-/** For private use: no server knows it. */
+/** For private use, and no server is known to have it. */
 const UNKNOWN = 0xfe
 
 export const METHOD_CASES: readonly Case[] = [

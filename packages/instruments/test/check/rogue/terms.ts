@@ -6,8 +6,9 @@ import type { Endpoint } from './place.ts'
  * Ways of real servers that are no fault, or not the fault that another case is for.
  * `judges-at-request`: every login gets status 0, and the request of a wrong one REP 02.
  * `closes-on-wrong-login`: in place of a status.
+ * `own-method`: it takes 80, which it has a meaning for, whenever that is offered.
  */
-export type Peculiarity = 'judges-at-request' | 'closes-on-wrong-login'
+export type Peculiarity = 'judges-at-request' | 'closes-on-wrong-login' | 'own-method'
 
 export interface RogueOptions {
   readonly fault?: Fault
