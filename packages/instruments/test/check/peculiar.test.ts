@@ -50,4 +50,11 @@ suite('a server that', { concurrency: true }, () => {
   test('takes a method for private use of its own fails nothing', async t => {
     assert.deepEqual((await judge(t, ['greeting', 'methods'], { peculiarity: 'own-method' })).failed, [])
   })
+
+  test('selects "no authentication" whatever is offered has selected wrongly, and done nothing after FF', async t => {
+    const { failed, skipped } = await judge(t, ['S5-GRE', 'S5-MET'], { peculiarity: 'always-open' })
+    assert.deepEqual(failed, ['S5-GRE-07', 'S5-MET-01', 'S5-MET-05'])
+    // The last two are about users.
+    assert.deepEqual(skipped, ['S5-MET-02', 'S5-MET-03', 'S5-MET-04', 'S5-MET-06', 'S5-MET-07'])
+  })
 })

@@ -1,16 +1,32 @@
 /** Which method a server selects (RFC 1928 section 3), and what it does when none fits. */
 import { METHOD } from '@socksmith/protocol'
-import type { Case } from '../case.ts'
-import { request } from '../dialogue.ts'
+import type { Case, Skip } from '../case.ts'
+import { type Dialogue, request } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
-import { COMMAND } from '../probe.ts'
+import { COMMAND, type Probe } from '../probe.ts'
 import { methodText } from '../words.ts'
 
 const methods = family({ prefix: 'S5-MET', area: 'methods', needs: ['socks5'] })
 const SECTION = 'RFC 1928 section 3'
 /** For private use, and no server is known to have it. */
 const UNKNOWN = 0xfe
+
+/**
+ * A connection that was turned away by FF, or by the end in its place; otherwise why nothing can be asked about one. A
+ * server that selects a method all the same, or says nothing, has its fault named by S5-MET-01.
+ */
+async function turnedAway(probe: Probe): Promise<Dialogue | Skip> {
+  const dialogue = await probe.open()
+  dialogue.greet(UNKNOWN)
+  const { stream } = dialogue
+  await stream.until(() => stream.waiting.length >= 2, probe.timing.patienceMs)
+  if (stream.waiting.length < 2 && stream.ending === 'open') return { skip: 'FF is not said, see S5-MET-01' }
+  const method = await dialogue.selectionOrEnd()
+  return method === METHOD.noneAcceptable
+    ? dialogue
+    : { skip: `${methodText(method)} is selected in place of FF, see S5-MET-01` }
+}
 
 export const METHOD_CASES: readonly Case[] = [
   methods(
@@ -37,8 +53,8 @@ export const METHOD_CASES: readonly Case[] = [
       why: 'The client has to close, but not every client does; what is left open adds up.',
     },
     async probe => {
-      const dialogue = await probe.open()
-      dialogue.greet(UNKNOWN)
+      const dialogue = await turnedAway(probe)
+      if ('skip' in dialogue) return dialogue
       await dialogue.closed()
     },
   ),
@@ -51,9 +67,8 @@ export const METHOD_CASES: readonly Case[] = [
       why: 'One library says FF and then selects a method all the same; a client cannot know which of them holds.',
     },
     async probe => {
-      const dialogue = await probe.open()
-      dialogue.greet(UNKNOWN)
-      await dialogue.selectionOrEnd()
+      const dialogue = await turnedAway(probe)
+      if ('skip' in dialogue) return dialogue
       await dialogue.quiet('nothing behind FF')
     },
   ),
@@ -67,9 +82,8 @@ export const METHOD_CASES: readonly Case[] = [
       needs: ['connect'],
     },
     async probe => {
-      const dialogue = await probe.open()
-      dialogue.greet(UNKNOWN)
-      await dialogue.selectionOrEnd()
+      const dialogue = await turnedAway(probe)
+      if ('skip' in dialogue) return dialogue
       dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
       await dialogue.notServed(octets => octets[0] === 5 && octets[1] === 0, 'no grant')
     },

@@ -42,6 +42,7 @@ async function readGreeting(rogue: Rogue, reader: Reader): Promise<readonly numb
 
 function select(rogue: Rogue, offered: readonly number[]): number {
   const wanted = rogue.options.user === undefined ? 0 : 2
+  if (rogue.has('always-open')) return 0
   if (rogue.has('own-method') && offered.includes(0x80)) return 0x80
   if (rogue.has('refuses-unknown-methods') && offered.some(method => method > 2)) return 0xff
   if (rogue.has('refuses-duplicates') && new Set(offered).size < offered.length) return 0xff

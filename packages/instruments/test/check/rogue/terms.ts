@@ -7,8 +7,9 @@ import type { Endpoint } from './place.ts'
  * `judges-at-request`: every login gets status 0, and the request of a wrong one REP 02.
  * `closes-on-wrong-login`: in place of a status.
  * `own-method`: it takes 80, which it has a meaning for, whenever that is offered.
+ * `always-open`: it selects 00, whatever is offered. A fault, but none of what comes after FF.
  */
-export type Peculiarity = 'judges-at-request' | 'closes-on-wrong-login' | 'own-method'
+export type Peculiarity = 'judges-at-request' | 'closes-on-wrong-login' | 'own-method' | 'always-open'
 
 export interface RogueOptions {
   readonly fault?: Fault
