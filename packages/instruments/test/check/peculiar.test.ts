@@ -57,4 +57,14 @@ suite('a server that', { concurrency: true }, () => {
     // The last two are about users.
     assert.deepEqual(skipped, ['S5-MET-02', 'S5-MET-03', 'S5-MET-04', 'S5-MET-06', 'S5-MET-07'])
   })
+
+  test('has a user without a password, or one as long as can be, is right, and is not asked what that leaves no way to ask', async t => {
+    for (const [user, unasked] of [
+      [{ name: 'token', password: '' }, ['S5-LOG-16', 'S5-LOG-17', 'S5-LOG-21']],
+      [{ name: 'n'.repeat(255), password: 'secret' }, ['S5-LOG-19']],
+      [{ name: 'alice', password: 'p'.repeat(255) }, ['S5-LOG-18', 'S5-LOG-20']],
+    ] as const) {
+      assert.deepEqual(await judge(t, ['login'], { user }), { failed: [], skipped: unasked })
+    }
+  })
 })

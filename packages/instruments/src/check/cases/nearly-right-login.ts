@@ -9,6 +9,13 @@ import { swapCase } from '../transcript.ts'
 
 const NUL = Uint8Array.of(0)
 
+/** RFC 1929: one octet tells the length of each. */
+const FIELD_OCTETS_MAX = 255
+/** The right login at the edge of what can be written: what would be nearly right is right then, or cannot be sent. */
+const EMPTY_PASSWORD: Skip = { skip: 'the password in the URL is empty' }
+const LONGEST_PASSWORD: Skip = { skip: 'the password in the URL is as long as can be: nothing fits behind it' }
+const LONGEST_NAME: Skip = { skip: 'the name in the URL is as long as can be: nothing fits behind it' }
+
 /**
  * The login that `send` sends lets nobody in. Status 0 alone does not show that it did: there are servers that let every
  * login pass, and judge it together with the request.
@@ -57,8 +64,9 @@ const GUESS_CASES: readonly Case[] = [
       level: 'safety',
       why: 'A comparison over the length that the client tells compares nothing.',
     },
-    probe => {
-      const { username } = credentialsOf(probe)
+    async probe => {
+      const { username, password } = credentialsOf(probe)
+      if (password.length === 0) return EMPTY_PASSWORD
       return refused(probe, 'an empty password', one => one.sendLogin(username, new Uint8Array(0)))
     },
   ),
@@ -70,8 +78,9 @@ const GUESS_CASES: readonly Case[] = [
       level: 'safety',
       why: 'A comparison over the shorter length lets a password be found octet by octet.',
     },
-    probe => {
+    async probe => {
       const { username, password } = credentialsOf(probe)
+      if (password.length === 0) return EMPTY_PASSWORD
       const start = password.subarray(0, -1)
       const options = { masked: start.length }
       return refused(probe, 'the password without its last octet', one => one.sendLogin(username, start, options))
@@ -85,9 +94,10 @@ const GUESS_CASES: readonly Case[] = [
       level: 'safety',
       why: 'Old password stores look at the first eight octets only.',
     },
-    probe => {
+    async probe => {
       const { username, password } = credentialsOf(probe)
-      const longer = concat([password, Buffer.from('x')]).subarray(0, 255)
+      if (password.length === FIELD_OCTETS_MAX) return LONGEST_PASSWORD
+      const longer = concat([password, Buffer.from('x')])
       const options = { masked: password.length }
       return refused(probe, 'the password and one octet more', one => one.sendLogin(username, longer, options))
     },
@@ -103,8 +113,9 @@ const DISGUISE_CASES: readonly Case[] = [
       level: 'safety',
       why: 'Programs in C stop at NUL: a ban or a rule for the whole name does not see the user who comes in.',
     },
-    probe => {
+    async probe => {
       const { username, password } = credentialsOf(probe)
+      if (username.length === FIELD_OCTETS_MAX) return LONGEST_NAME
       const name = concat([username, NUL])
       return refused(probe, 'NUL behind the name', one => one.sendLogin(name, password, { masked: password.length }))
     },
@@ -117,8 +128,9 @@ const DISGUISE_CASES: readonly Case[] = [
       level: 'safety',
       why: 'Octets behind NUL that nobody looks at make of one password very many.',
     },
-    probe => {
+    async probe => {
       const { username, password } = credentialsOf(probe)
+      if (password.length === FIELD_OCTETS_MAX) return LONGEST_PASSWORD
       const longer = concat([password, NUL])
       const options = { masked: password.length }
       return refused(probe, 'NUL behind the password', one => one.sendLogin(username, longer, options))
