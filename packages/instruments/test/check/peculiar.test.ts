@@ -67,4 +67,8 @@ suite('a server that', { concurrency: true }, () => {
       assert.deepEqual(await judge(t, ['login'], { user }), { failed: [], skipped: unasked })
     }
   })
+
+  test('speaks SOCKS6 too, and waits for the rest of it, is right', async t => {
+    assert.deepEqual((await judge(t, ['greeting'], { peculiarity: 'waits-for-socks6' })).failed, [])
+  })
 })

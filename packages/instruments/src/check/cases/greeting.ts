@@ -141,7 +141,8 @@ export const GREETING_CASES: readonly Case[] = [
     },
     async probe => {
       const dialogue = await probe.open()
-      dialogue.stream.send(Uint8Array.of(0x06, 0x01, 0x00), 'a greeting of version 6')
+      // Not 06, the next number: that is SOCKS6, and a server that speaks it may wait for the rest.
+      dialogue.stream.send(Uint8Array.of(0xff, 0x01, 0x00), 'a greeting of version 255')
       await dialogue.closed()
     },
   ),

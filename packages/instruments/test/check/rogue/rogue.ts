@@ -88,6 +88,9 @@ async function serve(rogue: Rogue, socket: Socket, reader: Reader): Promise<void
   switch (first?.[0]) {
     case 5:
       return serveSocks5(rogue, socket, reader)
+    case 6:
+      if (rogue.has('waits-for-socks6')) return
+      break
     case 4:
       return serveSocks4(rogue, socket, reader)
     case 0x43:

@@ -8,8 +8,14 @@ import type { Endpoint } from './place.ts'
  * `closes-on-wrong-login`: in place of a status.
  * `own-method`: it takes 80, which it has a meaning for, whenever that is offered.
  * `always-open`: it selects 00, whatever is offered. A fault, but none of what comes after FF.
+ * `waits-for-socks6`: it reads on behind 06.
  */
-export type Peculiarity = 'judges-at-request' | 'closes-on-wrong-login' | 'own-method' | 'always-open'
+export type Peculiarity =
+  | 'judges-at-request'
+  | 'closes-on-wrong-login'
+  | 'own-method'
+  | 'always-open'
+  | 'waits-for-socks6'
 
 export interface RogueOptions {
   readonly fault?: Fault
