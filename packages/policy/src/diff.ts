@@ -5,7 +5,7 @@ import { type Term, termsOf } from './compile/terms.ts'
 import { type Decision, routeOf } from './decision.ts'
 import { COMMANDS, type Command, isReached } from './facts.ts'
 import type { Limit } from './limit.ts'
-import { testsOf } from './lint.ts'
+import { testsOf } from './tests-of.ts'
 import { INSIDE, LOOPBACK, type Network, UNSPECIFIED } from './network.ts'
 import { type Point, pointsOf } from './points.ts'
 import {

@@ -3,8 +3,9 @@ import { type CompileOptions, compile } from './compile/compile.ts'
 import { type Term, termsOf } from './compile/terms.ts'
 import { ruleLabel } from './decision.ts'
 import { type Point, type Points, pointsOf } from './points.ts'
-import type { Condition, Policy, Rule, Test } from './policy.ts'
+import type { Policy, Rule, Test } from './policy.ts'
 import type { SourcePlace } from './problem.ts'
+import { testsOf } from './tests-of.ts'
 import { type Place } from './walk.ts'
 
 /**
@@ -135,21 +136,4 @@ function leavesOutNamesOnly({ literals }: Term): boolean {
   const has = (kind: Test['kind'], isPositive: boolean): boolean =>
     literals.some(literal => literal.test.kind === kind && literal.isPositive === isPositive)
   return has('host', false) && !has('host', true) && !has('address', false)
-}
-
-/** Every test of some conditions. */
-export function testsOf(conditions: readonly Condition[]): readonly Test[] {
-  return conditions.flatMap((condition): readonly Test[] => {
-    switch (condition.kind) {
-      case 'everything':
-        return []
-      case 'not':
-        return testsOf([condition.of])
-      case 'all':
-      case 'any':
-        return testsOf(condition.of)
-      default:
-        return [condition]
-    }
-  })
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Policy, compile, diff, lint } from '../src/index.ts'
 import { termsOf } from '../src/compile/terms.ts'
-import { testsOf } from '../src/lint.ts'
+import { testsOf } from '../src/tests-of.ts'
 import { type Points, pointsOf } from '../src/points.ts'
 import { policyOf } from './policy-text.ts'
 

@@ -31,8 +31,10 @@ Examples:
 
 Exit codes:
    0  the new policy and users are in force
-  65  they are wrong, and nothing was changed; the reason is shown
-  69  no server answers`
+  65  something of it is wrong, which is shown; an answer that begins with "reloaded" tells what was taken nevertheless
+  66  a file to read is missing
+  69  no server answers
+  73  the log cannot be opened again; what became of the rest is shown`
 
 /** Tells a trouble, and keeps its exit code. */
 type Conclude = (outcome: Promise<Outcome<void>>) => Promise<void>

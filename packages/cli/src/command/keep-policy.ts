@@ -32,12 +32,15 @@ export async function keepPolicy(kept: Kept, controlPath: string | undefined): P
   const control =
     controlPath === undefined ? undefined : await openControl(controlPath, question => answer(question, kept))
   if (control?.ok === false) return control
-  const onHangUp = (): void => void reload(kept)
-  process.on('SIGHUP', onHangUp)
+  let isReleased = false
+  // Without anybody who hears it, the signal would end the process: nobody wants that while sessions are let finish.
+  process.on('SIGHUP', () => {
+    if (!isReleased) void reload(kept)
+  })
   const stop = kept.policy.keep(kept.server)
   return done(async () => {
     stop()
-    process.off('SIGHUP', onHangUp)
+    isReleased = true
     await closed(control?.value)
   })
 }
@@ -69,7 +72,9 @@ async function answer(question: ControlQuestion, kept: Kept): Promise<ControlAns
     }
     case 'reload': {
       const outcome = await reload(kept)
-      return outcome.ok ? { ok: true, message: outcome.value } : { ok: false, message: outcome.trouble.message }
+      if (outcome.ok) return { ok: true, message: outcome.value }
+      const { exitCode, message } = outcome.trouble
+      return { ok: false, exitCode, message }
     }
     case 'bans':
       return { ok: true, message: '', bans: state.bans }

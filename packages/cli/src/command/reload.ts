@@ -9,7 +9,7 @@ export async function reload(flags: ControlFlags): Promise<Outcome<void>> {
   if (!path.ok) return path
   const answer = await askControl(path.value, { ask: 'reload' })
   if (!answer.ok) return trouble(EXIT.UNAVAILABLE, answer.trouble.message)
-  if (!answer.value.ok) return trouble(EXIT.DATA, answer.value.message)
+  if (!answer.value.ok) return trouble(answer.value.exitCode ?? EXIT.DATA, answer.value.message)
   say(answer.value.message)
   return done(undefined)
 }

@@ -11,7 +11,7 @@ import {
   parseNetwork,
 } from '@socksmith/server'
 import type { Place } from '@socksmith/engine'
-import type { Decider, Facts } from '@socksmith/policy'
+import type { Decider } from '@socksmith/policy'
 import { routeOfVia } from '../reach/via.ts'
 import { openCertificateFiles } from '../tls/certificate-files.ts'
 import { routeLoop } from '../ways/fit.ts'
@@ -88,7 +88,7 @@ function listenerFault(
 ): Trouble | undefined {
   const { address, auth, tls } = listener
   const place = checked(parsePlace(address))
-  if (isOpenToAll(listener, place) && !config['danger-open-proxy'] && !refusesStrangers(policy, listener)) {
+  if (isOpenToAll(listener, place) && !config['danger-open-proxy'] && !refusesStrangers(policy, listener, place)) {
     const way = 'Add users (--users FILE or --user NAME:PASSWORD), or listen on 127.0.0.1, or say --danger-open-proxy.'
     return { exitCode: EXIT.REFUSED, message: `${address} would be a proxy for everybody who can reach it. ${way}` }
   }
@@ -109,12 +109,21 @@ function listenerFault(
   return undefined
 }
 
-/** Somewhere on the Internet: no rule has reason to name it. */
-const STRANGER = checked(parseIp('93.184.216.34'))
+/** Somewhere on the Internet: no rule has reason to name them. */
+const STRANGERS = ['93.184.216.34', '2606:2800:21f:cb07:6820:80da:af6b:8b2c'].map(text => checked(parseIp(text)))
 
-function refusesStrangers(policy: Decider | undefined, { name, address }: CompleteListener): boolean {
-  const facts: Facts = { nowMs: Date.now(), client: STRANGER, listener: name ?? address, method: 'none', user: null }
-  return policy?.decide(facts).verdict === 'deny'
+/** Whether the policy lets nobody in who comes from there, at any time. */
+function refusesStrangers(policy: Decider | undefined, listener: CompleteListener, place: Place): boolean {
+  if (policy === undefined) return false
+  const isIpv4 = place.kind === 'ip' && place.endpoint.address.type === 'ipv4'
+  // A PROXY header may name a client of any family.
+  const able = STRANGERS.filter(
+    ({ type }) => !isIpv4 || type === 'ipv4' || listener['proxy-protocol-from'] !== undefined,
+  )
+  const known = { listener: listener.name ?? listener.address, method: 'none', user: null } as const
+  return policy
+    .moments(Date.now())
+    .every(nowMs => able.every(client => policy.decide({ ...known, nowMs, client }).verdict === 'deny'))
 }
 
 function fault(address: string, message: string): Trouble {

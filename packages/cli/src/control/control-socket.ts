@@ -94,6 +94,7 @@ function questionFrom(socket: Socket): Promise<ControlQuestion | undefined> {
 
 function isAnswer(value: unknown): value is ControlAnswer {
   if (typeof value !== 'object' || value === null || !('ok' in value) || !('message' in value)) return false
+  if ('exitCode' in value && typeof value.exitCode !== 'number') return false
   return typeof value.ok === 'boolean' && typeof value.message === 'string'
 }
 

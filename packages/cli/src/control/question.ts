@@ -17,6 +17,8 @@ export type ControlQuestion =
 export interface ControlAnswer {
   readonly ok: boolean
   readonly message: string
+  /** How the command that asks is to end where it is not `ok`. */
+  readonly exitCode?: number
   readonly bans?: readonly Ban[]
   readonly names?: readonly CachedName[]
 }

@@ -104,7 +104,7 @@ for (const args of WAYS_TO_SERVE) {
     await rename(path, `${path}.2`)
     await mkdir(path)
     const { code, stderr } = await scene.reload()
-    assert.equal(code, 65)
+    assert.equal(code, 73)
     assert.match(
       stderr,
       /reloaded: 1 rule; 0 sessions ended; but the log .*\/log cannot be opened again: it is a folder; the file opened before takes the lines$/m,
@@ -258,13 +258,24 @@ test('the control socket is for its owner, is replaced when it was left behind, 
 test('a listener for everybody is refused, unless the rules refuse strangers', async t => {
   const folder = await temporaryFolder(t)
   const policy = join(folder, 'policy.yaml')
-  const start = async (rules: string): Promise<string> => {
+  const start = async (rules: string, listener = '"0.0.0.0:1080"'): Promise<string> => {
     await writeFile(policy, rules)
     const config = join(folder, 'socksmith.yaml')
-    await writeFile(config, 'listen: ["0.0.0.0:1080"]\npolicy: policy.yaml\n')
+    await writeFile(config, `listen: [${listener}]\npolicy: policy.yaml\n`)
     return (await run(['config', 'check', config])).stderr
   }
   assert.match(await start('rules: [{ allow: everything }]\n'), /would be a proxy for everybody/)
   assert.equal(await start('rules: [{ allow: { from: 10.0.0.0/8 } }]\n'), '')
   assert.match(await start('rules: [{ allow: everything, via: tor }]\n'), /there is no way out "tor"/)
+  // At another time, or from an address of the other family.
+  const weekend = "rules: [{ deny: { when: 'Mon-Fri' } }, { allow: everything }]\n"
+  const later = "rules: [{ allow: { when: '2199-01-01..2199-12-31' } }]\n"
+  for (const rules of [weekend, later]) assert.match(await start(rules), /would be a proxy for everybody/)
+  assert.equal(await start("rules: [{ allow: { from: 10.0.0.0/8, when: 'Mon-Fri' } }]\n"), '')
+  const ipv4 = 'rules: [{ deny: { from: 0.0.0.0/0 } }, { allow: everything }]\n'
+  assert.equal(await start(ipv4), '')
+  const headed = "{ address: '0.0.0.0:1080', auth: none, proxy-protocol-from: [10.0.0.0/8] }"
+  for (const listener of ['"[::]:1080"', headed]) {
+    assert.match(await start(ipv4, listener), /would be a proxy for everybody/)
+  }
 })

@@ -140,6 +140,20 @@ test('at the deadline the rest is ended and counted, its record is written, and 
   assert.equal((JSON.parse(server.stdout()) as { end: string }).end, 'stopped')
 })
 
+test('SIGHUP while sessions are let finish changes nothing', async t => {
+  const server = await serve(t, ['--listen', '127.0.0.1:0'])
+  const stream = await open(t, server.port)
+  assert.equal(await connectPlainly(stream, await echo(t)), 0)
+  server.child.kill('SIGTERM')
+  await server.said('stopping')
+  server.child.kill('SIGHUP')
+  stream.socket.end('still here')
+  assert.equal((await stream.take(10)).toString(), 'still here')
+  const [code] = (await once(server.child, 'close')) as [number]
+  assert.equal(code, 0)
+  assert.equal((JSON.parse(server.stdout()) as { end: string }).end, 'client-finished')
+})
+
 test('a second signal ends at once', async t => {
   const server = await serve(t, ['--listen', '127.0.0.1:0'])
   const stream = await open(t, server.port)

@@ -17,6 +17,8 @@ import { type Facts, type Geo, isReached } from '../facts.ts'
 import { addressForms } from '../network.ts'
 import type { Policy, Rule } from '../policy.ts'
 import type { Limit } from '../limit.ts'
+import { momentsAround } from '../moments.ts'
+import { testsOf } from '../tests-of.ts'
 import { type InsideOptions, InsideTable } from './inside-table.ts'
 import { LimitTable } from './limit-table.ts'
 import { Search } from './search.ts'
@@ -42,6 +44,8 @@ export interface Decider {
   decide(facts: Facts): Decision
   /** Whether inside addresses are closed to this client: an allowed name may then still be refused for its address. */
   closesInside(client: Facts['client']): boolean
+  /** Moments that stand for all others, for who asks what is ever allowed; this one alone where no rule looks at the time. */
+  moments(nowMs: number): readonly number[]
   /** Without limits nothing has to be counted. */
   readonly hasLimits: boolean
   /** The limits on what was decided: those of its rule, and those that apply by themselves as far as it is known. */
@@ -95,6 +99,12 @@ class CompiledPolicy implements Decider {
 
   closesInside(client: Facts['client']): boolean {
     return !this.#inside.isNear(client)
+  }
+
+  moments(nowMs: number): readonly number[] {
+    const tests = testsOf(this.#policy.rules.map(({ condition }) => condition))
+    const schedules = tests.flatMap(test => (test.kind === 'when' ? test.schedules : []))
+    return schedules.length === 0 ? [nowMs] : momentsAround(schedules, nowMs)
   }
 
   get hasLimits(): boolean {

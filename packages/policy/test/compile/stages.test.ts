@@ -21,6 +21,16 @@ test('without rules everything outside is allowed, and inside addresses to clien
   assert.equal(decider.decide(factsOf({ address: ip('10.0.0.1'), client: 'unix' })).verdict, 'allow')
 })
 
+test('one moment stands for all, unless a rule looks at the time: then each time at which it decides otherwise is among them', () => {
+  const nowMs = Date.UTC(2026, 10, 21)
+  assert.deepEqual(deciderOf({ rules: [{ allow: { port: 443 } }] }).moments(nowMs), [nowMs])
+  const decider = deciderOf({
+    rules: [{ deny: { any: [{ port: 25 }, { not: { when: 'Sun 03:00-03:05' } }] } }, { allow: 'everything' }],
+  })
+  const verdicts = decider.moments(nowMs).map(at => decider.decide(factsOf({ nowMs: at })).verdict)
+  assert.deepEqual([...new Set(verdicts)].toSorted(), ['allow', 'deny'])
+})
+
 test('whoever decides says before it is asked whether there are rules, and to whom the inside is closed', () => {
   assert.deepEqual(
     [{}, { rules: [{ allow: 'everything' }] }].map(raw => deciderOf(raw).hasRules),
