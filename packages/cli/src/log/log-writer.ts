@@ -2,14 +2,7 @@
  * Writes log lines in batches without ever making the server wait: while the sink is stuck or full, lines are kept up
  * to a bound and then dropped and counted. Knows no format.
  */
-import { type Stats, close, constants, fstatSync, open, stat, write } from 'node:fs'
-import { Socket } from 'node:net'
-import { promisify } from 'node:util'
-
-const writeAsync = promisify(write)
-const openAsync = promisify(open)
-const closeAsync = promisify(close)
-const statAsync = promisify(stat)
+import type { LogSink } from './log-sink.ts'
 
 // About 20,000 lines: minutes of an ordinary server, and no more memory than that.
 const QUEUE_OCTETS_MAX = 4 * 1_048_576
@@ -18,34 +11,16 @@ const BATCH_OCTETS_MAX = 65_536
 // A write wakes a thread of libuv, which costs as much as to serve a tunnel; so lines wait for others, but never so long
 // that a person would notice.
 const GATHER_MS = 20
+const LINE_END = 0x0a
 // How long the end of the process waits for a sink that does not take the rest.
 const FLUSH_MS_MAX = 2_000
-// Who runs the server, and nobody else: targets and user names are private.
-const FILE_MODE = 0o640
-
-/** Where octets go. `write` answers when they are taken, or rejects. */
-export interface LogSink {
-  write(octets: Buffer): Promise<void>
-  close(): Promise<void>
-}
-
-/** A sink on a file that has a name. */
-export interface FileSink extends LogSink {
-  /** False when the name leads to another file by now, or to none. Rejects where nobody may look. */
-  isNamed(): Promise<boolean>
-}
-
-interface Chunk {
-  readonly octets: Buffer
-  readonly lines: number
-}
 
 export class LogWriter {
   #sink: LogSink
   /** The last write to it. */
-  #writing: Promise<void> = Promise.resolve()
+  #writing: Promise<unknown> = Promise.resolve()
   readonly #droppedLine: (count: number) => string
-  #queue: Chunk[] = []
+  #queue: Buffer[] = []
   #queuedOctets = 0
   #dropped = 0
   #pumping: Promise<void> | undefined
@@ -70,7 +45,7 @@ export class LogWriter {
       this.#dropped += count
       return
     }
-    this.#queue.push({ octets, lines: count })
+    this.#queue.push(octets)
     this.#queuedOctets += octets.length
     if (this.#queuedOctets >= BATCH_OCTETS_MAX) this.#hurry()
     this.#pumping ??= this.#pump()
@@ -80,8 +55,7 @@ export class LogWriter {
   use(sink: LogSink): void {
     const before = this.#sink
     this.#sink = sink
-    const close = (): void => void before.close().catch(() => undefined)
-    this.#writing.then(close, close)
+    void this.#writing.then(() => before.close()).catch(() => undefined)
   }
 
   /** Writes what is left, unless the sink is stuck, and closes. */
@@ -98,15 +72,10 @@ export class LogWriter {
   async #pump(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#gather()
-      const batch = this.#takeBatch()
-      try {
-        this.#writing = this.#sink.write(Buffer.concat(batch.map(chunk => chunk.octets)))
-        await this.#writing
-      } catch {
-        for (const chunk of batch) this.#dropped += chunk.lines
-        continue
-      }
-      this.#tellDropped()
+      const octets = Buffer.concat(this.#takeBatch())
+      const taken = await this.#write(octets)
+      if (taken < octets.length) this.#dropped += linesIn(octets.subarray(taken))
+      else if (this.#queue.length === 0) await this.#tellDropped()
     }
     this.#pumping = undefined
   }
@@ -121,12 +90,12 @@ export class LogWriter {
     clearTimeout(timer)
   }
 
-  #takeBatch(): readonly Chunk[] {
+  #takeBatch(): readonly Buffer[] {
     let octets = 0
     let count = 0
     for (const chunk of this.#queue) {
-      if (count > 0 && octets + chunk.octets.length > BATCH_OCTETS_MAX) break
-      octets += chunk.octets.length
+      if (count > 0 && octets + chunk.length > BATCH_OCTETS_MAX) break
+      octets += chunk.length
       count++
     }
     this.#queuedOctets -= octets
@@ -134,61 +103,22 @@ export class LogWriter {
   }
 
   /** The sink takes lines again, so the gap is told at its end. */
-  #tellDropped(): void {
-    if (this.#dropped === 0) return
-    const octets = Buffer.from(`${this.#droppedLine(this.#dropped)}\n`)
-    this.#dropped = 0
-    this.#queue.push({ octets, lines: 1 })
-    this.#queuedOctets += octets.length
+  async #tellDropped(): Promise<void> {
+    const told = this.#dropped
+    if (told === 0) return
+    const octets = Buffer.from(`${this.#droppedLine(told)}\n`)
+    if ((await this.#write(octets)) === octets.length) this.#dropped -= told
+  }
+
+  #write(octets: Buffer): Promise<number> {
+    const writing = this.#sink.write(octets)
+    this.#writing = writing
+    return writing
   }
 }
 
-/** A sink on a file (appended to, made when missing) or a named pipe. Rejects with the system's error. */
-export async function openFileSink(path: string): Promise<FileSink> {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants
-  // Without O_NONBLOCK, opening a named pipe that nobody reads would wait for ever.
-  const descriptor = await openAsync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, FILE_MODE)
-  const { dev, ino } = fstatSync(descriptor)
-  return {
-    ...descriptorSink(descriptor, true),
-    async isNamed() {
-      const now = await statAsync(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error
-      })
-      return now?.dev === dev && now.ino === ino
-    },
-  }
-}
-
-/** A sink on an open descriptor; `own` closes it at the end. */
-export function descriptorSink(descriptor: number, own: boolean): LogSink {
-  const stats: Stats = fstatSync(descriptor)
-  return stats.isFIFO() || stats.isSocket() ? pipeSink(descriptor) : fileSink(descriptor, own)
-}
-
-function fileSink(descriptor: number, own: boolean): LogSink {
-  return {
-    async write(octets) {
-      let rest = octets
-      while (rest.length > 0) rest = rest.subarray((await writeAsync(descriptor, rest)).bytesWritten)
-    },
-    close: async () => (own ? closeAsync(descriptor) : undefined),
-  }
-}
-
-/** A pipe whose reader has stopped must hold nobody up: as a socket it is written without blocking, and without a thread. */
-function pipeSink(descriptor: number): LogSink {
-  const socket = new Socket({ fd: descriptor, readable: false, writable: true })
-  // The failure of a write rejects that write; without a listener the event would end the process.
-  socket.on('error', () => undefined)
-  socket.unref()
-  return {
-    write: octets =>
-      new Promise((resolve, reject) => {
-        socket.write(octets, error => (error ? reject(error) : resolve()))
-      }),
-    close: async () => {
-      socket.destroy()
-    },
-  }
+function linesIn(octets: Uint8Array): number {
+  let lines = 0
+  for (const octet of octets) if (octet === LINE_END) lines++
+  return lines
 }
