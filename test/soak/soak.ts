@@ -108,8 +108,14 @@ async function pause(stage: Stage, { say }: SoakOptions, rests: Rests, log: Sess
   log.read()
   const kept = `${files.folder}.${rests.count}.log`
   if (log.next(criteria.failed + honest.failures.length, kept))
-    say(`something failed; the log of that time is kept: ${kept}`)
+    say(`something failed; the log of that time is kept: ${kept}\n${failuresText(stage)}`)
   honest.start()
+}
+
+/** All so far. */
+function failuresText({ criteria, honest }: Stage): string {
+  const broken = criteria.all.filter(({ ok }) => !ok).map(({ row, what, worst }) => `${row} ${what}: ${worst}`)
+  return [...broken, ...honest.failures.slice(-FAILURES_SHOWN)].join('\n')
 }
 
 /** How many different faults there was time for; each is played before one of them comes again. */

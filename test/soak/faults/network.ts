@@ -45,31 +45,24 @@ function names(service: NameService, shortMs: number): Fault {
     // There is one name server, and it can be in trouble in one way at a time.
     isAlone: true,
     async run(stage) {
-      const { served, targets, criteria, honest, random } = stage
+      const { targets, criteria, honest, random } = stage
       await honest.expecting(['names'], async () => {
         await targets.answerNames(service)
         const count = amount(stage, 200, 1_000, 1_000)
-        const stuck = times(count, count, async index => {
-          const socket = await dial(served.ports.open)
-          await greet(socket)
+        const stuck = times(count, count, index => {
           const name = `${service}${random.between(0, 1e9)}-${index}.good.test`
-          socket.write(request(COMMAND.connect, { port: targets.ports.echo, name }))
-          const startedAt = performance.now()
           // Nobody waits for the answers in a short run: the client that leaves is part of it.
-          const leaves = stage.size === 'short' ? setTimeout(() => socket.destroy(), shortMs) : undefined
-          const code = await reply(socket).then(
-            () => 0,
-            (error: unknown) => (error instanceof Refused ? error.reply : -1),
-          )
-          clearTimeout(leaves)
-          socket.destroy()
-          return { code, ms: performance.now() - startedAt }
+          return askFor(stage, name, stage.size === 'short' ? shortMs : undefined)
         })
         criteria.note('R-23', `time of a tunnel to an address while names are ${service}`, await addressMs(stage), {
           atMost: UNHARMED_MS_MAX,
           unit: 'ms',
         })
         const answers = await stuck
+        if (stage.size !== 'short') {
+          const lost = answers.filter(({ code }) => code === -1).length
+          criteria.note('R-23', `clients without a reply while names are ${service}`, lost, { atMost: 0 })
+        }
         if (stage.size !== 'short' && service === 'gone') {
           criteria.note(
             'R-23',
@@ -96,6 +89,29 @@ function names(service: NameService, shortMs: number): Fault {
         await targets.answerNames('good')
       })
     },
+  }
+}
+
+/** The reply to a tunnel by name, -1 without one, and how long it took. */
+async function askFor(
+  { served, targets }: Stage,
+  name: string,
+  leavesAfterMs: number | undefined,
+): Promise<{ readonly code: number; readonly ms: number }> {
+  const startedAt = performance.now()
+  const socket = await dial(served.ports.open).catch(() => undefined)
+  const leaves = leavesAfterMs === undefined ? undefined : setTimeout(() => socket?.destroy(), leavesAfterMs)
+  try {
+    if (socket === undefined) throw new Lost('not accepted')
+    await greet(socket)
+    socket.write(request(COMMAND.connect, { port: targets.ports.echo, name }))
+    await reply(socket)
+    return { code: 0, ms: performance.now() - startedAt }
+  } catch (error) {
+    return { code: error instanceof Refused ? error.reply : -1, ms: performance.now() - startedAt }
+  } finally {
+    clearTimeout(leaves)
+    socket?.destroy()
   }
 }
 

@@ -17,12 +17,16 @@ import type { Session } from '../session.ts'
 import { allowedTargets } from '../target.ts'
 import { type AbsoluteTarget, parseAbsoluteForm } from './absolute-form.ts'
 import { endToEndFields } from './fields.ts'
+import { watchIdle } from './idle-watch.ts'
 import { nodeHttp } from './node-http.ts'
 
 /** What a request came to, for its record. */
 interface Outcome {
-  readonly status: number
+  /** Absent when the client was gone before any. */
+  readonly status?: number
   readonly failure?: Failure
+  /** Who broke it off. */
+  readonly brokenOff?: 'client-left' | 'target-reset'
   readonly user?: string
   readonly parameters?: Login['parameters']
   readonly target?: AbsoluteTarget
@@ -39,13 +43,15 @@ export async function forward(session: Session, request: IncomingMessage, respon
   response.once('close', () => gone.abort())
   const { context } = session
   let over: SessionEnd | undefined
-  const limits = new SessionLimits(context.gate, context.counting, end => {
-    over = end
+  const cut = (end: SessionEnd): void => {
+    over ??= end
     response.destroy()
     gone.abort()
-  })
-  const outcome = await outcomeOf(session, request, response, gone.signal, limits)
-  if (outcome.failure !== undefined && !response.headersSent) answer(response, outcome.status, outcome.failure)
+  }
+  const limits = new SessionLimits(context.gate, context.counting, cut)
+  const outcome = await outcomeOf(session, { request, response, gone: gone.signal, cut }, limits)
+  const { status, failure: cause } = outcome
+  if (cause !== undefined && status !== undefined && !response.headersSent) answer(response, status, cause)
   session.context.options.onSession?.({
     ...recordOf(session, outcome, over ?? endOf(outcome), limits.limit),
     startedAtMs,
@@ -54,13 +60,18 @@ export async function forward(session: Session, request: IncomingMessage, respon
   limits.release()
 }
 
-async function outcomeOf(
-  session: Session,
-  request: IncomingMessage,
-  response: ServerResponse,
-  gone: AbortSignal,
-  limits: SessionLimits,
-): Promise<Outcome> {
+/** The client's side of one request. */
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The client has closed, or the request was cut. */
+  readonly gone: AbortSignal
+  /** Ends it at once. */
+  readonly cut: (end: SessionEnd) => void
+}
+
+async function outcomeOf(session: Session, asked: Exchange, limits: SessionLimits): Promise<Outcome> {
+  const { request, gone } = asked
   const { context } = session
   if (context.options.access?.connect === false) {
     const cause = failure('command_not_supported', 'client', 'requests over HTTP are switched off')
@@ -102,13 +113,18 @@ async function outcomeOf(
   gone.addEventListener('abort', () => dialing.cancel())
   const reached = await dialing.result
   if ('code' in reached) {
+    if (gone.aborted) return { ...known, target, ruling: granted, brokenOff: 'client-left' }
     return { ...known, target, ruling: granted, status: mappingOf(reached.code).httpStatus, failure: reached }
   }
   const { meters } = limits
   const metered = (meters.up ?? meters.down) && new MeteredConnection(reached.connection, meters)
   const upstream = new ConnectionDuplex(metered ?? reached.connection, reached.early)
   if (gone.aborted) drop(upstream)
-  const exchanged = await exchange(request, response, target, upstream, gone)
+  const { engine, limits: usual } = context
+  const moved = (): number => upstream.octetsIn + upstream.octetsOut
+  const endWatch = watchIdle(engine.clock, limits.idleMs(usual.idleMs), moved, () => asked.cut('idle'))
+  const exchanged = await exchange(asked, target, upstream)
+  endWatch()
   metered?.free()
   return { ...known, target, upstream, reached, ruling: granted, ...exchanged }
 }
@@ -125,12 +141,10 @@ async function loginOf(session: Session, request: IncomingMessage): Promise<Part
 
 /** Sends the request on and the response back; resolves when both are over. */
 function exchange(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response, gone }: Exchange,
   target: AbsoluteTarget,
   upstream: ConnectionDuplex,
-  gone: AbortSignal,
-): Promise<{ status: number; failure?: Failure }> {
+): Promise<Pick<Outcome, 'status' | 'failure' | 'brokenOff'>> {
   return new Promise(resolve => {
     const outgoing = nodeHttp().request({
       createConnection: () => upstream,
@@ -143,16 +157,21 @@ function exchange(
     outgoing.on('error', error => {
       drop(upstream)
       if (response.headersSent) response.destroy()
+      if (gone.aborted) return resolve({ brokenOff: 'client-left' })
       const cause = failure('general_failure', 'target', `the target does not speak HTTP: ${error.message}`)
       resolve({ status: 502, failure: cause })
     })
     outgoing.on('response', incoming => {
       const status = incoming.statusCode ?? 502
       response.writeHead(status, incoming.statusMessage, responseFields(incoming))
+      let brokenOff: 'client-left' | 'target-reset' = 'client-left'
+      // Before the pipeline closes the response, as if the client had left.
+      incoming.once('error', () => (brokenOff = gone.aborted ? 'client-left' : 'target-reset'))
       pipeline(incoming, response, error => {
         drop(upstream)
-        if (error != null) response.destroy()
-        resolve({ status })
+        if (error == null) return resolve({ status })
+        response.destroy()
+        resolve({ status, brokenOff })
       })
     })
     pipeline(request, outgoing, () => {})
@@ -183,7 +202,8 @@ function answer(response: ServerResponse, status: number, cause: Failure): void 
   response.end(`The proxy did not serve this request: ${cause.detail ?? cause.code.replaceAll('_', ' ')}.\n`)
 }
 
-function endOf({ failure: cause }: Outcome): SessionEnd {
+function endOf({ brokenOff, failure: cause }: Outcome): SessionEnd {
+  if (brokenOff !== undefined) return brokenOff
   if (cause === undefined) return 'target-finished'
   return cause.blame === 'target' ? 'failed' : 'refused'
 }
@@ -205,7 +225,7 @@ function recordOf(
     command: 'forward',
     clientToTarget: upstream?.octetsOut ?? 0,
     targetToClient: upstream?.octetsIn ?? 0,
-    reply: outcome.status,
+    ...(outcome.status !== undefined && { reply: outcome.status }),
     end,
     ...(limit !== undefined && { limit }),
     ...(end === 'refused' && { refusedBy: refuserOf(outcome.ruling, limit) }),

@@ -1,13 +1,21 @@
 /** Plain HTTP through the proxy, as a browser set to an HTTP proxy sends it. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, type IncomingMessage, type RequestListener, createServer, request } from 'node:http'
+import {
+  Agent,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+  createServer,
+  request,
+} from 'node:http'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { steady, until } from '../../../engine/test/contract/scene.ts'
 import { VirtualClock } from '../../../engine/test/virtual-clock.ts'
 import { deadPort, loopbackListener, openClient, openScene, openTarget } from '../scene.ts'
 import { createEngine } from '../engine.ts'
+import { DEFAULT_LIMITS } from '../../src/options.ts'
 
 async function openWeb(t: TestContext, serve: RequestListener): Promise<number> {
   const server = createServer(serve).listen(0, '127.0.0.1')
@@ -170,7 +178,51 @@ test('a client that leaves in mid-response takes the upstream connection with it
   await client.read(10)
   client.socket.resetAndDestroy()
   await gone
-  await scene.record(one => one.command === 'forward')
+  const record = await scene.record(one => one.command === 'forward')
+  assert.deepEqual([record.end, record.reply, record.failure], ['client-left', 200, undefined])
+})
+
+test('a client that leaves before the answer is no failure of the target', async t => {
+  const scene = await openScene(t)
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const web = await openWeb(t, () => resolve())
+  const client = await openClient(t, scene.port)
+  client.send(Buffer.from(`GET http://127.0.0.1:${web}/ HTTP/1.1\r\nHost: x\r\n\r\n`))
+  await asked
+  client.socket.resetAndDestroy()
+  const record = await scene.record(one => one.command === 'forward')
+  assert.deepEqual([record.end, record.reply, record.failure], ['client-left', undefined, undefined])
+})
+
+test('a target that breaks off its response is told as what it is', async t => {
+  const scene = await openScene(t)
+  const web = await openWeb(t, (request, response) => {
+    response.write('the first half', () => request.socket.resetAndDestroy())
+  })
+  const client = await openClient(t, scene.port)
+  client.send(Buffer.from(`GET http://127.0.0.1:${web}/ HTTP/1.1\r\nHost: x\r\n\r\n`))
+  assert.match((await client.readToEnd()).toString(), /first half/)
+  const record = await scene.record(one => one.command === 'forward')
+  assert.deepEqual([record.end, record.reply], ['target-reset', 200])
+})
+
+test('a target that says nothing is waited for as long as a session may be idle', async t => {
+  const clock = new VirtualClock()
+  const { promise: answers, resolve } = Promise.withResolvers<ServerResponse>()
+  const scene = await openScene(t, { engine: createEngine(clock), limits: { ...DEFAULT_LIMITS, idleMs: 60_000 } })
+  const web = await openWeb(t, (_request, response) => resolve(response))
+  const client = await openClient(t, scene.port)
+  client.send(Buffer.from(`GET http://127.0.0.1:${web}/ HTTP/1.1\r\nHost: x\r\n\r\n`))
+  const response = await answers
+  await clock.advance(50_000)
+  response.write('half')
+  while (!(await client.read(1)).endsWith('66'));
+  await clock.advance(50_000)
+  assert.equal(scene.records.length, 0, 'it was not idle for so long')
+  await clock.advance(30_000)
+  const record = await scene.record(one => one.command === 'forward')
+  assert.deepEqual([record.end, record.failure], ['idle', undefined])
+  await client.readToEnd()
 })
 
 test('a head that does not come is not waited for, nor is a second request for ever', async t => {
