@@ -217,6 +217,10 @@ export async function replayReport(file: string, url: string | undefined, flags:
   if (!text.ok) return text
   const recorded = readReportJson(text.value)
   if (typeof recorded === 'string') return trouble(EXIT.DATA, `${file}: ${visible(recorded)}`)
+  if (recorded.failures.length === 0) {
+    say(`${file} holds no failure: there is nothing to play again`)
+    return done(undefined)
+  }
   const words = flags.only ?? []
   // A word may fit no failure of the report; then it has to fit a case.
   const idle = words.filter(word => chooseFailures(recorded.failures, [word]).length === 0)
@@ -224,7 +228,7 @@ export async function replayReport(file: string, url: string | undefined, flags:
   if (!known.ok) return known
   const failures = chooseFailures(recorded.failures, words)
   if (failures.length === 0) {
-    const ids = recorded.failures.map(one => one.case.id).join(', ') || 'no failures'
+    const ids = recorded.failures.map(one => one.case.id).join(', ')
     return trouble(EXIT.DATA, `${file} holds none of these; it holds ${visible(ids)}`)
   }
   const place = await placeOf(url ?? recorded.proxy, flags)

@@ -70,6 +70,14 @@ test('a failure shows its octets, is in JSON and JUnit, has its exit code, and c
   assert.match(other.stderr, /0 of 1 still fail, 1 pass now/)
 })
 
+test('a report without failures is no trouble: there is nothing to play again', async t => {
+  const file = join(await temporaryFolder(t), 'report.json')
+  const { port } = await serve(t, ['--listen', '127.0.0.1:0'])
+  await writeFile(file, (await run(['check', `socks5://127.0.0.1:${port}`, '--only', 'S5-GRE-01', '--json'])).stdout)
+  const { code, stderr } = await run(['check', 'replay', file])
+  assert.deepEqual([code, stderr], [0, `${file} holds no failure: there is nothing to play again\n`])
+})
+
 test('the failures to replay are chosen as cases are', async t => {
   const url = `socks5://127.0.0.1:${await wrongServer(t)}`
   const file = join(await temporaryFolder(t), 'report.json')
