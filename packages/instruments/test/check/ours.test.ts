@@ -17,7 +17,7 @@ import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
-import { LOOPBACK } from './rogue-proxy.ts'
+import { LOOPBACK, OUTSIDE_ADDRESS } from './rogue-proxy.ts'
 
 /** Starts the server on loopback with a short limit for handshakes only where that is what is asked for; the port. */
 async function serve(
@@ -88,7 +88,7 @@ suite('our own server', () => {
   let targets: Targets
 
   before(async () => {
-    targets = await openTargets(LOOPBACK)
+    targets = await openTargets(OUTSIDE_ADDRESS)
   })
   after(() => targets.close())
 
@@ -115,7 +115,11 @@ suite('our own server', () => {
   })
 
   test('passes where clients come from elsewhere', async t => {
-    const port = await serve(t, { access: { insideFrom: [] } }, 'none')
+    const port = await serve(
+      t,
+      { access: { insideFrom: [], insideOpen: [{ address: OUTSIDE_ADDRESS, bits: 32 }] } },
+      'none',
+    )
     const proxy = parseProxyUrl(`socks5://127.0.0.1:${port}`)
     assert.ok(typeof proxy !== 'string')
     const surroundings = {

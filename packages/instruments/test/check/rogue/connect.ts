@@ -51,7 +51,8 @@ function carriesNothing(rogue: Rogue, { kind, octets }: Place, speech: Speech): 
 }
 
 function no(rogue: Rogue, client: Socket, reader: Reader, speech: Speech, rep: number): void {
-  if (speech.is4 !== true) return refuse(rogue, client, reader, rep)
+  if (rep === 2 && rogue.has('rules-end-without-reply')) return void client.destroy()
+  if (speech.is4 !== true) return refuse(rogue, client, reader, rep !== 2 && rogue.has('failures-are-04') ? 4 : rep)
   reader.isServed = true
   client.write(speech.failure(rep))
   if (!rogue.has('s4-open-after-rejection')) endAfterFailure(rogue, client)

@@ -181,3 +181,8 @@ export const FAULT_OF = {
 } as const satisfies Readonly<Record<string, string>>
 
 export type Fault = (typeof FAULT_OF)[keyof typeof FAULT_OF]
+
+/** Ways of a server that no case is for. By themselves they are harmless: no case may accuse a server of them. */
+export const PECULIARITIES = ['failures-are-04', 'rules-end-without-reply'] as const
+
+export type Peculiarity = (typeof PECULIARITIES)[number]

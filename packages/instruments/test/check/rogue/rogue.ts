@@ -26,7 +26,7 @@ export async function openRogue(options: RogueOptions = {}): Promise<RunningRogu
   let port = 0
   const rogue: Rogue = {
     options,
-    has: fault => options.fault === fault,
+    has: one => options.fault === one || options.peculiarity === one,
     port: () => port,
     sockets,
     shared: { connections: 0, isStalled: false, names: Promise.resolve(), turn: Promise.resolve() },

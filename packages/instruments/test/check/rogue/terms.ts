@@ -1,12 +1,13 @@
 /** What the parts of the rogue share: how it was ordered, and what all its connections have in common. */
-import type { Fault } from './faults.ts'
+import type { Fault, Peculiarity } from './faults.ts'
 import type { Endpoint } from './place.ts'
 
 export interface RogueOptions {
   readonly fault?: Fault
+  readonly peculiarity?: Peculiarity
   /** With a user the password is needed, and SOCKS4 is refused. */
   readonly user?: { readonly name: string; readonly password: string }
-  /** Clients may not reach loopback and private addresses. */
+  /** Clients may not reach loopback and private addresses, but for `OUTSIDE`. */
   readonly isInsideClosed?: boolean
   readonly handshakeMs?: number
 }
@@ -14,7 +15,7 @@ export interface RogueOptions {
 /** What all connections of one server share. */
 export interface Rogue {
   readonly options: RogueOptions
-  has(fault: Fault): boolean
+  has(fault: Fault | Peculiarity): boolean
   /** Its own TCP port. */
   readonly port: () => number
   readonly sockets: Set<{ destroy(): void }>

@@ -1,0 +1,59 @@
+/** What a server may do, or leave undone, without being accused of it; and what must not pass for its sake. */
+import assert from 'node:assert/strict'
+import { type TestContext, after, before, suite, test } from 'node:test'
+import { type Abilities, CASES, type Outcome, type Timing } from '@socksmith/instruments'
+import { Pace } from '../../src/check/probe.ts'
+import { runCase } from '../../src/check/run.ts'
+import { type Targets, openTargets } from '../../src/check/targets.ts'
+import { ALL_ABILITIES, LACK } from './abilities.ts'
+import { GENEROUS, LOOPBACK, OUTSIDE_ADDRESS, RATE_PER_SECOND, rogueProxy } from './rogue-proxy.ts'
+import type { Fault, Peculiarity } from './rogue/faults.ts'
+
+interface Way {
+  readonly peculiarity?: Peculiarity
+  readonly fault?: Fault
+}
+
+const HERE: Abilities = { ...ALL_ABILITIES, auth: LACK, elsewhere: LACK }
+const ELSEWHERE: Abilities = { ...ALL_ABILITIES, auth: LACK, here: LACK }
+
+suite('a server', () => {
+  let targets: Targets
+
+  before(async () => {
+    targets = await openTargets(OUTSIDE_ADDRESS)
+  })
+
+  after(() => targets.close())
+
+  const ask = async (
+    t: TestContext,
+    id: string,
+    way: Way,
+    { abilities = HERE, timing = GENEROUS }: { readonly abilities?: Abilities; readonly timing?: Timing } = {},
+  ): Promise<Outcome['kind']> => {
+    const one = CASES.find(known => known.id === id) ?? assert.fail(id)
+    const { fault, ...others } = way
+    const proxy = await rogueProxy(t, one, fault, others)
+    const surroundings = { proxy, proxyAddress: LOOPBACK, targets, timing, abilities }
+    return (await runCase(one, surroundings, new Pace(RATE_PER_SECOND), true)).outcome.kind
+  }
+
+  for (const { way, verdicts } of [
+    {
+      // What it says of a port where nobody listens, it says of itself and of its network.
+      way: { peculiarity: 'failures-are-04', fault: 'inside-loopback' },
+      verdicts: { 'INS-01': 'skip' },
+    },
+    { way: { peculiarity: 'failures-are-04', fault: 'inside-by-name' }, verdicts: { 'INS-02': 'skip' } },
+    { way: { peculiarity: 'failures-are-04', fault: 'inside-private' }, verdicts: { 'INS-07': 'skip' } },
+    { way: { peculiarity: 'failures-are-04' }, verdicts: { 'INS-01': 'pass', 'INS-02': 'pass', 'INS-07': 'pass' } },
+    { way: { peculiarity: 'rules-end-without-reply' }, verdicts: { 'INS-01': 'pass', 'INS-07': 'skip' } },
+  ] as const satisfies readonly { readonly way: Way; readonly verdicts: Readonly<Record<string, Outcome['kind']>> }[]) {
+    test(`elsewhere of which ${Object.values(way).join(' and ')}`, async t => {
+      for (const [id, verdict] of Object.entries(verdicts)) {
+        assert.equal(await ask(t, id, way, { abilities: ELSEWHERE }), verdict, id)
+      }
+    })
+  }
+})
