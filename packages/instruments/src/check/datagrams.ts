@@ -1,7 +1,8 @@
 /** A UDP socket of a probe: sends any octets, waits for datagrams, and has them taken down. Knows nothing of SOCKS. */
 import { type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type Endpoint, type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
+import { type Endpoint, type IpAddress, formatAddress, formatDestination, parseIp } from '@socksmith/protocol'
+import { Finding } from './finding.ts'
 import type { Line } from './transcript.ts'
 
 export interface Datagram {
@@ -32,6 +33,10 @@ export class Datagrams {
 
   /** `relayOf`: the connection whose reply told `to`. */
   send(octets: Uint8Array, to: Endpoint, relayOf?: number, note?: string): void {
+    // The system would refuse it without a word, and no answer would look like silence of the other end.
+    if (to.address.type !== this.local.address.type) {
+      throw new Finding(`an address that ${formatAddress(this.local.address)} can write to`, formatDestination(to))
+    }
     this.line.datagram('sent', octets, to, relayOf, note)
     this.#socket.send(octets, to.port, formatAddress(to.address), () => {})
   }

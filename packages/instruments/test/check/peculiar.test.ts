@@ -39,6 +39,21 @@ suite('a server', () => {
     return (await runCase(one, surroundings, new Pace(RATE_PER_SECOND), true)).outcome.kind
   }
 
+  for (const { way, passes } of [
+    {
+      way: { peculiarity: 'bnd-is-localhost' },
+      passes: ['S5-BND-04', 'S5-UDP-01', 'S5-UDP-08', 'S5-UDP-40', 'S5-BIN-01', 'S5-BIN-02', 'S5-BIN-10'],
+    },
+    {
+      way: { peculiarity: 'bnd-is-mapped' },
+      passes: ['S5-BND-01', 'S5-BND-02', 'S5-UDP-01', 'S5-UDP-40', 'S5-BIN-04', 'S5-BIN-10'],
+    },
+  ] as const satisfies readonly { readonly way: Way; readonly passes: readonly string[] }[]) {
+    test(`of which ${Object.values(way).join(' and ')} is not accused`, async t => {
+      for (const id of passes) assert.equal(await ask(t, id, way), 'pass', id)
+    })
+  }
+
   for (const { way, verdicts } of [
     {
       // What it says of a port where nobody listens, it says of itself and of its network.

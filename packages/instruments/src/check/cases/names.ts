@@ -14,6 +14,7 @@ import { family } from '../family.ts'
 import { pause } from '../octet-stream.ts'
 import { COMMAND, type Probe } from '../probe.ts'
 import { associate } from '../association.ts'
+import { plainly } from '../relay.ts'
 import { longOctets } from '../transcript.ts'
 import { repText } from '../words.ts'
 
@@ -196,7 +197,7 @@ const IPV6_CASES_ALL: readonly Case[] = [
       const seen = Buffer.from(await dialogue.stream.readToEnd())
         .toString()
         .trim()
-      const said = formatDestination(bound)
+      const said = formatDestination(plainly(bound))
       expectThat(said === seen || /^(0\.0\.0\.0|\[::\]):/.test(said), `${seen} or zeros`, said)
     },
   ),

@@ -125,13 +125,8 @@ const CARRYING_CASES: readonly Case[] = [
       const first = await probe.datagrams()
       const dialogue = await probe.enter()
       dialogue.request(COMMAND.udpAssociate, first.local)
-      const { bound } = await dialogue.success()
-      expectThat(bound.address.type !== 'domain' && bound.port !== 0, 'an address and a port', 'others')
-      const association = {
-        dialogue,
-        datagrams: first,
-        relay: relayOf(probe, dialogue, { rep: 0, reserved: 0, bound }),
-      }
+      const relay = await relayOf(probe, dialogue, await dialogue.success())
+      const association = { dialogue, datagrams: first, relay }
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(64))
     },
   ),

@@ -42,6 +42,21 @@ export function portOctets(port: number): Buffer {
   return Buffer.from([port >> 8, port & 0xff])
 }
 
+/** A success, with BND written as the peculiarities have it. */
+export function successOctets(rogue: Rogue, { host, port }: Endpoint): Buffer {
+  const name = Buffer.from('localhost')
+  if (rogue.has('bnd-is-localhost')) {
+    return Buffer.concat([Buffer.from([5, 0, 0, 3, name.length]), name, portOctets(port)])
+  }
+  return encodeReply(0, { host: rogue.has('bnd-is-mapped') && isIP(host) === 4 ? mapped(host) : host, port })
+}
+
+/** 127.0.0.1 as 0:0:0:0:0:ffff:7f00:1. */
+function mapped(host: string): string {
+  const octets = hostOctets(host)
+  return `0:0:0:0:0:ffff:${octets.readUInt16BE(0).toString(16)}:${octets.readUInt16BE(2).toString(16)}`
+}
+
 /** 05 REP 00 ATYP BND.ADDR BND.PORT. */
 export function encodeReply(rep: number, { host, port }: Endpoint): Buffer {
   const address = hostOctets(host)

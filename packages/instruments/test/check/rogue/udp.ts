@@ -2,7 +2,7 @@
 import { type Socket as DatagramSocket, type RemoteInfo, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { type Endpoint, type Place, encodeReply, hostOctets, hostText, plain, portOctets, resolve } from './place.ts'
+import { type Endpoint, type Place, hostOctets, hostText, plain, portOctets, resolve, successOctets } from './place.ts'
 import type { Reader } from './reader.ts'
 import type { Rogue } from './terms.ts'
 
@@ -15,7 +15,7 @@ export async function serveUdp(rogue: Rogue, control: Socket, reader: Reader, de
   reader.release()
   control.resume()
   const host = rogue.has('relay-at-zeros') ? '0.0.0.0' : '127.0.0.1'
-  control.write(encodeReply(0, { host, port: rogue.has('relay-port-zero') ? 0 : relay.address().port }))
+  control.write(successOctets(rogue, { host, port: rogue.has('relay-port-zero') ? 0 : relay.address().port }))
 }
 
 class Association {
