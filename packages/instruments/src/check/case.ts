@@ -60,7 +60,7 @@ export interface Skip {
 }
 
 /** For cases that somebody else has to come in. */
-export const NO_STRANGER: Skip = { skip: 'the targets have no second address, from which a stranger could come' }
+export const NO_STRANGER: Skip = { skip: 'there is no second address from which a stranger could come' }
 
 export type Outcome =
   | { readonly kind: 'pass' }

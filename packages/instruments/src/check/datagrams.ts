@@ -41,6 +41,15 @@ export class Datagrams {
     this.#socket.send(octets, to.port, formatAddress(to.address), () => {})
   }
 
+  /** As `send`; whether the system took it: what was never sent, nobody can drop. */
+  sent(octets: Uint8Array, to: Endpoint, relayOf?: number, note?: string): Promise<boolean> {
+    if (to.address.type !== this.local.address.type) return Promise.resolve(false)
+    this.line.datagram('sent', octets, to, relayOf, note)
+    return new Promise(resolve => {
+      this.#socket.send(octets, to.port, formatAddress(to.address), error => resolve(error === null))
+    })
+  }
+
   /** The next datagram; `undefined` when none comes in time. */
   async receive(limitMs: number): Promise<Datagram | undefined> {
     if (this.#inbox.length === 0) {
@@ -64,8 +73,13 @@ export class Datagrams {
 /** A socket at `address`, at any port. */
 export async function openDatagramSocket(address: IpAddress): Promise<{ socket: Socket; local: Endpoint }> {
   const socket = createSocket(address.type === 'ipv4' ? 'udp4' : 'udp6')
-  socket.bind(0, formatAddress(address))
-  await once(socket, 'listening')
+  try {
+    socket.bind(0, formatAddress(address))
+    await once(socket, 'listening')
+  } catch (error) {
+    socket.close()
+    throw new Finding(`a datagram socket at ${formatAddress(address)}`, (error as NodeJS.ErrnoException).code ?? '')
+  }
   return { socket, local: { address, port: socket.address().port } }
 }
 

@@ -2,16 +2,18 @@
 import assert from 'node:assert/strict'
 import { type TestContext, after, before, suite, test } from 'node:test'
 import { type Abilities, CASES, type Outcome, type Timing } from '@socksmith/instruments'
+import { parseIp } from '@socksmith/protocol'
 import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
-import { GENEROUS, LOOPBACK, OUTSIDE_ADDRESS, RATE_PER_SECOND, rogueProxy } from './rogue-proxy.ts'
+import { GENEROUS, OUTSIDE_ADDRESS, RATE_PER_SECOND, rogueProxy } from './rogue-proxy.ts'
 import type { Fault, Peculiarity } from './rogue/faults.ts'
 
 interface Way {
   readonly peculiarity?: Peculiarity
   readonly fault?: Fault
+  readonly host?: string
 }
 
 const HERE: Abilities = { ...ALL_ABILITIES, auth: LACK, elsewhere: LACK }
@@ -35,7 +37,7 @@ suite('a server', () => {
     const one = CASES.find(known => known.id === id) ?? assert.fail(id)
     const { fault, ...others } = way
     const proxy = await rogueProxy(t, one, fault, others)
-    const surroundings = { proxy, proxyAddress: LOOPBACK, targets, timing, abilities }
+    const surroundings = { proxy, proxyAddress: parseIp(proxy.host) ?? assert.fail(), targets, timing, abilities }
     return (await runCase(one, surroundings, new Pace(RATE_PER_SECOND), true)).outcome.kind
   }
 
@@ -51,6 +53,17 @@ suite('a server', () => {
   ] as const satisfies readonly { readonly way: Way; readonly passes: readonly string[] }[]) {
     test(`of which ${Object.values(way).join(' and ')} is not accused`, async t => {
       for (const id of passes) assert.equal(await ask(t, id, way), 'pass', id)
+    })
+  }
+
+  // No stranger of this host can write or come to ::1, and what never came was not sent away.
+  for (const { fault, ids } of [
+    { fault: 'udp-any-source', ids: ['S5-UDP-40'] },
+    { fault: 'udp-first-sender', ids: ['S5-UDP-41'] },
+    { fault: 'bind-any-peer', ids: ['S5-BIN-10', 'S5-BIN-11'] },
+  ] as const) {
+    test(`on ::1 that lets strangers in by ${fault} is not said to keep them out`, async t => {
+      for (const id of ids) assert.equal(await ask(t, id, { fault, host: '::1' }), 'skip', id)
     })
   }
 

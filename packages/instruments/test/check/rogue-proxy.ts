@@ -58,7 +58,8 @@ export async function rogueProxy(
   })
   t.after(() => server.close())
   const login = isAuth ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ''
-  const proxy = parseProxyUrl(`socks5://${login}127.0.0.1:${server.port}`)
+  const { host = '127.0.0.1' } = others
+  const proxy = parseProxyUrl(`socks5://${login}${host.includes(':') ? `[${host}]` : host}:${server.port}`)
   assert.ok(typeof proxy !== 'string')
   return proxy
 }

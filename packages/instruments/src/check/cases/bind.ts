@@ -1,6 +1,7 @@
 /** BIND (RFC 1928 section 6): two replies, the right peer and no other. The peers are this host's own addresses. */
 import { type Endpoint, type IpAddress, formatAddress, formatDestination, isUnspecified } from '@socksmith/protocol'
-import { type Case, NO_STRANGER } from '../case.ts'
+import { type Case, NO_STRANGER, type Skip } from '../case.ts'
+import { isNotTaken } from '../connection.ts'
 import { type Dialogue, at } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -146,8 +147,9 @@ const PEER_CASES: readonly Case[] = [
       const from = probe.targets.stranger
       if (from === undefined) return NO_STRANGER
       const { dialogue, bound } = await waiting(probe)
-      const stranger = await fromStranger(probe, bound, dialogue, from)
-      if (stranger === undefined) return
+      const stranger = await coming(probe, bound, dialogue, from)
+      if (stranger === 'not-taken') return
+      if ('skip' in stranger) return stranger
       stranger.send(Buffer.from('not for you'), 'from a stranger')
       await dialogue.stream.until(() => dialogue.stream.waiting.length > 0, probe.timing.quietMs)
       const grants = dialogue.stream.waiting[1] === 0
@@ -167,8 +169,11 @@ const PEER_CASES: readonly Case[] = [
       const from = probe.targets.stranger
       if (from === undefined) return NO_STRANGER
       const { dialogue, bound } = await waiting(probe)
-      const stranger = await fromStranger(probe, bound, dialogue, from)
-      await stranger?.end(probe.timing.patienceMs)
+      const stranger = await coming(probe, bound, dialogue, from)
+      if (stranger !== 'not-taken') {
+        if ('skip' in stranger) return stranger
+        await stranger.end(probe.timing.patienceMs)
+      }
       await probe.connectAsPeer(bound, dialogue)
       const { bound: who } = await dialogue.success()
       expectThat(formatAddress(who.address) !== formatAddress(from), 'the right peer', formatDestination(who))
@@ -184,7 +189,7 @@ const PEER_CASES: readonly Case[] = [
     },
     async probe => {
       const { dialogue, bound } = await joined(probe)
-      await expectClosedPort(probe, bound, dialogue)
+      return expectClosedPort(probe, bound, dialogue)
     },
   ),
   bind(
@@ -200,7 +205,7 @@ const PEER_CASES: readonly Case[] = [
       dialogue.stream.reset()
       // Time for the server to hear of it: there is nothing to wait for.
       await pause(probe.timing.quietMs)
-      await expectClosedPort(probe, bound, dialogue)
+      return expectClosedPort(probe, bound, dialogue)
     },
   ),
   bind(
@@ -228,30 +233,26 @@ const PEER_CASES: readonly Case[] = [
 
 export const BIND_CASES: readonly Case[] = [...ORDER_CASES, ...PEER_CASES]
 
-/** A connection from an address that is not expected; `undefined` when the server does not even take it. */
-async function fromStranger(
+/** A connection to where a BIND listens; `not-taken` when the server refuses it, a skip when this host cannot make it. */
+async function coming(
   probe: Probe,
   bound: Endpoint,
   of: Dialogue,
-  from: IpAddress,
-): Promise<OctetStream | undefined> {
+  from?: IpAddress,
+): Promise<OctetStream | 'not-taken' | Skip> {
   try {
     return await probe.connectAsPeer(bound, of, from)
   } catch (error) {
-    if (error instanceof Finding) return undefined
-    throw error
+    if (!(error instanceof Finding)) throw error
+    return isNotTaken(error) ? 'not-taken' : { skip: `from this host there is no way to the open port: ${error.got}` }
   }
 }
 
 /** Nobody listens there any more, or whoever connects is sent away. */
-async function expectClosedPort(probe: Probe, bound: Endpoint, of: Dialogue): Promise<void> {
-  let late: OctetStream
-  try {
-    late = await probe.connectAsPeer(bound, of)
-  } catch (error) {
-    if (error instanceof Finding) return
-    throw error
-  }
+async function expectClosedPort(probe: Probe, bound: Endpoint, of: Dialogue): Promise<Skip | void> {
+  const late = await coming(probe, bound, of)
+  if (late === 'not-taken') return
+  if ('skip' in late) return late
   const ending = await late.end(probe.timing.patienceMs)
   expectThat(ending !== 'open', 'a closed port', 'a connection that stays')
 }

@@ -33,7 +33,7 @@ export async function openRogue(options: RogueOptions = {}): Promise<RunningRogu
     stop: () => server.close(),
   }
   server.on('connection', socket => accept(rogue, socket))
-  server.listen(0, '127.0.0.1')
+  server.listen(0, options.host ?? '127.0.0.1')
   await once(server, 'listening')
   ;({ port } = server.address() as AddressInfo)
   const shared = rogue.has('udp-open-port') ? await openSharedUdp(port) : undefined

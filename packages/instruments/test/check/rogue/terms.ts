@@ -10,6 +10,8 @@ export interface RogueOptions {
   /** Clients may not reach loopback and private addresses, but for `OUTSIDE`. */
   readonly isInsideClosed?: boolean
   readonly handshakeMs?: number
+  /** Where it listens. Default: 127.0.0.1. */
+  readonly host?: string
 }
 
 /** What all connections of one server share. */

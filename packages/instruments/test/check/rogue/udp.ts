@@ -8,13 +8,14 @@ import type { Rogue } from './terms.ts'
 
 export async function serveUdp(rogue: Rogue, control: Socket, reader: Reader, declared: Place): Promise<void> {
   reader.isServed = true
-  const relay = createSocket('udp4')
-  relay.bind(0, '127.0.0.1')
+  const at = rogue.options.host ?? '127.0.0.1'
+  const relay = createSocket(at.includes(':') ? 'udp6' : 'udp4')
+  relay.bind(0, at)
   await once(relay, 'listening')
   Association.open(rogue, control, relay, declared)
   reader.release()
   control.resume()
-  const host = rogue.has('relay-at-zeros') ? '0.0.0.0' : '127.0.0.1'
+  const host = rogue.has('relay-at-zeros') ? '0.0.0.0' : at
   control.write(successOctets(rogue, { host, port: rogue.has('relay-port-zero') ? 0 : relay.address().port }))
 }
 
