@@ -26,6 +26,11 @@ const NO_ANSWER = 'no answer'
 /** What a dial is told by a port that takes nobody. Every other failure has its reason on this host. */
 const NOT_TAKEN: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ETIMEDOUT', NO_ANSWER])
 
+/** The finding of a dial says that the other end is there and sends the client away. */
+export function isSentAway({ got }: Finding): boolean {
+  return got === 'ECONNREFUSED' || got === 'ECONNRESET'
+}
+
 /** The finding of a dial says that the other end did not take it. */
 export function isNotTaken({ got }: Finding): boolean {
   return NOT_TAKEN.has(got)

@@ -50,6 +50,8 @@ suite('a server', () => {
       way: { peculiarity: 'bnd-is-mapped' },
       passes: ['S5-BND-01', 'S5-BND-02', 'S5-UDP-01', 'S5-UDP-40', 'S5-BIN-04', 'S5-BIN-10'],
     },
+    // The clients that hinder others have an address of their own, and the limit is what protects the others.
+    { way: { peculiarity: 'ten-of-one-address' }, passes: ['LIM-01', 'LIM-02'] },
   ] as const satisfies readonly { readonly way: Way; readonly passes: readonly string[] }[]) {
     test(`of which ${Object.values(way).join(' and ')} is not accused`, async t => {
       for (const id of passes) assert.equal(await ask(t, id, way), 'pass', id)
@@ -76,6 +78,7 @@ suite('a server', () => {
     { way: { peculiarity: 'failures-are-04', fault: 'inside-by-name' }, verdicts: { 'INS-02': 'skip' } },
     { way: { peculiarity: 'failures-are-04', fault: 'inside-private' }, verdicts: { 'INS-07': 'skip' } },
     { way: { peculiarity: 'failures-are-04' }, verdicts: { 'INS-01': 'pass', 'INS-02': 'pass', 'INS-07': 'pass' } },
+    { way: { peculiarity: 'ten-of-one-address' }, verdicts: { 'LIM-01': 'skip', 'LIM-02': 'skip' } },
     { way: { peculiarity: 'rules-end-without-reply' }, verdicts: { 'INS-01': 'pass', 'INS-07': 'skip' } },
   ] as const satisfies readonly { readonly way: Way; readonly verdicts: Readonly<Record<string, Outcome['kind']>> }[]) {
     test(`elsewhere of which ${Object.values(way).join(' and ')}`, async t => {

@@ -188,6 +188,7 @@ export const PECULIARITIES = [
   'rules-end-without-reply',
   'bnd-is-localhost',
   'bnd-is-mapped',
+  'ten-of-one-address',
 ] as const
 
 export type Peculiarity = (typeof PECULIARITIES)[number]
