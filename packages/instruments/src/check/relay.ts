@@ -1,6 +1,15 @@
 /** Where BND of a reply leads: the relay of an association, the listener of a BIND. Sends nothing. */
 import { lookup } from 'node:dns/promises'
-import { type Destination, type Endpoint, type IpAddress, isUnspecified, parseIp, unmapped } from '@socksmith/protocol'
+import {
+  type Destination,
+  type Endpoint,
+  type IpAddress,
+  formatDestination,
+  isUnspecified,
+  parseIp,
+  sameAddress,
+  unmapped,
+} from '@socksmith/protocol'
 import type { Dialogue, Reply } from './dialogue.ts'
 import { Finding } from './finding.ts'
 import type { Probe } from './probe.ts'
@@ -30,6 +39,17 @@ export async function boundPlace(probe: Probe, bound: Destination): Promise<Endp
 /** The same destination; an IPv4 address inside an IPv6 one, as dual-stack servers write it, is that IPv4 address. */
 export function plainly({ address, port }: Destination): Destination {
   return { address: address.type === 'domain' ? address : unmapped(address), port }
+}
+
+/**
+ * BND of a CONNECT to a target is none of the server's own: neither that by which the target sees it nor zeros. Behind
+ * NAT a server knows its inner address alone. A name may be anything.
+ */
+export function isWrongBound(probe: Probe, { address, port }: Destination, seen: string, target: IpAddress): boolean {
+  if (address.type === 'domain' || isUnspecified(address) || formatDestination({ address, port }) === seen) return false
+  if (!probe.abilities.elsewhere.has) return true
+  const isListener = sameAddress(address, probe.proxyAddress) && port === probe.proxy.port
+  return isListener || sameAddress(address, target) || (target.type === 'ipv6' && address.type === 'ipv4')
 }
 
 /** The address of a name, of the family of the server where it has both. */

@@ -79,6 +79,9 @@ suite('a server', () => {
     { way: { peculiarity: 'failures-are-04', fault: 'inside-private' }, verdicts: { 'INS-07': 'skip' } },
     { way: { peculiarity: 'failures-are-04' }, verdicts: { 'INS-01': 'pass', 'INS-02': 'pass', 'INS-07': 'pass' } },
     { way: { peculiarity: 'ten-of-one-address' }, verdicts: { 'LIM-01': 'skip', 'LIM-02': 'skip' } },
+    // Behind NAT it cannot know how the target sees it; another host's address is wrong also there.
+    { way: { peculiarity: 'bnd-is-inner' }, verdicts: { 'S5-BND-01': 'pass', 'S5-BND-02': 'skip' } },
+    { way: { fault: 'bnd-is-target' }, verdicts: { 'S5-BND-01': 'fail' } },
     { way: { peculiarity: 'rules-end-without-reply' }, verdicts: { 'INS-01': 'pass', 'INS-07': 'skip' } },
   ] as const satisfies readonly { readonly way: Way; readonly verdicts: Readonly<Record<string, Outcome['kind']>> }[]) {
     test(`elsewhere of which ${Object.values(way).join(' and ')}`, async t => {

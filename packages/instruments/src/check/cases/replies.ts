@@ -13,7 +13,7 @@ import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { pause } from '../octet-stream.ts'
 import { COMMAND, type Probe } from '../probe.ts'
-import { plainly } from '../relay.ts'
+import { isWrongBound, plainly } from '../relay.ts'
 import { repText } from '../words.ts'
 
 const replies = family({ prefix: 'S5-REP', area: 'replies', needs: ['socks5', 'connect'] })
@@ -176,8 +176,8 @@ const BOUND_CASES: readonly Case[] = [
     },
     async probe => {
       const { said, seen } = await boundAndSeen(probe)
-      const text = formatDestination(said)
-      expectThat(isUnspecified(said.address) || text === seen, `${seen} or zeros`, text)
+      const isWrong = isWrongBound(probe, said, seen, probe.targets.address)
+      expectThat(!isWrong, `${seen} or zeros`, formatDestination(said))
     },
   ),
   bound(
@@ -187,7 +187,8 @@ const BOUND_CASES: readonly Case[] = [
       clause: SECTION,
       level: 'custom',
       why: 'Protocols such as FTP tell their peer where they come from, and only the proxy knows.',
-      needs: ['connect'],
+      // Behind NAT the proxy does not know either.
+      needs: ['connect', 'here'],
     },
     async probe => {
       const { said, seen } = await boundAndSeen(probe)

@@ -189,6 +189,7 @@ export const PECULIARITIES = [
   'bnd-is-localhost',
   'bnd-is-mapped',
   'ten-of-one-address',
+  'bnd-is-inner',
 ] as const
 
 export type Peculiarity = (typeof PECULIARITIES)[number]

@@ -48,6 +48,7 @@ export function successOctets(rogue: Rogue, { host, port }: Endpoint): Buffer {
   if (rogue.has('bnd-is-localhost')) {
     return Buffer.concat([Buffer.from([5, 0, 0, 3, name.length]), name, portOctets(port)])
   }
+  if (rogue.has('bnd-is-inner')) return encodeReply(0, { host: '10.0.0.5', port })
   return encodeReply(0, { host: rogue.has('bnd-is-mapped') && isIP(host) === 4 ? mapped(host) : host, port })
 }
 
