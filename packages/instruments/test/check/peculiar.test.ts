@@ -58,6 +58,13 @@ suite('a server', () => {
     })
   }
 
+  test('that is slow carries what it carries', async t => {
+    const timing = { ...GENEROUS, patienceMs: 500 }
+    for (const id of ['S5-TUN-05', 'S5-TUN-06']) {
+      assert.equal(await ask(t, id, { peculiarity: 'slow-tunnels' }, { timing }), 'pass', id)
+    }
+  })
+
   // No stranger of this host can write or come to ::1, and what never came was not sent away.
   for (const { fault, ids } of [
     { fault: 'udp-any-source', ids: ['S5-UDP-40'] },

@@ -1,7 +1,7 @@
 /** The tunnel after the reply: half-close in both directions, RST, and that nothing is lost. */
 import { concat } from '@socksmith/protocol'
 import type { Case } from '../case.ts'
-import { request } from '../dialogue.ts'
+import { type Dialogue, request } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { pause } from '../octet-stream.ts'
@@ -24,6 +24,18 @@ async function visitAfter(probe: Probe, manner: Manner, before: number): Promise
 
 async function withinPatience<T>(probe: Probe, promise: Promise<T>): Promise<T | 'too late'> {
   return Promise.race([promise, pause(probe.timing.patienceMs).then(() => 'too late' as const)])
+}
+
+/** Times the patience that a mebioctet may take in all: whoever is slower than 4 KiB a second is asked in vain. */
+const PATIENCES_MAX = 60
+
+/** Waits until `isOver`, for as long as octets move: how fast the way is says nothing about the server. */
+async function whileMoving(probe: Probe, { stream }: Dialogue, visit: Visit, isOver: () => boolean): Promise<void> {
+  for (let count = 0; count < PATIENCES_MAX && !isOver() && stream.ending === 'open'; count++) {
+    const before = visit.octets() + stream.waiting.length
+    await stream.until(isOver, probe.timing.patienceMs)
+    if (visit.octets() + stream.waiting.length === before) return
+  }
 }
 
 const HALF_CLOSE_CASES: readonly Case[] = [
@@ -110,9 +122,12 @@ const CARRYING_CASES: readonly Case[] = [
       why: 'Buffers that are full, and writes that take only a part, show with more than one segment.',
     },
     async probe => {
+      const before = probe.targets.visits('echo').length
       const dialogue = await probe.tunnel(probe.targets.tcp('echo'))
+      const visit = await visitAfter(probe, 'echo', before)
       const octets = longOctets(MEBI)
       dialogue.stream.send(octets, 'a mebioctet')
+      await whileMoving(probe, dialogue, visit, () => dialogue.stream.waiting.length >= MEBI)
       await dialogue.expectOctets(octets, 'the same mebioctet')
     },
   ),
@@ -125,9 +140,12 @@ const CARRYING_CASES: readonly Case[] = [
       why: 'Whoever closes with octets still in its buffers cuts the ends of files off.',
     },
     async probe => {
+      const before = probe.targets.visits('answer-after-fin').length
       const dialogue = await probe.tunnel(probe.targets.tcp('answer-after-fin'))
+      const visit = await visitAfter(probe, 'answer-after-fin', before)
       dialogue.stream.send(longOctets(MEBI), 'a mebioctet')
       dialogue.stream.finish()
+      await whileMoving(probe, dialogue, visit, () => dialogue.stream.ending !== 'open')
       const answer = Buffer.from(await dialogue.stream.readToEnd()).toString()
       expectThat(answer === `${MEBI} octets\n`, `the answer "${MEBI} octets"`, JSON.stringify(answer))
     },

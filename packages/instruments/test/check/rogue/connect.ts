@@ -95,6 +95,8 @@ function grant(rogue: Rogue, client: Socket, target: Socket, place: Place, speec
   if (rogue.has('two-replies')) client.write(octets)
 }
 
+/** For what one read has brought. */
+const SLOW_MS = 60
 const CORRUPT_AFTER = 100_000
 const LOSE_AFTER = 1_000_000
 
@@ -117,14 +119,19 @@ export function join(rogue: Rogue, client: Socket, target: Socket, early: Buffer
   }
   // FIN may have come during the dial.
   if (client.readableEnded) onClientEnd()
-  client.on('end', onClientEnd)
-  target.on('end', () => {
+  onEnd(rogue, client, onClientEnd)
+  onEnd(rogue, target, () => {
     if (rogue.has('keeps-finished-tunnels')) return
     if (rogue.has('target-fin-ends-both')) {
       client.end(() => client.destroy())
       target.destroy()
     } else client.end()
   })
+}
+
+/** The end comes behind what was carried, also where that is late. */
+function onEnd(rogue: Rogue, from: Socket, end: () => void): void {
+  from.on('end', rogue.has('slow-tunnels') ? () => setTimeout(end, 2 * SLOW_MS) : end)
 }
 
 function carry(rogue: Rogue, from: Socket, to: Socket, direction: 'up' | 'down'): void {
@@ -138,6 +145,11 @@ function carry(rogue: Rogue, from: Socket, to: Socket, direction: 'up' | 'down')
     carried += octets.length
     if (rogue.has('corrupts-long') && carried > CORRUPT_AFTER) octets[0] = (octets[0] as number) ^ 1
     if (rogue.has('loses-the-end') && carried > LOSE_AFTER) return
+    if (rogue.has('slow-tunnels')) {
+      from.pause()
+      setTimeout(() => (to.write(octets), from.resume()), SLOW_MS)
+      return
+    }
     if (to.write(octets)) return
     if (rogue.has('stalls-with-one')) rogue.shared.isStalled = true
     from.pause()

@@ -190,6 +190,7 @@ export const PECULIARITIES = [
   'bnd-is-mapped',
   'ten-of-one-address',
   'bnd-is-inner',
+  'slow-tunnels',
 ] as const
 
 export type Peculiarity = (typeof PECULIARITIES)[number]
