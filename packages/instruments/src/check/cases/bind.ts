@@ -220,6 +220,8 @@ const PEER_CASES: readonly Case[] = [
       const { dialogue, peer } = await joined(probe)
       peer.finish()
       await dialogue.stream.end(probe.timing.patienceMs)
+      // Time for the server to end the other direction too: there is nothing to wait for.
+      await pause(probe.timing.quietMs)
       const data = longOctets(100)
       dialogue.stream.send(data, 'after the FIN of the peer')
       expectThat(

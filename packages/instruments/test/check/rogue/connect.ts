@@ -95,6 +95,8 @@ function grant(rogue: Rogue, client: Socket, target: Socket, place: Place, speec
   if (rogue.has('two-replies')) client.write(octets)
 }
 
+/** Behind the FIN that the client gets. */
+const LATE_MS = 20
 /** For what one read has brought. */
 const SLOW_MS = 60
 const CORRUPT_AFTER = 100_000
@@ -126,6 +128,7 @@ export function join(rogue: Rogue, client: Socket, target: Socket, early: Buffer
       client.end(() => client.destroy())
       target.destroy()
     } else client.end()
+    if (rogue.has('target-fin-ends-both-late')) setTimeout(() => target.destroy(), LATE_MS)
   })
 }
 

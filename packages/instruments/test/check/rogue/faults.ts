@@ -90,7 +90,7 @@ export const FAULT_OF = {
   'S5-PIE-08': 'drops-first-words',
   'S5-PIE-09': 'greeting-in-one-read',
   'S5-TUN-01': 'fin-ends-both',
-  'S5-TUN-02': 'target-fin-ends-both',
+  'S5-TUN-02': 'target-fin-ends-both-late',
   'S5-TUN-03': 'fin-ends-both',
   'S5-TUN-04': 'keeps-finished-tunnels',
   'S5-TUN-05': 'corrupts-long',
