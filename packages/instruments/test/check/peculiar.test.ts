@@ -65,6 +65,16 @@ suite('a server', () => {
     }
   })
 
+  test('elsewhere is not accused of a datagram that was lost on the way', async t => {
+    const timing = { ...GENEROUS, patienceMs: 500 }
+    for (const id of ['S5-UDP-01', 'S5-UDP-51']) {
+      const kind = await ask(t, id, { peculiarity: 'loses-one-datagram' }, { abilities: ELSEWHERE, timing })
+      assert.equal(kind, 'pass', id)
+    }
+    assert.equal(await ask(t, 'S5-UDP-01', { peculiarity: 'loses-one-datagram' }, { timing }), 'fail')
+    assert.equal(await ask(t, 'S5-UDP-51', { fault: 'udp-fragments-as-whole' }, { abilities: ELSEWHERE }), 'fail')
+  })
+
   // No stranger of this host can write or come to ::1, and what never came was not sent away.
   for (const { fault, ids } of [
     { fault: 'udp-any-source', ids: ['S5-UDP-40'] },

@@ -191,6 +191,7 @@ export const PECULIARITIES = [
   'ten-of-one-address',
   'bnd-is-inner',
   'slow-tunnels',
+  'loses-one-datagram',
 ] as const
 
 export type Peculiarity = (typeof PECULIARITIES)[number]

@@ -29,7 +29,7 @@ export async function openRogue(options: RogueOptions = {}): Promise<RunningRogu
     has: one => options.fault === one || options.peculiarity === one,
     port: () => port,
     sockets,
-    shared: { connections: 0, isStalled: false, names: Promise.resolve(), turn: Promise.resolve() },
+    shared: { connections: 0, isStalled: false, hasLost: false, names: Promise.resolve(), turn: Promise.resolve() },
     stop: () => server.close(),
   }
   server.on('connection', socket => accept(rogue, socket))

@@ -25,6 +25,8 @@ export interface Rogue {
   readonly shared: {
     connections: number
     isStalled: boolean
+    /** Of the way that loses one datagram. */
+    hasLost: boolean
     names: Promise<void>
     turn: Promise<void>
     /** Who of all clients wrote a datagram last. */

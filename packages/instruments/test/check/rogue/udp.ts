@@ -108,6 +108,7 @@ class Association {
     const rogue = this.#rogue
     const client = rogue.has('udp-one-client') ? rogue.shared.udpClient : this.#client
     if (client === undefined || this.#isOver) return
+    if (rogue.has('loses-one-datagram') && !rogue.shared.hasLost) return void (rogue.shared.hasLost = true)
     if (!this.#contacted.has(`${plain(from.address)} ${from.port}`) && !rogue.has('udp-full-cone')) return
     const label =
       rogue.has('udp-labels-first') && this.#firstTarget !== undefined
