@@ -138,9 +138,9 @@ suite('our own server', () => {
 
   // Names, SOCKS4a, IPv6 and datagrams are asked wherever the targets listen, as far as their address allows.
   for (const { address, unasked } of [
-    { address: '127.0.0.9', unasked: /^S5-(NAM-02|NAM-09|IP6-.*)$/ },
-    // BIND of another peer needs an address that is not ::1, SOCKS4 one of IPv4.
-    { address: '::1', unasked: /^(S5-NAM-0[239]|S5-BIN-1[01]|S5-UDP-43|S4-.*)$/ },
+    { address: '127.0.0.9', unasked: /^(S5-(NAM-01|NAM-02|NAM-09|IP6-.*|UDP-03)|S4A-01)$/ },
+    // BIND of another peer needs an address that is not ::1, SOCKS4 one of IPv4; only 127.0.0.1 has a name.
+    { address: '::1', unasked: /^(S5-NAM-0[1239]|S5-BIN-1[01]|S5-UDP-03|S5-UDP-43|S4A-01|S4-.*)$/ },
   ]) {
     test(`passes with its targets on ${address}`, async t => {
       const port = await serve(t, {}, 'none')

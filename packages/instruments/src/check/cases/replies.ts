@@ -132,7 +132,7 @@ const CODE_CASES: readonly Case[] = [
       title: 'The server does not connect to its own listener',
       clause: 'practice',
       level: 'safety',
-      why: 'A chain of a proxy to itself uses all its descriptors up from one small request.',
+      why: 'A chain of a proxy to itself uses all its descriptors up from one connection and a few octets for each.',
       needs: ['here'],
     },
     async probe => {

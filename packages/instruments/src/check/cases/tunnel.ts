@@ -118,7 +118,7 @@ const CARRYING_CASES: readonly Case[] = [
     5,
     {
       title: 'A mebioctet goes there and back unchanged',
-      clause: 'practice',
+      clause: 'RFC 1928 section 6',
       level: 'must',
       why: 'Buffers that are full, and writes that take only a part, show with more than one segment.',
     },
@@ -136,7 +136,7 @@ const CARRYING_CASES: readonly Case[] = [
     6,
     {
       title: 'A mebioctet before a finish arrives whole',
-      clause: 'practice',
+      clause: 'RFC 9293 section 3.6',
       level: 'must',
       why: 'Whoever closes with octets still in its buffers cuts the ends of files off.',
     },
@@ -155,7 +155,7 @@ const CARRYING_CASES: readonly Case[] = [
     7,
     {
       title: 'A target that resets ends the tunnel',
-      clause: 'practice',
+      clause: 'RFC 9293 section 3.5.3',
       level: 'must',
       why: 'A client that is not told waits for an answer that nobody will give.',
     },

@@ -1,7 +1,7 @@
 /** UDP ASSOCIATE (RFC 1928 section 7): what is carried, and how it is labelled. */
 import { NO_ENDPOINT, encodeSocks5Datagram } from '@socksmith/protocol'
 import { associate, echoThrough, sample, sendThrough } from '../association.ts'
-import type { Case } from '../case.ts'
+import { type Case, unnamed } from '../case.ts'
 import { at, named } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -51,6 +51,8 @@ const CARRYING_CASES: readonly Case[] = [
       needs: ['name'],
     },
     async probe => {
+      const skip = unnamed(probe)
+      if (skip !== undefined) return skip
       const association = await associate(probe, NO_ENDPOINT)
       const data = longOctets(32)
       sendThrough(association, named(probe.targets.name, probe.targets.udpEcho().port), data, 'to a name')
@@ -139,7 +141,7 @@ const LIFE_CASES: readonly Case[] = [
     20,
     {
       title: 'The connection stays open while the association lives',
-      clause: SECTION,
+      clause: 'RFC 1928 section 6',
       level: 'must',
       why: 'Its end is the end of the association: a client takes it at its word.',
     },
@@ -154,7 +156,7 @@ const LIFE_CASES: readonly Case[] = [
     21,
     {
       title: 'When the connection ends, the association ends',
-      clause: SECTION,
+      clause: 'RFC 1928 section 6',
       level: 'must',
       why: 'A relay that stays behind serves whoever gets the port of the client next.',
     },
