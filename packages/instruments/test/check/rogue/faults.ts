@@ -183,15 +183,12 @@ export const FAULT_OF = {
 export type Fault = (typeof FAULT_OF)[keyof typeof FAULT_OF]
 
 /** Ways of a server that no case is for. By themselves they are harmless: no case may accuse a server of them. */
-export const PECULIARITIES = [
-  'failures-are-04',
-  'rules-end-without-reply',
-  'bnd-is-localhost',
-  'bnd-is-mapped',
-  'ten-of-one-address',
-  'bnd-is-inner',
-  'slow-tunnels',
-  'loses-one-datagram',
-] as const
-
-export type Peculiarity = (typeof PECULIARITIES)[number]
+export type Peculiarity =
+  | 'failures-are-04'
+  | 'rules-end-without-reply'
+  | 'bnd-is-localhost'
+  | 'bnd-is-mapped'
+  | 'ten-of-one-address'
+  | 'bnd-is-inner'
+  | 'slow-tunnels'
+  | 'loses-one-datagram'
