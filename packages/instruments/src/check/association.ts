@@ -17,7 +17,7 @@ export async function associate(probe: Probe, declared: Endpoint, from?: IpAddre
   const datagrams = await probe.datagrams(from)
   const dialogue = await probe.enter()
   dialogue.request(COMMAND.udpAssociate, declared)
-  const relay = relayOf(probe, dialogue, await dialogue.success())
+  const relay = await relayOf(probe, dialogue, await dialogue.success())
   return { dialogue, datagrams, relay }
 }
 

@@ -1,6 +1,7 @@
 /**
- * What a case of the suite is, and how it may end. Data and types; knows neither sockets nor any one case.
+ * What a case of the suite is, and how it may end. Data and types; opens no socket and knows no one case.
  */
+import { parseIp } from '@socksmith/protocol'
 import type { Ability, Need } from './ability.ts'
 import type { Probe } from './probe.ts'
 import type { Transcript } from './transcript.ts'
@@ -60,7 +61,12 @@ export interface Skip {
 }
 
 /** For cases that somebody else has to come in. */
-export const NO_STRANGER: Skip = { skip: 'the targets have no second address, from which a stranger could come' }
+export const NO_STRANGER: Skip = { skip: 'there is no second address from which a stranger could come' }
+
+/** For cases about the look-up of a name: an address written as one needs no resolver. */
+export function unnamed({ targets }: Probe): Skip | undefined {
+  return parseIp(targets.name) === undefined ? undefined : { skip: `the targets have no name but ${targets.name}` }
+}
 
 export type Outcome =
   | { readonly kind: 'pass' }

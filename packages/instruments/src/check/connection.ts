@@ -21,9 +21,24 @@ export function dial(
   return { socket, ready: opened(socket, to, limitMs) }
 }
 
+const NO_ANSWER = 'no answer'
+
+/** What a dial is told by a port that takes nobody. Every other failure has its reason on this host. */
+const NOT_TAKEN: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ETIMEDOUT', NO_ANSWER])
+
+/** The finding of a dial says that the other end is there and sends the client away. */
+export function isSentAway({ got }: Finding): boolean {
+  return got === 'ECONNREFUSED' || got === 'ECONNRESET'
+}
+
+/** The finding of a dial says that the other end did not take it. */
+export function isNotTaken({ got }: Finding): boolean {
+  return NOT_TAKEN.has(got)
+}
+
 async function opened(socket: Socket, to: Endpoint, limitMs: number): Promise<void> {
   try {
-    await onceWithin(socket, 'connect', limitMs, 'no answer')
+    await onceWithin(socket, 'connect', limitMs, NO_ANSWER)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new Finding(`a connection to ${formatDestination(to)}`, code ?? message)

@@ -1,7 +1,8 @@
 /** A UDP socket of a probe: sends any octets, waits for datagrams, and has them taken down. Knows nothing of SOCKS. */
 import { type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type Endpoint, type IpAddress, formatAddress, parseIp } from '@socksmith/protocol'
+import { type Endpoint, type IpAddress, formatAddress, formatDestination, parseIp } from '@socksmith/protocol'
+import { Finding } from './finding.ts'
 import type { Line } from './transcript.ts'
 
 export interface Datagram {
@@ -32,8 +33,21 @@ export class Datagrams {
 
   /** `relayOf`: the connection whose reply told `to`. */
   send(octets: Uint8Array, to: Endpoint, relayOf?: number, note?: string): void {
+    // The system would refuse it without a word, and no answer would look like silence of the other end.
+    if (to.address.type !== this.local.address.type) {
+      throw new Finding(`an address that ${formatAddress(this.local.address)} can write to`, formatDestination(to))
+    }
     this.line.datagram('sent', octets, to, relayOf, note)
     this.#socket.send(octets, to.port, formatAddress(to.address), () => {})
+  }
+
+  /** As `send`; whether the system took it: what was never sent, nobody can drop. */
+  sent(octets: Uint8Array, to: Endpoint, relayOf?: number, note?: string): Promise<boolean> {
+    if (to.address.type !== this.local.address.type) return Promise.resolve(false)
+    this.line.datagram('sent', octets, to, relayOf, note)
+    return new Promise(resolve => {
+      this.#socket.send(octets, to.port, formatAddress(to.address), error => resolve(error === null))
+    })
   }
 
   /** The next datagram; `undefined` when none comes in time. */
@@ -59,8 +73,13 @@ export class Datagrams {
 /** A socket at `address`, at any port. */
 export async function openDatagramSocket(address: IpAddress): Promise<{ socket: Socket; local: Endpoint }> {
   const socket = createSocket(address.type === 'ipv4' ? 'udp4' : 'udp6')
-  socket.bind(0, formatAddress(address))
-  await once(socket, 'listening')
+  try {
+    socket.bind(0, formatAddress(address))
+    await once(socket, 'listening')
+  } catch (error) {
+    socket.close()
+    throw new Finding(`a datagram socket at ${formatAddress(address)}`, (error as NodeJS.ErrnoException).code ?? '')
+  }
   return { socket, local: { address, port: socket.address().port } }
 }
 

@@ -16,7 +16,12 @@ import { isOnThisHost } from '../this-host.ts'
 
 /** What was found: the abilities, or why the server cannot be checked at all. */
 export type Discovery =
-  | { readonly kind: 'found'; readonly abilities: Abilities }
+  | {
+      readonly kind: 'found'
+      readonly abilities: Abilities
+      /** How long a connection to the server takes. */
+      readonly connectMs: number
+    }
   | { readonly kind: 'hopeless'; readonly reason: string }
 
 /** Asks the server; `onStep` is told what is asked next. */
@@ -29,7 +34,9 @@ export async function discover(
   const found: Record<Need, Ability> = { ...nothing(), ...whereabouts(surroundings) }
   const inquiry = new Inquiry({ ...surroundings, abilities: found }, pace)
   onStep('versions and methods')
+  const startedMs = performance.now()
   const closed = await inquiry.finding(probe => probe.open())
+  const connectMs = Math.ceil(performance.now() - startedMs)
   if (closed !== undefined) return hopeless(`there is no connection to ${proxy.label}: ${closed.got}`)
   const { greetings, responses4 } = await inquiry.firstContact()
   Object.assign(found, abilities4(responses4))
@@ -38,7 +45,7 @@ export async function discover(
   if (!isSocks5) {
     const isTlsThere = !isSocks4 && !proxy.isTls && (await inquiry.finding(probe => probe.speaksTls())) === undefined
     found.socks5 = lack(strangerText(greetings, isTlsThere, timing.patienceMs))
-    return isSocks4 ? { kind: 'found', abilities: found } : hopeless(found.socks5.reason)
+    return isSocks4 ? { kind: 'found', abilities: found, connectMs } : hopeless(found.socks5.reason)
   }
   const isNamed = proxy.username !== undefined
   if (wantsPassword && !isNamed) {
@@ -66,7 +73,7 @@ export async function discover(
       ? abilities5(await inquiry.responses(QUESTIONS_5), targets)
       : Object.fromEntries(BEHIND_THE_DOOR.map(need => [need, unknown(`no client comes in: ${shut.message}`)])),
   )
-  return { kind: 'found', abilities: found }
+  return { kind: 'found', abilities: found, connectMs }
 }
 
 const BEHIND_THE_DOOR = ['connect', 'name', 'ipv4', 'ipv6', 'bind', 'udp'] as const satisfies readonly Need[]

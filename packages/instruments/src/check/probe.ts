@@ -64,10 +64,10 @@ export class Probe {
     this.abilities = surroundings.abilities
   }
 
-  /** A new connection to the server. */
-  async open(): Promise<Dialogue> {
+  /** A new connection to the server, by default from the address of the system's choice. */
+  async open(from?: IpAddress): Promise<Dialogue> {
     const { host, port, isTls } = this.proxy
-    const socket = await this.#connect({ address: this.proxyAddress, port })
+    const socket = await this.#connect({ address: this.proxyAddress, port }, from)
     const secured = isTls ? await this.#secure(socket, host) : socket
     const entryMethod = this.abilities.auth.has ? METHOD.userPassword : METHOD.none
     const { proxy, timing } = this

@@ -12,6 +12,7 @@ import {
   formatDestination,
   isUnspecified,
   parseIp,
+  unmapped,
 } from '@socksmith/protocol'
 import { boundIn, differences } from './answers.ts'
 import { dial, secure } from './connection.ts'
@@ -213,7 +214,8 @@ class Player {
     const waiting = opened !== undefined && 'stream' in opened ? opened.stream.waiting : new Uint8Array(0)
     const bound = boundIn(waiting)
     if (bound === undefined) throw new Error(`the server told no place on connection ${number} this time`)
-    return isUnspecified(bound.address) ? { address: this.#options.proxyAddress, port: bound.port } : bound
+    const address = isUnspecified(bound.address) ? this.#options.proxyAddress : unmapped(bound.address)
+    return { address, port: bound.port }
   }
 
   /** A datagram that goes to no relay goes to the server itself; a report must not make this host write to others. */

@@ -139,13 +139,20 @@ export class Targets {
     return STRANGERS.find(one => !sameAddress(one, this.address))
   }
 
-  /** Sends a datagram from an address that nobody has written to. */
-  async sendFrom(stranger: IpAddress, octets: Uint8Array, to: Endpoint): Promise<void> {
+  /** Sends a datagram from an address that nobody has written to. Whether it went: not every system has that address. */
+  async sendFrom(stranger: IpAddress, octets: Uint8Array, to: Endpoint): Promise<boolean> {
     const socket = createSocket(to.address.type === 'ipv4' ? 'udp4' : 'udp6')
-    socket.bind(0, formatAddress(stranger))
-    await once(socket, 'listening')
-    await new Promise<void>(resolve => socket.send(octets, to.port, formatAddress(to.address), () => resolve()))
-    socket.close()
+    try {
+      socket.bind(0, formatAddress(stranger))
+      await once(socket, 'listening')
+      return await new Promise(resolve => {
+        socket.send(octets, to.port, formatAddress(to.address), error => resolve(error === null))
+      })
+    } catch {
+      return false
+    } finally {
+      socket.close()
+    }
   }
 
   /** Sends a datagram from the UDP echo itself, unasked. */

@@ -6,7 +6,7 @@ export interface Timing {
   readonly patienceMs: number
   /** For the answer to a login: who guesses is answered later and later. */
   readonly loginMs: number
-  /** To see that nothing comes. Only where no later answer can prove it. */
+  /** To see that nothing comes. Only where no later answer can prove it. Of a server near by; see {@link atDistance}. */
   readonly quietMs: number
   /** For the end of a connection after a failure. */
   readonly closeMs: number
@@ -23,13 +23,18 @@ export const TIMING: Timing = {
   patienceMs: 5_000,
   // The longest delay that is usual: ours is ten seconds by default, sshd's and PAM's are two.
   loginMs: 15_000,
-  // On loopback an answer takes under a millisecond, over a satellite 600.
+  // For the server to think: the way there and back is added.
   quietMs: 250,
   // RFC 1928 section 6: not later than 10 seconds after the failure was detected.
   closeMs: 10_000,
   // A resolver with three name servers that are gone gives up after 15 seconds or so.
   dialMs: 20_000,
-  // Twice the two minutes of the SOCKS4 note; the usual values are 10 to 60 seconds.
+  // A little more than the two minutes of the SOCKS4 note; the usual values are 10 to 60 seconds.
   silenceMs: 130_000,
   dribbleMs: 5_000,
+}
+
+/** The same for a server to which a connection takes so long: twice the way there and back is added to quiet times. */
+export function atDistance(timing: Timing, connectMs: number): Timing {
+  return { ...timing, quietMs: timing.quietMs + 2 * connectMs }
 }

@@ -6,14 +6,14 @@ import { Pace, type Surroundings } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
-import { GENEROUS, LONG, LOOPBACK, RATE_PER_SECOND, SHORT, rogueProxy } from './rogue-proxy.ts'
+import { GENEROUS, LONG, LOOPBACK, OUTSIDE_ADDRESS, RATE_PER_SECOND, SHORT, rogueProxy } from './rogue-proxy.ts'
 import { FAULT_OF, type Fault } from './rogue/faults.ts'
 
 suite('each case', () => {
   let targets: Targets
 
   before(async () => {
-    targets = await openTargets(LOOPBACK)
+    targets = await openTargets(OUTSIDE_ADDRESS)
   })
 
   after(() => targets.close())

@@ -17,7 +17,7 @@ import { Pace } from '../../src/check/probe.ts'
 import { runCase } from '../../src/check/run.ts'
 import { type Targets, openTargets } from '../../src/check/targets.ts'
 import { ALL_ABILITIES, LACK } from './abilities.ts'
-import { LOOPBACK } from './rogue-proxy.ts'
+import { LOOPBACK, OUTSIDE_ADDRESS } from './rogue-proxy.ts'
 
 /** Starts the server on loopback with a short limit for handshakes only where that is what is asked for; the port. */
 async function serve(
@@ -88,7 +88,7 @@ suite('our own server', () => {
   let targets: Targets
 
   before(async () => {
-    targets = await openTargets(LOOPBACK)
+    targets = await openTargets(OUTSIDE_ADDRESS)
   })
   after(() => targets.close())
 
@@ -115,7 +115,11 @@ suite('our own server', () => {
   })
 
   test('passes where clients come from elsewhere', async t => {
-    const port = await serve(t, { access: { insideFrom: [] } }, 'none')
+    const port = await serve(
+      t,
+      { access: { insideFrom: [], insideOpen: [{ address: OUTSIDE_ADDRESS, bits: 32 }] } },
+      'none',
+    )
     const proxy = parseProxyUrl(`socks5://127.0.0.1:${port}`)
     assert.ok(typeof proxy !== 'string')
     const surroundings = {
@@ -134,9 +138,9 @@ suite('our own server', () => {
 
   // Names, SOCKS4a, IPv6 and datagrams are asked wherever the targets listen, as far as their address allows.
   for (const { address, unasked } of [
-    { address: '127.0.0.9', unasked: /^S5-(NAM-02|NAM-09|IP6-.*)$/ },
-    // BIND of another peer needs an address that is not ::1, SOCKS4 one of IPv4.
-    { address: '::1', unasked: /^(S5-NAM-0[239]|S5-BIN-1[01]|S5-UDP-43|S4-.*)$/ },
+    { address: '127.0.0.9', unasked: /^(S5-(NAM-01|NAM-02|NAM-09|IP6-.*|UDP-03)|S4A-01)$/ },
+    // BIND of another peer needs an address that is not ::1, SOCKS4 one of IPv4; only 127.0.0.1 has a name.
+    { address: '::1', unasked: /^(S5-NAM-0[1239]|S5-BIN-1[01]|S5-UDP-03|S5-UDP-43|S4A-01|S4-.*)$/ },
   ]) {
     test(`passes with its targets on ${address}`, async t => {
       const port = await serve(t, {}, 'none')

@@ -1,74 +1,110 @@
-/** Servers with ways of their own are accused of nothing but what they do: the cases about greeting, methods and logins. */
+/** What a server may do, or leave undone, without being accused of it; and what must not pass for its sake. */
 import assert from 'node:assert/strict'
-import { type TestContext, suite, test } from 'node:test'
-import { type CaseResult, chooseCases, parseProxyUrl, runCheck } from '@socksmith/instruments'
-import { GENEROUS, LOOPBACK, RATE_PER_SECOND } from './rogue-proxy.ts'
-import { openRogue } from './rogue/rogue.ts'
-import type { RogueOptions } from './rogue/terms.ts'
+import { type TestContext, after, before, suite, test } from 'node:test'
+import { type Abilities, CASES, type Outcome, type Timing } from '@socksmith/instruments'
+import { parseIp } from '@socksmith/protocol'
+import { Pace } from '../../src/check/probe.ts'
+import { runCase } from '../../src/check/run.ts'
+import { type Targets, openTargets } from '../../src/check/targets.ts'
+import { ALL_ABILITIES, LACK } from './abilities.ts'
+import { GENEROUS, OUTSIDE_ADDRESS, RATE_PER_SECOND, rogueProxy } from './rogue-proxy.ts'
+import type { Fault, Peculiarity } from './rogue/faults.ts'
 
-const ALICE = { name: 'alice', password: 'Open sesame' }
-
-/** The ids of the cases that failed, and of those that were not asked, of these areas. */
-interface Judgement {
-  readonly failed: readonly string[]
-  readonly skipped: readonly string[]
+interface Way {
+  readonly peculiarity?: Peculiarity
+  readonly fault?: Fault
+  readonly host?: string
 }
 
-async function judge(t: TestContext, areas: readonly string[], options: RogueOptions): Promise<Judgement> {
-  const server = await openRogue(options)
-  t.after(() => server.close())
-  const { user } = options
-  const login = user === undefined ? '' : `${user.name}:${encodeURIComponent(user.password)}@`
-  const proxy = parseProxyUrl(`socks5://${login}127.0.0.1:${server.port}`)
-  const cases = chooseCases(areas)
-  assert.ok(typeof proxy !== 'string' && typeof cases !== 'string')
-  // What is waited for in vain is the end of a connection, and silence.
-  const timing = { ...GENEROUS, closeMs: 1_000 }
-  const outcome = await runCheck({ proxy, proxyAddress: LOOPBACK, cases, timing, ratePerSecond: RATE_PER_SECOND })
-  assert.ok(outcome.kind === 'report', JSON.stringify(outcome))
-  const { results } = outcome.report
-  return { failed: idsOf(results, 'fail'), skipped: idsOf(results, 'skip') }
-}
+const HERE: Abilities = { ...ALL_ABILITIES, auth: LACK, elsewhere: LACK }
+const ELSEWHERE: Abilities = { ...ALL_ABILITIES, auth: LACK, here: LACK }
 
-function idsOf(results: readonly CaseResult[], kind: CaseResult['outcome']['kind']): readonly string[] {
-  return results.filter(({ outcome }) => outcome.kind === kind).map(({ case: about }) => about.id)
-}
+suite('a server', () => {
+  let targets: Targets
 
-suite('a server that', { concurrency: true }, () => {
-  test('says status 0 to every login, and judges it together with the request, has the wrong status alone', async t => {
-    const { failed, skipped } = await judge(t, ['login'], { user: ALICE, peculiarity: 'judges-at-request' })
-    assert.deepEqual(failed, ['S5-LOG-10'])
-    assert.deepEqual(skipped, ['S5-LOG-04', 'S5-LOG-11'])
+  before(async () => {
+    targets = await openTargets(OUTSIDE_ADDRESS)
   })
 
-  test('ends the connection at a wrong login, without a status, lacks the status alone', async t => {
-    const { failed, skipped } = await judge(t, ['login'], { user: ALICE, peculiarity: 'closes-on-wrong-login' })
-    assert.deepEqual(failed, ['S5-LOG-10'])
-    assert.deepEqual(skipped, ['S5-LOG-04'])
-  })
+  after(() => targets.close())
 
-  test('takes a method for private use of its own fails nothing', async t => {
-    assert.deepEqual((await judge(t, ['greeting', 'methods'], { peculiarity: 'own-method' })).failed, [])
-  })
+  const ask = async (
+    t: TestContext,
+    id: string,
+    way: Way,
+    { abilities = HERE, timing = GENEROUS }: { readonly abilities?: Abilities; readonly timing?: Timing } = {},
+  ): Promise<Outcome['kind']> => {
+    const one = CASES.find(known => known.id === id) ?? assert.fail(id)
+    const { fault, ...others } = way
+    const proxy = await rogueProxy(t, one, fault, others)
+    const surroundings = { proxy, proxyAddress: parseIp(proxy.host) ?? assert.fail(), targets, timing, abilities }
+    return (await runCase(one, surroundings, new Pace(RATE_PER_SECOND), true)).outcome.kind
+  }
 
-  test('selects "no authentication" whatever is offered has selected wrongly, and done nothing after FF', async t => {
-    const { failed, skipped } = await judge(t, ['S5-GRE', 'S5-MET'], { peculiarity: 'always-open' })
-    assert.deepEqual(failed, ['S5-GRE-07', 'S5-MET-01', 'S5-MET-05'])
-    // The last two are about users.
-    assert.deepEqual(skipped, ['S5-MET-02', 'S5-MET-03', 'S5-MET-04', 'S5-MET-06', 'S5-MET-07'])
-  })
+  for (const { way, passes } of [
+    {
+      way: { peculiarity: 'bnd-is-localhost' },
+      passes: ['S5-BND-04', 'S5-UDP-01', 'S5-UDP-08', 'S5-UDP-40', 'S5-BIN-01', 'S5-BIN-02', 'S5-BIN-10'],
+    },
+    {
+      way: { peculiarity: 'bnd-is-mapped' },
+      passes: ['S5-BND-01', 'S5-BND-02', 'S5-UDP-01', 'S5-UDP-40', 'S5-BIN-04', 'S5-BIN-10'],
+    },
+    // The clients that hinder others have an address of their own, and the limit is what protects the others.
+    { way: { peculiarity: 'ten-of-one-address' }, passes: ['LIM-01', 'LIM-02'] },
+  ] as const satisfies readonly { readonly way: Way; readonly passes: readonly string[] }[]) {
+    test(`of which ${Object.values(way).join(' and ')} is not accused`, async t => {
+      for (const id of passes) assert.equal(await ask(t, id, way), 'pass', id)
+    })
+  }
 
-  test('has a user without a password, or one as long as can be, is right, and is not asked what that leaves no way to ask', async t => {
-    for (const [user, unasked] of [
-      [{ name: 'token', password: '' }, ['S5-LOG-16', 'S5-LOG-17', 'S5-LOG-21']],
-      [{ name: 'n'.repeat(255), password: 'secret' }, ['S5-LOG-19']],
-      [{ name: 'alice', password: 'p'.repeat(255) }, ['S5-LOG-18', 'S5-LOG-20']],
-    ] as const) {
-      assert.deepEqual(await judge(t, ['login'], { user }), { failed: [], skipped: unasked })
+  test('that is slow carries what it carries', async t => {
+    const timing = { ...GENEROUS, patienceMs: 500 }
+    for (const id of ['S5-TUN-05', 'S5-TUN-06']) {
+      assert.equal(await ask(t, id, { peculiarity: 'slow-tunnels' }, { timing }), 'pass', id)
     }
   })
 
-  test('speaks SOCKS6 too, and waits for the rest of it, is right', async t => {
-    assert.deepEqual((await judge(t, ['greeting'], { peculiarity: 'waits-for-socks6' })).failed, [])
+  test('elsewhere is not accused of a datagram that was lost on the way', async t => {
+    const timing = { ...GENEROUS, patienceMs: 500 }
+    for (const id of ['S5-UDP-01', 'S5-UDP-51']) {
+      const kind = await ask(t, id, { peculiarity: 'loses-one-datagram' }, { abilities: ELSEWHERE, timing })
+      assert.equal(kind, 'pass', id)
+    }
+    assert.equal(await ask(t, 'S5-UDP-01', { peculiarity: 'loses-one-datagram' }, { timing }), 'fail')
+    assert.equal(await ask(t, 'S5-UDP-51', { fault: 'udp-fragments-as-whole' }, { abilities: ELSEWHERE }), 'fail')
   })
+
+  // No stranger of this host can write or come to ::1, and what never came was not sent away.
+  for (const { fault, ids } of [
+    { fault: 'udp-any-source', ids: ['S5-UDP-40'] },
+    { fault: 'udp-first-sender', ids: ['S5-UDP-41'] },
+    { fault: 'bind-any-peer', ids: ['S5-BIN-10', 'S5-BIN-11'] },
+  ] as const) {
+    test(`on ::1 that lets strangers in by ${fault} is not said to keep them out`, async t => {
+      for (const id of ids) assert.equal(await ask(t, id, { fault, host: '::1' }), 'skip', id)
+    })
+  }
+
+  for (const { way, verdicts } of [
+    {
+      // What it says of a port where nobody listens, it says of itself and of its network.
+      way: { peculiarity: 'failures-are-04', fault: 'inside-loopback' },
+      verdicts: { 'INS-01': 'skip' },
+    },
+    { way: { peculiarity: 'failures-are-04', fault: 'inside-by-name' }, verdicts: { 'INS-02': 'skip' } },
+    { way: { peculiarity: 'failures-are-04', fault: 'inside-private' }, verdicts: { 'INS-07': 'skip' } },
+    { way: { peculiarity: 'failures-are-04' }, verdicts: { 'INS-01': 'pass', 'INS-02': 'pass', 'INS-07': 'pass' } },
+    { way: { peculiarity: 'ten-of-one-address' }, verdicts: { 'LIM-01': 'skip', 'LIM-02': 'skip' } },
+    // Behind NAT it cannot know how the target sees it; another host's address is wrong also there.
+    { way: { peculiarity: 'bnd-is-inner' }, verdicts: { 'S5-BND-01': 'pass', 'S5-BND-02': 'skip' } },
+    { way: { fault: 'bnd-is-target' }, verdicts: { 'S5-BND-01': 'fail' } },
+    { way: { peculiarity: 'rules-end-without-reply' }, verdicts: { 'INS-01': 'pass', 'INS-07': 'skip' } },
+  ] as const satisfies readonly { readonly way: Way; readonly verdicts: Readonly<Record<string, Outcome['kind']>> }[]) {
+    test(`elsewhere of which ${Object.values(way).join(' and ')}`, async t => {
+      for (const [id, verdict] of Object.entries(verdicts)) {
+        assert.equal(await ask(t, id, way, { abilities: ELSEWHERE }), verdict, id)
+      }
+    })
+  }
 })

@@ -4,9 +4,13 @@ import type { TestContext } from 'node:test'
 import { type Case, type ProxyPlace, TIMING, type Timing, parseProxyUrl } from '@socksmith/instruments'
 import { parseIp } from '@socksmith/protocol'
 import type { Fault } from './rogue/faults.ts'
+import { OUTSIDE } from './rogue/place.ts'
 import { openRogue } from './rogue/rogue.ts'
+import type { RogueOptions } from './rogue/terms.ts'
 
 export const LOOPBACK = parseIp('127.0.0.1') ?? assert.fail()
+/** Where the targets are for a server that closes the inside. */
+export const OUTSIDE_ADDRESS = parseIp(OUTSIDE) ?? assert.fail()
 export const RATE_PER_SECOND = 10_000
 
 /** Of a faulty server every wait is in vain. */
@@ -41,6 +45,7 @@ export async function rogueProxy(
   t: TestContext,
   { needs, isSlow }: Pick<Case, 'needs' | 'isSlow'>,
   fault?: Fault,
+  others: Partial<RogueOptions> = {},
 ): Promise<ProxyPlace> {
   const isAuth = needs.includes('auth') || needs.includes('user')
   const server = await openRogue({
@@ -49,10 +54,12 @@ export async function rogueProxy(
     ...(isSlow === true ? { handshakeMs: HANDSHAKE_MS } : {}),
     ...(isAuth ? { user: USER } : {}),
     isInsideClosed: needs.includes('elsewhere'),
+    ...others,
   })
   t.after(() => server.close())
   const login = isAuth ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ''
-  const proxy = parseProxyUrl(`socks5://${login}127.0.0.1:${server.port}`)
+  const { host = '127.0.0.1' } = others
+  const proxy = parseProxyUrl(`socks5://${login}${host.includes(':') ? `[${host}]` : host}:${server.port}`)
   assert.ok(typeof proxy !== 'string')
   return proxy
 }

@@ -1,11 +1,13 @@
 /** BIND (RFC 1928 section 6): two replies, the right peer and no other. The peers are this host's own addresses. */
 import { type Endpoint, type IpAddress, formatAddress, formatDestination, isUnspecified } from '@socksmith/protocol'
-import { type Case, NO_STRANGER } from '../case.ts'
+import { type Case, NO_STRANGER, type Skip } from '../case.ts'
+import { isNotTaken } from '../connection.ts'
 import { type Dialogue, at } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { type OctetStream, pause } from '../octet-stream.ts'
 import { COMMAND, type Probe } from '../probe.ts'
+import { boundPlace, plainly } from '../relay.ts'
 import { longOctets } from '../transcript.ts'
 
 const bind = family({ prefix: 'S5-BIN', area: 'bind', needs: ['socks5', 'bind'] })
@@ -22,17 +24,7 @@ async function waiting(probe: Probe): Promise<Waiting> {
   const dialogue = await probe.enter()
   dialogue.request(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
   const { bound } = await dialogue.success()
-  return { dialogue, bound: boundPlace(probe, bound) }
-}
-
-/** BND of the first reply; an unspecified address stands for the server's own, as clients take it. */
-export function boundPlace(
-  probe: Probe,
-  { address, port }: { readonly address: Endpoint['address'] | { readonly type: 'domain' }; readonly port: number },
-): Endpoint {
-  if (address.type === 'domain') throw new Finding('an IP address as BND.ADDR', 'a name')
-  if (port === 0) throw new Finding('a BND.PORT', '0')
-  return at(isUnspecified(address) ? probe.proxyAddress : address, port)
+  return { dialogue, bound: await boundPlace(probe, bound) }
 }
 
 async function joined(
@@ -67,8 +59,7 @@ const ORDER_CASES: readonly Case[] = [
       const dialogue = await probe.enter()
       dialogue.request(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
       const { bound } = await dialogue.success()
-      const isReal = bound.address.type !== 'domain' && !isUnspecified(bound.address)
-      expectThat(isReal, 'the address that it listens on', formatDestination(bound))
+      expectThat(!isUnspecified(plainly(bound).address), 'the address that it listens on', formatDestination(bound))
     },
   ),
   bind(
@@ -98,7 +89,7 @@ const ORDER_CASES: readonly Case[] = [
       const { dialogue, bound } = await waiting(probe)
       const peer = await probe.connectAsPeer(bound, dialogue)
       const second = await dialogue.success()
-      const told = formatDestination(second.bound)
+      const told = formatDestination(plainly(second.bound))
       expectThat(told === peer.localPlace, peer.localPlace, told)
     },
   ),
@@ -156,8 +147,9 @@ const PEER_CASES: readonly Case[] = [
       const from = probe.targets.stranger
       if (from === undefined) return NO_STRANGER
       const { dialogue, bound } = await waiting(probe)
-      const stranger = await fromStranger(probe, bound, dialogue, from)
-      if (stranger === undefined) return
+      const stranger = await coming(probe, bound, dialogue, from)
+      if (stranger === 'not-taken') return
+      if ('skip' in stranger) return stranger
       stranger.send(Buffer.from('not for you'), 'from a stranger')
       await dialogue.stream.until(() => dialogue.stream.waiting.length > 0, probe.timing.quietMs)
       const grants = dialogue.stream.waiting[1] === 0
@@ -177,8 +169,11 @@ const PEER_CASES: readonly Case[] = [
       const from = probe.targets.stranger
       if (from === undefined) return NO_STRANGER
       const { dialogue, bound } = await waiting(probe)
-      const stranger = await fromStranger(probe, bound, dialogue, from)
-      await stranger?.end(probe.timing.patienceMs)
+      const stranger = await coming(probe, bound, dialogue, from)
+      if (stranger !== 'not-taken') {
+        if ('skip' in stranger) return stranger
+        await stranger.end(probe.timing.patienceMs)
+      }
       await probe.connectAsPeer(bound, dialogue)
       const { bound: who } = await dialogue.success()
       expectThat(formatAddress(who.address) !== formatAddress(from), 'the right peer', formatDestination(who))
@@ -194,7 +189,7 @@ const PEER_CASES: readonly Case[] = [
     },
     async probe => {
       const { dialogue, bound } = await joined(probe)
-      await expectClosedPort(probe, bound, dialogue)
+      return expectClosedPort(probe, bound, dialogue)
     },
   ),
   bind(
@@ -210,7 +205,7 @@ const PEER_CASES: readonly Case[] = [
       dialogue.stream.reset()
       // Time for the server to hear of it: there is nothing to wait for.
       await pause(probe.timing.quietMs)
-      await expectClosedPort(probe, bound, dialogue)
+      return expectClosedPort(probe, bound, dialogue)
     },
   ),
   bind(
@@ -225,6 +220,8 @@ const PEER_CASES: readonly Case[] = [
       const { dialogue, peer } = await joined(probe)
       peer.finish()
       await dialogue.stream.end(probe.timing.patienceMs)
+      // Time for the server to end the other direction too: there is nothing to wait for.
+      await pause(probe.timing.quietMs)
       const data = longOctets(100)
       dialogue.stream.send(data, 'after the FIN of the peer')
       expectThat(
@@ -238,30 +235,26 @@ const PEER_CASES: readonly Case[] = [
 
 export const BIND_CASES: readonly Case[] = [...ORDER_CASES, ...PEER_CASES]
 
-/** A connection from an address that is not expected; `undefined` when the server does not even take it. */
-async function fromStranger(
+/** A connection to where a BIND listens; `not-taken` when the server refuses it, a skip when this host cannot make it. */
+async function coming(
   probe: Probe,
   bound: Endpoint,
   of: Dialogue,
-  from: IpAddress,
-): Promise<OctetStream | undefined> {
+  from?: IpAddress,
+): Promise<OctetStream | 'not-taken' | Skip> {
   try {
     return await probe.connectAsPeer(bound, of, from)
   } catch (error) {
-    if (error instanceof Finding) return undefined
-    throw error
+    if (!(error instanceof Finding)) throw error
+    return isNotTaken(error) ? 'not-taken' : { skip: `from this host there is no way to the open port: ${error.got}` }
   }
 }
 
 /** Nobody listens there any more, or whoever connects is sent away. */
-async function expectClosedPort(probe: Probe, bound: Endpoint, of: Dialogue): Promise<void> {
-  let late: OctetStream
-  try {
-    late = await probe.connectAsPeer(bound, of)
-  } catch (error) {
-    if (error instanceof Finding) return
-    throw error
-  }
+async function expectClosedPort(probe: Probe, bound: Endpoint, of: Dialogue): Promise<Skip | void> {
+  const late = await coming(probe, bound, of)
+  if (late === 'not-taken') return
+  if ('skip' in late) return late
   const ending = await late.end(probe.timing.patienceMs)
   expectThat(ending !== 'open', 'a closed port', 'a connection that stays')
 }

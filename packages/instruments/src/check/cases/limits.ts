@@ -1,7 +1,9 @@
 /** Clients that say nothing, too much, or go away: they must cost little, and must not keep others from being served. */
-import type { Case } from '../case.ts'
+import type { IpAddress } from '@socksmith/protocol'
+import type { Case, Skip } from '../case.ts'
+import { isSentAway } from '../connection.ts'
 import type { Dialogue } from '../dialogue.ts'
-import { expectThat } from '../finding.ts'
+import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { pause } from '../octet-stream.ts'
 import { COMMAND, type Probe } from '../probe.ts'
@@ -14,6 +16,59 @@ const CHURN = 50
 
 async function isServed(probe: Probe): Promise<void> {
   await (await probe.tunnel(probe.targets.tcp('echo'))).echo()
+}
+
+/** Everything from the greeting to the echo on a connection that is open. */
+function isServedOn(probe: Probe, dialogue: Dialogue): Promise<void> {
+  dialogue.greet(dialogue.entryMethod)
+  return isServedAfterGreeting(probe, dialogue)
+}
+
+async function isServedAfterGreeting(probe: Probe, dialogue: Dialogue): Promise<void> {
+  await dialogue.afterGreeting()
+  dialogue.request(COMMAND.connect, probe.targets.tcp('echo'))
+  await dialogue.success()
+  await dialogue.echo()
+}
+
+const ONE_ADDRESS: Skip = { skip: 'it lets only so many of one address in, and there is no second one to come from' }
+
+/** Another client is served while so many do `deed`, which leaves them in the middle of the handshake. */
+async function othersAreServed(probe: Probe, deed: (dialogue: Dialogue) => void): Promise<Skip | void> {
+  const from = await otherAddress(probe)
+  try {
+    for (let count = 0; count < SILENT_CLIENTS; count++) deed(await probe.open())
+  } catch (error) {
+    // A server may also limit them by taking no more; what that means for others shows below.
+    if (!(error instanceof Finding)) throw error
+  }
+  if (from !== undefined) return isServedOn(probe, await probe.open(from))
+  let dialogue: Dialogue
+  try {
+    dialogue = await probe.open()
+  } catch (error) {
+    if (error instanceof Finding && isSentAway(error)) return ONE_ADDRESS
+    throw error
+  }
+  // Who is sent away at once has met a limit for its own address, which keeps the places of others free.
+  const { stream } = dialogue
+  dialogue.greet(dialogue.entryMethod)
+  await stream.until(() => stream.waiting.length > 0, probe.timing.patienceMs)
+  if (stream.ending !== 'open' && stream.waiting.length === 0) return ONE_ADDRESS
+  return isServedAfterGreeting(probe, dialogue)
+}
+
+/** Another address of this host, where the server serves that too: some know only one. */
+async function otherAddress(probe: Probe): Promise<IpAddress | undefined> {
+  const { stranger } = probe.targets
+  if (stranger === undefined || !probe.abilities.here.has) return undefined
+  try {
+    await isServedOn(probe, await probe.open(stranger))
+    return stranger
+  } catch (error) {
+    if (error instanceof Finding) return undefined
+    throw error
+  }
 }
 
 /** The server ends this client within the time for silent ones. */
@@ -31,10 +86,7 @@ const QUICK_CASES: readonly Case[] = [
       why: 'Opening connections costs an attacker nothing.',
       needs: ['connect'],
     },
-    async probe => {
-      for (let count = 0; count < SILENT_CLIENTS; count++) await probe.open()
-      await isServed(probe)
-    },
+    probe => othersAreServed(probe, () => {}),
   ),
   limits(
     2,
@@ -45,13 +97,8 @@ const QUICK_CASES: readonly Case[] = [
       why: 'A server that reads by blocking stands still at the first of them.',
       needs: ['connect'],
     },
-    async probe => {
-      for (let count = 0; count < SILENT_CLIENTS; count++) {
-        const dialogue = await probe.open()
-        dialogue.stream.send(Uint8Array.of(5, 2, 0), 'a greeting without its last octet')
-      }
-      await isServed(probe)
-    },
+    probe =>
+      othersAreServed(probe, ({ stream }) => stream.send(Uint8Array.of(5, 2, 0), 'a greeting without its last octet')),
   ),
   limits(
     3,

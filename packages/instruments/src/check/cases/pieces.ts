@@ -1,6 +1,6 @@
 /** Octets that come split, glued or early: TCP keeps no borders between messages. */
 import { METHOD, concat } from '@socksmith/protocol'
-import type { Case } from '../case.ts'
+import { type Case, unnamed } from '../case.ts'
 import { greeting, named, request } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -76,6 +76,8 @@ export const PIECES_CASES: readonly Case[] = [
       needs: ['name'],
     },
     async probe => {
+      const skip = unnamed(probe)
+      if (skip !== undefined) return skip
       const dialogue = await probe.enter()
       const octets = request(COMMAND.connect, named(probe.targets.name, probe.targets.port('echo')))
       dialogue.stream.send(octets.subarray(0, 9), 'a request, cut inside the name')
@@ -141,7 +143,7 @@ export const PIECES_CASES: readonly Case[] = [
     8,
     {
       title: 'What a target says first arrives right behind the reply',
-      clause: 'practice',
+      clause: 'RFC 1928 section 6',
       level: 'must',
       why: 'SSH, SMTP and FTP servers speak first; octets that come with the end of the dial are easily lost.',
     },

@@ -4,8 +4,8 @@ import { at } from '../dialogue.ts'
 import { Finding, expectThat } from '../finding.ts'
 import { family } from '../family.ts'
 import { COMMAND } from '../probe.ts'
+import { boundPlace } from '../relay.ts'
 import { HELLO } from '../targets.ts'
-import { boundPlace } from './bind.ts'
 
 const bind4 = family({ prefix: 'S4-BIN', area: 'socks4', needs: ['bind4', 'here'] })
 const NOTE = 'SOCKS4 note'
@@ -24,7 +24,7 @@ export const SOCKS4_BIND_CASES: readonly Case[] = [
       dialogue.request4(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
       const { bound } = await dialogue.granted4()
       await dialogue.quiet('no second reply without a peer')
-      const peer = await probe.connectAsPeer(boundPlace(probe, bound), dialogue)
+      const peer = await probe.connectAsPeer(await boundPlace(probe, bound), dialogue)
       await dialogue.granted4()
       peer.send(HELLO, 'from the peer')
       await dialogue.expectOctets(HELLO, 'what the peer sent')
@@ -45,7 +45,7 @@ export const SOCKS4_BIND_CASES: readonly Case[] = [
       dialogue.request4(COMMAND.bind, at(probe.targets.address, probe.targets.port('echo')))
       const { bound } = await dialogue.granted4()
       try {
-        await probe.connectAsPeer(boundPlace(probe, bound), dialogue, stranger)
+        await probe.connectAsPeer(await boundPlace(probe, bound), dialogue, stranger)
       } catch (error) {
         if (error instanceof Finding) return { skip: 'the server does not listen where a stranger could come' }
         throw error

@@ -1,6 +1,6 @@
 /** CONNECT by SOCKS4 and SOCKS4a: the form of requests and replies, and names. */
 import { ANY_IPV4, concat } from '@socksmith/protocol'
-import type { Case } from '../case.ts'
+import { type Case, unnamed } from '../case.ts'
 import { type Dialogue, at, request4 } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -204,7 +204,7 @@ const NAME_CASES: readonly Case[] = [
       level: 'must',
       why: 'It is what 4a adds.',
     },
-    probe => leadsToEcho(probe, probe.targets.name),
+    async probe => unnamed(probe) ?? leadsToEcho(probe, probe.targets.name),
   ),
   socks4a(
     2,

@@ -1,7 +1,7 @@
 /** UDP ASSOCIATE (RFC 1928 section 7): what is carried, and how it is labelled. */
 import { NO_ENDPOINT, encodeSocks5Datagram } from '@socksmith/protocol'
 import { associate, echoThrough, sample, sendThrough } from '../association.ts'
-import type { Case } from '../case.ts'
+import { type Case, unnamed } from '../case.ts'
 import { at, named } from '../dialogue.ts'
 import { expectThat } from '../finding.ts'
 import { family } from '../family.ts'
@@ -51,6 +51,8 @@ const CARRYING_CASES: readonly Case[] = [
       needs: ['name'],
     },
     async probe => {
+      const skip = unnamed(probe)
+      if (skip !== undefined) return skip
       const association = await associate(probe, NO_ENDPOINT)
       const data = longOctets(32)
       sendThrough(association, named(probe.targets.name, probe.targets.udpEcho().port), data, 'to a name')
@@ -95,6 +97,8 @@ const CARRYING_CASES: readonly Case[] = [
       clause: SECTION,
       level: 'should',
       why: 'Servers were found that cut datagrams at 2,048 octets without a word, which corrupts what they carry.',
+      // It takes fragments of IP, which many ways between hosts drop.
+      needs: ['here'],
     },
     async probe => {
       await echoThrough(probe, await associate(probe, NO_ENDPOINT), probe.targets.udpEcho(), longOctets(8_192))
@@ -125,13 +129,8 @@ const CARRYING_CASES: readonly Case[] = [
       const first = await probe.datagrams()
       const dialogue = await probe.enter()
       dialogue.request(COMMAND.udpAssociate, first.local)
-      const { bound } = await dialogue.success()
-      expectThat(bound.address.type !== 'domain' && bound.port !== 0, 'an address and a port', 'others')
-      const association = {
-        dialogue,
-        datagrams: first,
-        relay: relayOf(probe, dialogue, { rep: 0, reserved: 0, bound }),
-      }
+      const relay = await relayOf(probe, dialogue, await dialogue.success())
+      const association = { dialogue, datagrams: first, relay }
       await echoThrough(probe, association, probe.targets.udpEcho(), longOctets(64))
     },
   ),
@@ -142,7 +141,7 @@ const LIFE_CASES: readonly Case[] = [
     20,
     {
       title: 'The connection stays open while the association lives',
-      clause: SECTION,
+      clause: 'RFC 1928 section 6',
       level: 'must',
       why: 'Its end is the end of the association: a client takes it at its word.',
     },
@@ -157,7 +156,7 @@ const LIFE_CASES: readonly Case[] = [
     21,
     {
       title: 'When the connection ends, the association ends',
-      clause: SECTION,
+      clause: 'RFC 1928 section 6',
       level: 'must',
       why: 'A relay that stays behind serves whoever gets the port of the client next.',
     },

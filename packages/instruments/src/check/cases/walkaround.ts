@@ -78,7 +78,7 @@ export const WALKAROUND_CASES: readonly Case[] = [
     5,
     {
       title: 'A plain HTTP request on the same port does not lead around the password',
-      clause: 'RFC 9110 section 7.1',
+      clause: 'RFC 9112 section 3.2.2',
       level: 'safety',
       why: 'Ports that speak several protocols have several doors.',
     },
@@ -93,7 +93,7 @@ export const WALKAROUND_CASES: readonly Case[] = [
       title: 'BIND and UDP ASSOCIATE are not served without the login',
       clause: 'RFC 1929 section 2',
       level: 'safety',
-      why: 'CVE-2024-54662: what holds for one command has to hold for each.',
+      why: 'What holds for one command has to hold for each: servers have a way of their own for every command.',
     },
     async probe => {
       for (const command of [COMMAND.bind, COMMAND.udpAssociate]) {

@@ -16,12 +16,13 @@ export async function serveBind(
 ): Promise<void> {
   reader.isServed = true
   const listener = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
-  listener.listen(0, '127.0.0.1')
+  const at = rogue.options.host ?? '127.0.0.1'
+  listener.listen(0, at)
   await once(listener, 'listening')
   rogue.sockets.add({ destroy: () => listener.close() })
   const { port } = listener.address() as AddressInfo
   const first = rogue.has('bind-port-zero') ? 0 : port
-  client.write(speech.success({ host: rogue.has('bind-at-zeros') ? '0.0.0.0' : '127.0.0.1', port: first }))
+  client.write(speech.success({ host: rogue.has('bind-at-zeros') ? '0.0.0.0' : at, port: first }))
   if (rogue.has('second-reply-at-once')) client.write(speech.success({ host: '127.0.0.1', port: 1 }))
   if (!rogue.has('bind-outlives-client')) client.once('close', () => listener.close())
   client.once('end', () => client.destroy())

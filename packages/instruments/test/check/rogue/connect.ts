@@ -51,7 +51,8 @@ function carriesNothing(rogue: Rogue, { kind, octets }: Place, speech: Speech): 
 }
 
 function no(rogue: Rogue, client: Socket, reader: Reader, speech: Speech, rep: number): void {
-  if (speech.is4 !== true) return refuse(rogue, client, reader, rep)
+  if (rep === 2 && rogue.has('rules-end-without-reply')) return void client.destroy()
+  if (speech.is4 !== true) return refuse(rogue, client, reader, rep !== 2 && rogue.has('failures-are-04') ? 4 : rep)
   reader.isServed = true
   client.write(speech.failure(rep))
   if (!rogue.has('s4-open-after-rejection')) endAfterFailure(rogue, client)
@@ -94,6 +95,10 @@ function grant(rogue: Rogue, client: Socket, target: Socket, place: Place, speec
   if (rogue.has('two-replies')) client.write(octets)
 }
 
+/** Behind the FIN that the client gets. */
+const LATE_MS = 20
+/** For what one read has brought. */
+const SLOW_MS = 60
 const CORRUPT_AFTER = 100_000
 const LOSE_AFTER = 1_000_000
 
@@ -116,14 +121,20 @@ export function join(rogue: Rogue, client: Socket, target: Socket, early: Buffer
   }
   // FIN may have come during the dial.
   if (client.readableEnded) onClientEnd()
-  client.on('end', onClientEnd)
-  target.on('end', () => {
+  onEnd(rogue, client, onClientEnd)
+  onEnd(rogue, target, () => {
     if (rogue.has('keeps-finished-tunnels')) return
     if (rogue.has('target-fin-ends-both')) {
       client.end(() => client.destroy())
       target.destroy()
     } else client.end()
+    if (rogue.has('target-fin-ends-both-late')) setTimeout(() => target.destroy(), LATE_MS)
   })
+}
+
+/** The end comes behind what was carried, also where that is late. */
+function onEnd(rogue: Rogue, from: Socket, end: () => void): void {
+  from.on('end', rogue.has('slow-tunnels') ? () => setTimeout(end, 2 * SLOW_MS) : end)
 }
 
 function carry(rogue: Rogue, from: Socket, to: Socket, direction: 'up' | 'down'): void {
@@ -137,6 +148,11 @@ function carry(rogue: Rogue, from: Socket, to: Socket, direction: 'up' | 'down')
     carried += octets.length
     if (rogue.has('corrupts-long') && carried > CORRUPT_AFTER) octets[0] = (octets[0] as number) ^ 1
     if (rogue.has('loses-the-end') && carried > LOSE_AFTER) return
+    if (rogue.has('slow-tunnels')) {
+      from.pause()
+      setTimeout(() => (to.write(octets), from.resume()), SLOW_MS)
+      return
+    }
     if (to.write(octets)) return
     if (rogue.has('stalls-with-one')) rogue.shared.isStalled = true
     from.pause()

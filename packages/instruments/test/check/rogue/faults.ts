@@ -90,7 +90,7 @@ export const FAULT_OF = {
   'S5-PIE-08': 'drops-first-words',
   'S5-PIE-09': 'greeting-in-one-read',
   'S5-TUN-01': 'fin-ends-both',
-  'S5-TUN-02': 'target-fin-ends-both',
+  'S5-TUN-02': 'target-fin-ends-both-late',
   'S5-TUN-03': 'fin-ends-both',
   'S5-TUN-04': 'keeps-finished-tunnels',
   'S5-TUN-05': 'corrupts-long',
@@ -181,3 +181,26 @@ export const FAULT_OF = {
 } as const satisfies Readonly<Record<string, string>>
 
 export type Fault = (typeof FAULT_OF)[keyof typeof FAULT_OF]
+
+/**
+ * Ways of real servers that are no fault, or not the fault that another case is for: no case may accuse a server of them.
+ * `judges-at-request`: every login gets status 0, and the request of a wrong one REP 02.
+ * `closes-on-wrong-login`: in place of a status.
+ * `own-method`: it takes 80, which it has a meaning for, whenever that is offered.
+ * `always-open`: it selects 00, whatever is offered. A fault, but none of what comes after FF.
+ * `waits-for-socks6`: it reads on behind 06.
+ */
+export type Peculiarity =
+  | 'judges-at-request'
+  | 'closes-on-wrong-login'
+  | 'own-method'
+  | 'always-open'
+  | 'waits-for-socks6'
+  | 'failures-are-04'
+  | 'rules-end-without-reply'
+  | 'bnd-is-localhost'
+  | 'bnd-is-mapped'
+  | 'ten-of-one-address'
+  | 'bnd-is-inner'
+  | 'slow-tunnels'
+  | 'loses-one-datagram'

@@ -42,6 +42,22 @@ export function portOctets(port: number): Buffer {
   return Buffer.from([port >> 8, port & 0xff])
 }
 
+/** A success, with BND written as the peculiarities have it. */
+export function successOctets(rogue: Rogue, { host, port }: Endpoint): Buffer {
+  const name = Buffer.from('localhost')
+  if (rogue.has('bnd-is-localhost')) {
+    return Buffer.concat([Buffer.from([5, 0, 0, 3, name.length]), name, portOctets(port)])
+  }
+  if (rogue.has('bnd-is-inner')) return encodeReply(0, { host: '10.0.0.5', port })
+  return encodeReply(0, { host: rogue.has('bnd-is-mapped') && isIP(host) === 4 ? mapped(host) : host, port })
+}
+
+/** 127.0.0.1 as 0:0:0:0:0:ffff:7f00:1. */
+function mapped(host: string): string {
+  const octets = hostOctets(host)
+  return `0:0:0:0:0:ffff:${octets.readUInt16BE(0).toString(16)}:${octets.readUInt16BE(2).toString(16)}`
+}
+
 /** 05 REP 00 ATYP BND.ADDR BND.PORT. */
 export function encodeReply(rep: number, { host, port }: Endpoint): Buffer {
   const address = hostOctets(host)
@@ -98,9 +114,13 @@ function resolveIp(rogue: Rogue, octets: Buffer): readonly string[] | number {
   return isMapped ? [octets.subarray(12).join('.')] : [host]
 }
 
+/** An address of loopback that is outside to whoever closes the inside: the targets of those cases. */
+export const OUTSIDE = '127.0.0.9'
+
 /** The fault that opens an inside address; `undefined` for addresses outside. */
 function insideFault(octets: Buffer, isMapped: boolean): Fault | undefined {
   const text = plain(hostText(octets))
+  if (text === OUTSIDE) return undefined
   if (isMapped) return 'inside-mapped'
   if (text === '0.0.0.0' || text === '::') return 'inside-zero'
   if (text === '::1') return 'inside-ipv6'

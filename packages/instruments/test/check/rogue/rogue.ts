@@ -3,7 +3,7 @@
  * show that each case finds its fault, and nothing else. Shares no code with the suite or with the real server.
  */
 import { once } from 'node:events'
-import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
+import { type AddressInfo, type Server, Socket, createServer } from 'node:net'
 import { finish } from './ending.ts'
 import { Reader } from './reader.ts'
 import { serveHttp } from './http.ts'
@@ -29,11 +29,11 @@ export async function openRogue(options: RogueOptions = {}): Promise<RunningRogu
     has: trait => options.fault === trait || options.peculiarity === trait,
     port: () => port,
     sockets,
-    shared: { connections: 0, isStalled: false, names: Promise.resolve(), turn: Promise.resolve() },
+    shared: { connections: 0, isStalled: false, hasLost: false, names: Promise.resolve(), turn: Promise.resolve() },
     stop: () => server.close(),
   }
   server.on('connection', socket => accept(rogue, socket))
-  server.listen(0, '127.0.0.1')
+  server.listen(0, options.host ?? '127.0.0.1')
   await once(server, 'listening')
   ;({ port } = server.address() as AddressInfo)
   const shared = rogue.has('udp-open-port') ? await openSharedUdp(port) : undefined
@@ -55,6 +55,7 @@ function accept(rogue: Rogue, socket: Socket): void {
   sockets.add(socket)
   shared.connections++
   if (rogue.has('leaks') && shared.connections > LEAK_MAX) return void socket.destroy()
+  if (rogue.has('ten-of-one-address') && isTooMany(rogue, socket)) return void socket.destroy()
   if (rogue.has('stops-on-reset')) socket.on('error', () => rogue.stop())
   socket.on('error', () => {})
   const reader = new Reader(socket, rogue.has('ignores-fin'))
@@ -66,6 +67,15 @@ function accept(rogue: Rogue, socket: Socket): void {
   }
   if (!rogue.has('one-at-a-time')) return void session()
   shared.turn = shared.turn.then(session)
+}
+
+const OF_ONE_ADDRESS_MAX = 10
+
+function isTooMany({ sockets }: Rogue, { remoteAddress }: Socket): boolean {
+  const open = [...sockets].filter(
+    one => one instanceof Socket && !one.destroyed && one.remoteAddress === remoteAddress,
+  )
+  return open.length > OF_ONE_ADDRESS_MAX
 }
 
 function limitHandshake(rogue: Rogue, socket: Socket, reader: Reader): void {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { serveBind } from './bind.ts'
 import { serveConnect } from './connect.ts'
 import { finish, refuse } from './ending.ts'
-import { type Place, encodeReply, failureOctets } from './place.ts'
+import { type Place, failureOctets, successOctets } from './place.ts'
 import type { Reader } from './reader.ts'
 import type { Rogue } from './terms.ts'
 import { serveUdp } from './udp.ts'
@@ -135,12 +135,12 @@ async function serveRequest(
     case 0:
     case 1:
       return serveConnect(rogue, socket, reader, place, {
-        success: bound => encodeReply(0, bound),
+        success: bound => successOctets(rogue, bound),
         failure: failureOctets,
       })
     case 2:
       return serveBind(rogue, socket, reader, place, {
-        success: bound => encodeReply(0, bound),
+        success: bound => successOctets(rogue, bound),
         failure: failureOctets,
       })
     default:

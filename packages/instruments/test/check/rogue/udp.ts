@@ -2,20 +2,21 @@
 import { type Socket as DatagramSocket, type RemoteInfo, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { type Endpoint, type Place, encodeReply, hostOctets, hostText, plain, portOctets, resolve } from './place.ts'
+import { type Endpoint, type Place, hostOctets, hostText, plain, portOctets, resolve, successOctets } from './place.ts'
 import type { Reader } from './reader.ts'
 import type { Rogue } from './terms.ts'
 
 export async function serveUdp(rogue: Rogue, control: Socket, reader: Reader, declared: Place): Promise<void> {
   reader.isServed = true
-  const relay = createSocket('udp4')
-  relay.bind(0, '127.0.0.1')
+  const at = rogue.options.host ?? '127.0.0.1'
+  const relay = createSocket(at.includes(':') ? 'udp6' : 'udp4')
+  relay.bind(0, at)
   await once(relay, 'listening')
   Association.open(rogue, control, relay, declared)
   reader.release()
   control.resume()
-  const host = rogue.has('relay-at-zeros') ? '0.0.0.0' : '127.0.0.1'
-  control.write(encodeReply(0, { host, port: rogue.has('relay-port-zero') ? 0 : relay.address().port }))
+  const host = rogue.has('relay-at-zeros') ? '0.0.0.0' : at
+  control.write(successOctets(rogue, { host, port: rogue.has('relay-port-zero') ? 0 : relay.address().port }))
 }
 
 class Association {
@@ -107,6 +108,7 @@ class Association {
     const rogue = this.#rogue
     const client = rogue.has('udp-one-client') ? rogue.shared.udpClient : this.#client
     if (client === undefined || this.#isOver) return
+    if (rogue.has('loses-one-datagram') && !rogue.shared.hasLost) return void (rogue.shared.hasLost = true)
     if (!this.#contacted.has(`${plain(from.address)} ${from.port}`) && !rogue.has('udp-full-cone')) return
     const label =
       rogue.has('udp-labels-first') && this.#firstTarget !== undefined
