@@ -70,12 +70,24 @@ interface Kept {
   readonly untilMs: number
 }
 
+/** Until when somebody waits for the answer: whoever asks for the same name moves it on. */
+interface Wish {
+  untilMs: number
+}
+
+interface Waiting {
+  readonly name: string
+  readonly wish: Wish
+  /** With its turn, or with false when nobody waits any more. */
+  readonly go: (isTurn: boolean) => void
+}
+
 class NameMemory implements CachingResolver {
   readonly #options: CachingResolverOptions
   /** In the order of the last question. */
   readonly #kept = new Map<string, Kept>()
-  readonly #asked = new Map<string, Promise<Resolution>>()
-  readonly #waiting: (() => void)[] = []
+  readonly #asked = new Map<string, { readonly wish: Wish; readonly answer: Promise<Resolution> }>()
+  #waiting: Waiting[] = []
   #running = 0
 
   constructor(options: CachingResolverOptions) {
@@ -115,35 +127,71 @@ class NameMemory implements CachingResolver {
   }
 
   #shared(name: string): Promise<Resolution> {
+    const { clock, timeoutMs } = this.#options
+    const untilMs = clock.monotonicMs() + timeoutMs
     const asked = this.#asked.get(name)
-    if (asked) return asked
+    if (asked) {
+      asked.wish.untilMs = untilMs
+      return asked.answer
+    }
+    if (this.#waiting.length >= LOOKUPS_WAITING_MAX) this.#forgetUnwanted()
     if (this.#waiting.length >= LOOKUPS_WAITING_MAX) {
       return Promise.resolve(failure('too_busy', 'us', 'too many names are being resolved'))
     }
-    const asking: Promise<Resolution> = this.#ask(name, () => this.#asked.get(name) === asking).finally(() => {
-      if (this.#asked.get(name) === asking) this.#asked.delete(name)
-    })
-    this.#asked.set(name, asking)
-    return asking
+    const wish: Wish = { untilMs }
+    const answer = this.#ask(name, wish).finally(() => this.#done(name, wish))
+    this.#asked.set(name, { wish, answer })
+    return answer
   }
 
-  async #ask(name: string, isWanted: () => boolean): Promise<Resolution> {
+  #done(name: string, wish: Wish): void {
+    if (this.#asked.get(name)?.wish === wish) this.#asked.delete(name)
+  }
+
+  async #ask(name: string, wish: Wish): Promise<Resolution> {
     const { lookup, concurrentMax } = this.#options
     if (this.#running < concurrentMax) this.#running++
-    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+    else if (!(await new Promise<boolean>(go => this.#waiting.push({ name, wish, go })))) return tooLate()
     try {
       const found = await lookup(name)
       const isTimed = 'ttlMs' in found
       const resolution = plain(isTimed ? found.addresses : found)
-      if (isWanted()) this.#keep(name, resolution, isTimed ? found.ttlMs : Infinity)
+      // A flush meanwhile means that it is not to be kept.
+      if (this.#asked.get(name)?.wish === wish) this.#keep(name, resolution, isTimed ? found.ttlMs : Infinity)
       return resolution
     } finally {
       // The turn goes to the next in the queue. It was kept until the end, not until the time-out: a look-up that
       // nobody waits for any more still occupies what the limit protects.
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#running--
+      if (!this.#passTurn()) this.#running--
     }
+  }
+
+  #passTurn(): boolean {
+    for (;;) {
+      const next = this.#waiting.shift()
+      if (next === undefined) return false
+      if (this.#isWanted(next)) {
+        next.go(true)
+        return true
+      }
+      this.#forget(next)
+    }
+  }
+
+  /** Behind a storm of names that nobody answered, the queue is for those who still wait. */
+  #forgetUnwanted(): void {
+    const all = this.#waiting
+    this.#waiting = all.filter(one => this.#isWanted(one))
+    for (const one of all) if (!this.#isWanted(one)) this.#forget(one)
+  }
+
+  #isWanted({ wish }: Waiting): boolean {
+    return this.#options.clock.monotonicMs() < wish.untilMs
+  }
+
+  #forget({ name, wish, go }: Waiting): void {
+    this.#done(name, wish)
+    go(false)
   }
 
   #keep(name: string, resolution: Resolution, mostMs: number): void {
@@ -161,9 +209,7 @@ class NameMemory implements CachingResolver {
   #inTime(resolution: Promise<Resolution>): Promise<Resolution> {
     const { clock, timeoutMs } = this.#options
     const late = Promise.withResolvers<Resolution>()
-    const timer = clock.after(timeoutMs, () =>
-      late.resolve(failure('name_timed_out', 'target', 'no answer to the name')),
-    )
+    const timer = clock.after(timeoutMs, () => late.resolve(tooLate()))
     return Promise.race([resolution, late.promise]).finally(() => timer.cancel())
   }
 }
@@ -176,6 +222,10 @@ function asciiName(name: string): string | undefined {
   if (!checkNameText(name).ok) return undefined
   const ascii = domainToASCII(name)
   return ascii === '' || parseIp(ascii) || !checkNameText(ascii).ok ? undefined : ascii
+}
+
+function tooLate(): Failure {
+  return failure('name_timed_out', 'target', 'no answer to the name')
 }
 
 function plain(resolution: Resolution): Resolution {

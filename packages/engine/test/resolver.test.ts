@@ -174,7 +174,36 @@ test('one who asks waits no longer than the limit, the queue included; a late an
   assert.deepEqual(scene.asked, ['slow.example'], 'the look-up itself still holds its turn')
   await scene.answer('slow.example')
   assert.deepEqual(await scene.resolver.resolve('slow.example'), [ADDRESS])
-  assert.deepEqual(scene.asked, ['slow.example', 'queued.example'])
+  assert.deepEqual(scene.asked, ['slow.example'], 'nobody waits for the queued one any more')
+})
+
+test('a place in the queue is for as long as somebody waits: a storm of names is no obstacle for the next', async () => {
+  const scene = new Scene({ concurrentMax: 1 })
+  for (let i = 0; i <= LOOKUPS_WAITING_MAX; i++) scene.ask(`n${i}.example`)
+  await scene.clock.advance(7_000)
+  const again = scene.ask('n2.example')
+  await scene.clock.advance(1_000)
+  const next = scene.ask('next.example')
+  await scene.clock.advance(0)
+  assert.equal(next.value, undefined)
+  assert.equal(codeOf(scene.ask('n0.example').value), undefined)
+  await scene.answer('n0.example')
+  assert.deepEqual(scene.asked, ['n0.example', 'n2.example'])
+  await scene.answer('n2.example')
+  assert.deepEqual(again.value, [ADDRESS])
+  assert.deepEqual(scene.asked, ['n0.example', 'n2.example', 'next.example'])
+  await scene.answer('next.example')
+  assert.deepEqual(next.value, [ADDRESS])
+})
+
+test('a name whose place was given up is asked for anew', async () => {
+  const scene = new Scene({ concurrentMax: 1 })
+  for (const name of ['slow.example', 'queued.example']) scene.ask(name)
+  await scene.clock.advance(8_000)
+  await scene.answer('slow.example')
+  const anew = scene.ask('queued.example')
+  await scene.answer('queued.example')
+  assert.deepEqual(anew.value, [ADDRESS])
 })
 
 test('a look-up that throws is a bug that is told, and does not block the next', async () => {
