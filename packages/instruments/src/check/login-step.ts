@@ -4,10 +4,10 @@ import type { Dialogue } from './dialogue.ts'
 import { family } from './family.ts'
 import type { Probe } from './probe.ts'
 
-export const loginCase = family({ prefix: 'S5-LOG', area: 'login', needs: ['auth'] })
+export const loginCase: ReturnType<typeof family> = family({ prefix: 'S5-LOG', area: 'login', needs: ['auth'] })
 export const SECTION = 'RFC 1929 section 2'
-export const WRONG = Buffer.from('this is not the password')
-export const NOBODY = Buffer.from('nobody-with-this-name')
+export const WRONG: Uint8Array = Buffer.from('this is not the password')
+export const NOBODY: Uint8Array = Buffer.from('nobody-with-this-name')
 
 interface Credentials {
   readonly username: Uint8Array
