@@ -1,5 +1,6 @@
 /** The moments in which nobody is connected: what the server holds then must not grow with time. Knows no fault. */
 import type { Criteria } from './criteria.ts'
+import type { Served } from './served.ts'
 import { type Stage, until } from './stage.ts'
 
 export const REST_MS_MAX = 30_000
@@ -20,10 +21,15 @@ export interface Point {
   readonly octets: number
 }
 
+/** Milliseconds until no session is left; NaN when one stays. */
+export function nobodyLeft(served: Served): Promise<number> {
+  return until(async () => (await served.sessions()) === 0, REST_MS_MAX)
+}
+
 /** Sends the honest clients home and waits until no session is left. */
 export async function rest({ served, honest, criteria }: Stage): Promise<void> {
   await honest.stop()
-  const restMs = await until(async () => (await served.sessions()) === 0, REST_MS_MAX)
+  const restMs = await nobodyLeft(served)
   if (Number.isNaN(restMs)) honest.failures.push(`these sessions are left:\n${served.text}`)
   criteria.note('R-29', 'time until no session is left', restMs, { atMost: REST_MS_MAX, unit: 'ms' })
 }

@@ -88,6 +88,8 @@ class NameMemory implements CachingResolver {
   readonly #kept = new Map<string, Kept>()
   readonly #asked = new Map<string, { readonly wish: Wish; readonly answer: Promise<Resolution> }>()
   #waiting: Waiting[] = []
+  /** Before this all of them are wanted: a storm of questions must not look through the queue each time. */
+  #unwantedFromMs = 0
   #running = 0
 
   constructor(options: CachingResolverOptions) {
@@ -180,9 +182,12 @@ class NameMemory implements CachingResolver {
 
   /** Behind a storm of names that nobody answered, the queue is for those who still wait. */
   #forgetUnwanted(): void {
-    const all = this.#waiting
-    this.#waiting = all.filter(one => this.#isWanted(one))
-    for (const one of all) if (!this.#isWanted(one)) this.#forget(one)
+    if (this.#options.clock.monotonicMs() < this.#unwantedFromMs) return
+    const wanted = this.#waiting.filter(one => this.#isWanted(one))
+    const unwanted = this.#waiting.filter(one => !this.#isWanted(one))
+    this.#waiting = wanted
+    this.#unwantedFromMs = Math.min(...wanted.map(({ wish }) => wish.untilMs))
+    for (const one of unwanted) this.#forget(one)
   }
 
   #isWanted({ wish }: Waiting): boolean {

@@ -1,6 +1,7 @@
 /** "Healthy after" of the plan: what a server has to be again when the fault is over. */
-import type { Held, Served } from '../served.ts'
-import { times, until, wait } from '../stage.ts'
+import { REST_MS_MAX, nobodyLeft } from '../rest.ts'
+import type { Held } from '../served.ts'
+import { times, wait } from '../stage.ts'
 import { type Note, type Stand, openMs } from './trial.ts'
 
 /** Tunnels before anything is measured: what a program makes once, and keeps. */
@@ -9,13 +10,12 @@ const CONNECT_MS_MAX = 100
 const DESCRIPTORS_MAX = 5
 /** Or a tenth; for the heap of each thread. */
 const HEAP_OCTETS_MAX = 8 * 1_048_576
-const REST_MS_MAX = 30_000
 const LOOKS_MAX = 5
 const LOOK_EVERY_MS = 1_000
 
 export async function warmUp({ served }: Stand, echo: number): Promise<Held> {
   await times(WARM_UP_TUNNELS, 32, () => openMs(served.ports, echo))
-  await rest(served)
+  await nobodyLeft(served)
   return served.look()
 }
 
@@ -26,9 +26,9 @@ export async function noteHealth(
   before: Held,
   note: Note,
 ): Promise<void> {
-  note('time until no session is left', await rest(served), { atMost: REST_MS_MAX, unit: 'ms' })
+  note('time until no session is left', await nobodyLeft(served), { atMost: REST_MS_MAX, unit: 'ms' })
   note('time of a new tunnel', await openMs(served.ports, echo), { atMost: CONNECT_MS_MAX, unit: 'ms' })
-  await rest(served)
+  await nobodyLeft(served)
   const heapMax = Math.max(HEAP_OCTETS_MAX * threads, before.heapOctets / 10)
   let after = await served.look()
   // What waits for a finalizer is given back by the next collection.
@@ -42,8 +42,4 @@ export async function noteHealth(
     unit: 'MiB',
   })
   note('things that the server called a bug of its own', served.text.split('This is a bug').length - 1, { atMost: 0 })
-}
-
-async function rest(served: Served): Promise<number> {
-  return until(async () => (await served.sessions()) === 0, REST_MS_MAX)
 }
