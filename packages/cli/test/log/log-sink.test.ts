@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { type LogSink, openFileSink } from '../../src/log/log-sink.ts'
 import { LogWriter } from '../../src/log/log-writer.ts'
 import { temporaryFolder } from '../run-command.ts'
+import { onSmallDisk } from '../small-disk.ts'
 
 const dropped = (count: number): string => `dropped ${count}`
 
@@ -54,17 +53,9 @@ test('a file knows whether its name still leads to it', async t => {
   await sink.close()
 })
 
-const INSIDE = fileURLToPath(new URL('on-full-disk.ts', import.meta.url))
-const SMALL_DISK = 'mount -t tmpfs -o size=16k none "$1"'
-
 test('a disk that fills up cuts no line, and the sink says how many octets stand', async t => {
-  const folder = await temporaryFolder(t)
-  const rights = process.getuid?.() === 0 ? ['-m'] : ['-m', '--map-root-user']
-  const tried = spawnSync('unshare', [...rights, 'sh', '-c', SMALL_DISK, 'sh', folder])
-  if (tried.status !== 0) return t.skip(`no small disk can be mounted here: ${String(tried.stderr ?? tried.error)}`)
-  const script = `${SMALL_DISK} && shift && exec "$@"`
-  const node = [process.execPath, '--conditions=@socksmith/source', INSIDE, folder]
-  const { stdout } = await promisify(execFile)('unshare', [...rights, 'sh', '-c', script, 'sh', folder, ...node])
+  const stdout = await onSmallDisk(t, '16k', new URL('on-full-disk.ts', import.meta.url))
+  if (stdout === undefined) return
   const { taken, text } = JSON.parse(stdout) as { readonly taken: readonly number[]; readonly text: string }
   const [first = 0, second, third] = taken
   assert.ok(first > 0 && first < 20_000 && first % 100 === 0, `${first}`)
